@@ -1,0 +1,108 @@
+"""A cohort: the parameter values of its patients, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from vcohort.errors import VcohortError, unknown
+from vcohort.models import Model, car_t, find_preset
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Virtual patients. A pytree: ``jax.grad`` and ``jax.jit`` see its arrays.
+
+    ``values``: parameter name to array (patient,), in the units of ``model.parameters``.
+    ``patient``: the patients' numbers (patient,); random draws depend on them.
+    ``origin``: where the values come from, as (key, text) pairs for the record.
+    """
+
+    values: Mapping[str, Any]
+    patient: Any
+    model: Model
+    origin: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_values(
+        cls, preset: str = "kimmel2021", *, model: Model | None = None, **values: Any
+    ) -> Cohort:
+        """Build a cohort from arrays (patient,) or numbers; what is not given, the preset gives."""
+        model = model or car_t()
+        defaults = preset_values(preset, model)
+        for name, value in values.items():
+            model.param(name).check(value)
+        arrays = {name: np.asarray(values.get(name, defaults[name]), float) for name in defaults}
+        try:
+            shape = np.broadcast_shapes((1,), *(array.shape for array in arrays.values()))
+        except ValueError:
+            sizes = {name: array.shape for name, array in arrays.items() if array.shape}
+            raise VcohortError(f"The arrays of a cohort must have one length, not {sizes}.") from None
+        if len(shape) != 1 or shape[0] == 0:
+            raise VcohortError("A cohort is made of arrays of shape (patient,), at least one patient.")
+        filled = {name: np.broadcast_to(array, shape).copy() for name, array in arrays.items()}
+        return cls(filled, np.arange(shape[0]), model, (("preset", preset),))
+
+    def __len__(self) -> int:
+        return int(np.shape(self.patient)[0])
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.values:
+            raise unknown("parameter", name, self.values)
+        return self.values[name]
+
+    def replace(self, **values: Any) -> Cohort:
+        """Return the cohort with other values: arrays (patient,), or numbers for all patients."""
+        for name in values:
+            self.model.param(name)
+        full = {name: _filled(value, len(self)) for name, value in values.items()}
+        return replace(self, values={**self.values, **full})
+
+    def select(self, patients: Any) -> Cohort:
+        """Return some of the patients: a slice, an index array or a mask over (patient,)."""
+        chosen = {name: value[patients] for name, value in self.values.items()}
+        return replace(self, values=chosen, patient=self.patient[patients])
+
+
+def _filled(value: Any, patients: int) -> Any:
+    if np.ndim(value):
+        return value
+    return jax.numpy.full(patients, value) if _traced(value) else np.full(patients, float(value))
+
+
+def _traced(value: Any) -> bool:
+    return isinstance(value, jax.core.Tracer)
+
+
+def is_traced(cohort: Cohort) -> bool:
+    """Whether the cohort's values are being traced, by ``jax.jit`` or ``jax.grad``."""
+    return any(_traced(value) for value in cohort.values.values())
+
+
+def check_values(cohort: Cohort) -> None:
+    """Refuse a cohort with impossible values; traced values cannot be looked at."""
+    for name, value in cohort.values.items():
+        if not _traced(value):
+            cohort.model.param(name).check(value)
+
+
+def preset_values(preset: str, model: Model) -> dict[str, float]:
+    """Return a value for each parameter of ``model``: the preset's, or the law's own default.
+
+    A preset speaks of the paper's parameters; a law that gives a name another
+    meaning keeps its own default.
+    """
+    published, paper = find_preset(preset).values, car_t().parameters
+    return {
+        name: published[name] if paper.get(name) == param else param.default
+        for name, param in model.parameters.items()
+    }
+
+
+jax.tree_util.register_dataclass(
+    Cohort, data_fields=["values", "patient"], meta_fields=["model", "origin"]
+)

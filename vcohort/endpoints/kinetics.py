@@ -1,0 +1,84 @@
+"""CAR T cell kinetics as clinical pharmacology reports them: Cmax, Tmax, AUC, persistence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints.base import Start, TCellEndpoint, Variable
+from vcohort.endpoints.segment import TCellSegment, day_of
+from vcohort.errors import VcohortError
+from vcohort.units import CELLS_PER_UL
+
+
+class _Carry(NamedTuple):
+    log_max: Array
+    day_of_max: Array
+    area: Array
+    last_day: Array
+
+
+@dataclass(frozen=True)
+class Kinetics(TCellEndpoint):
+    """``C_max``, ``T_max``, ``C_auc`` (day 0 to ``auc_until``) and ``C_last_day``.
+
+    ``C_last_day`` is the last day on which the CAR T cells exceed ``detection_limit``
+    (cells in the body; by default 0.1 per microlitre of blood), the horizon if they do
+    so to the end, 0 if never.
+    """
+
+    auc_until: float = 28.0
+    detection_limit: float = 0.1 * CELLS_PER_UL
+
+    def __post_init__(self) -> None:
+        for name in ("auc_until", "detection_limit"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise VcohortError(f"Kinetics({name}={value:g}): it must be greater than 0.")
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The end of the area under the curve."""
+        return (self.auc_until,)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Peak, its day, exposure and persistence."""
+        limit = f"{self.detection_limit:g} cells"
+        return (
+            Variable("C_max", "largest number of CAR T cells", "cells"),
+            Variable("T_max", "day of the largest number of CAR T cells", "day"),
+            Variable("C_auc", f"area under CAR T cells to day {self.auc_until:g}", "cells day"),
+            Variable("C_last_day", f"last day with CAR T cells above {limit}", "day"),
+        )
+
+    def init(self, start: Start) -> _Carry:
+        """Start from the infused cells."""
+        zero = jnp.zeros_like(start.log_car)
+        return _Carry(start.log_car, zero, zero, zero)
+
+    def update(self, carry: _Carry, segment: TCellSegment) -> _Carry:
+        """Follow the peak, the area (Simpson's rule) and the last crossing of the limit."""
+        path = segment.log_car
+        fraction = path.turn(-1.0)
+        highest = path.at(fraction)
+        higher = highest > carry.log_max
+        area = jnp.exp(path.start) + 4.0 * jnp.exp(path.at(0.5)) + jnp.exp(path.end)
+        counted = segment.end <= self.auc_until
+        limit = jnp.asarray(math.log(self.detection_limit), path.start.dtype)
+        fell = day_of(segment, path.crossing(limit))
+        seen = jnp.where(path.end >= limit, segment.end, jnp.where(path.start >= limit, fell, -1.0))
+        return _Carry(
+            jnp.maximum(highest, carry.log_max),
+            jnp.where(higher, day_of(segment, fraction), carry.day_of_max),
+            carry.area + jnp.where(counted, area * (segment.end - segment.day) / 6.0, 0.0),
+            jnp.maximum(seen, carry.last_day),
+        )
+
+    def final(self, carry: _Carry) -> tuple[Array, ...]:
+        """Return the four numbers in cells and days."""
+        return jnp.exp(carry.log_max), carry.day_of_max, carry.area, carry.last_day

@@ -1,0 +1,60 @@
+"""Cure, progression or neither, and when: the first of the two events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints.base import Start, TumourEndpoint, Variable
+from vcohort.endpoints.segment import TumourSegment, day_of
+
+UNDECIDED, CURE, PROGRESSION = 0, 1, 2
+MEANINGS = ("undecided", "cure", "progression")
+
+
+class _Carry(NamedTuple):
+    outcome: Array
+    day: Array
+    log_progression: Array
+
+
+@dataclass(frozen=True)
+class Outcome(TumourEndpoint):
+    """``outcome`` and ``event_time``: cure when no tumour cell is left, progression when the
+    tumour reaches its progression size (1.2 times the first, unless told otherwise).
+    """
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The outcome with its meanings, and its day."""
+        flags = {"flag_values": [0, 1, 2], "flag_meanings": " ".join(MEANINGS)}
+        return (
+            Variable("outcome", "first event", "1", "int8", flags),
+            Variable("event_time", "day of the first event; the horizon where undecided", "day"),
+        )
+
+    def init(self, start: Start) -> _Carry:
+        """Start undecided."""
+        return _Carry(jnp.int8(UNDECIDED), start.horizon, start.log_progression)
+
+    def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
+        """Take the first event, with its time inside the step."""
+        path, level = segment.log_cells, carry.log_progression
+        open_case = carry.outcome == UNDECIDED
+        cured = open_case & segment.extinct
+        progressed = open_case & ~segment.extinct & (path.end >= level)
+        day = jnp.where(cured, segment.extinct_day, day_of(segment, path.crossing(level)))
+        event = jnp.where(cured, CURE, PROGRESSION).astype(jnp.int8)
+        happened = cured | progressed
+        return _Carry(
+            jnp.where(happened, event, carry.outcome),
+            jnp.where(happened, day, carry.day),
+            level,
+        )
+
+    def final(self, carry: _Carry) -> tuple[Array, ...]:
+        """Return outcome and event time."""
+        return carry.outcome, carry.day

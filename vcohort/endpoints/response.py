@@ -1,0 +1,99 @@
+"""Tumour response at chosen days: CR, PR, SD or PD."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints.base import Start, TumourEndpoint, Variable
+from vcohort.endpoints.segment import TumourSegment
+from vcohort.errors import VcohortError
+from vcohort.units import CELLS_PER_ML
+
+CR, PR, SD, PD = 0, 1, 2, 3
+
+
+class _Carry(NamedTuple):
+    log_cells: tuple[Array, ...]
+    progressed: tuple[Array, ...]
+    so_far: Array
+    log_first: Array
+    log_progression: Array
+
+
+@dataclass(frozen=True)
+class Response(TumourEndpoint):
+    """``response_day_<d>`` at each of ``days``, in this order of precedence:
+
+    - PD: the tumour has reached its progression size on that day or before;
+    - CR: it is below ``detection_limit`` (cells; by default 0.1 ml, about 6 mm across,
+      the limit of PET-CT), or has died out;
+    - PR: it has shrunk to ``partial`` of its first size or less (Lugano: by half);
+    - SD: none of these.
+    """
+
+    days: tuple[float, ...] = (30.0, 90.0)
+    detection_limit: float = 0.1 * CELLS_PER_ML
+    partial: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "days", tuple(float(day) for day in self.days))
+        if not all(math.isfinite(day) and day > 0 for day in self.days):
+            raise VcohortError(f"Response(days={self.days}): every day must be greater than 0.")
+        if not 0 < self.partial < 1:
+            raise VcohortError(f"Response(partial={self.partial:g}): it must be between 0 and 1.")
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The chosen days."""
+        return self.days
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """One response a day."""
+        flags = {"flag_values": [CR, PR, SD, PD], "flag_meanings": "CR PR SD PD"}
+        return tuple(
+            Variable(f"response_day_{day:g}", f"tumour response on day {day:g}", "1", "int8", flags)
+            for day in self.days
+        )
+
+    def init(self, start: Start) -> _Carry:
+        """Start with no day seen."""
+        never = jnp.zeros_like(start.log_tumour, dtype=bool)
+        return _Carry(
+            (start.log_tumour,) * len(self.days),
+            (never,) * len(self.days),
+            never,
+            start.log_tumour,
+            start.log_progression,
+        )
+
+    def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
+        """Keep the tumour at the end of a step that ends on a chosen day."""
+        now = jnp.where(segment.extinct, -jnp.inf, segment.log_cells.end)
+        so_far = carry.so_far | (now >= carry.log_progression)
+        hits = [segment.end == day for day in self.days]
+        return carry._replace(
+            log_cells=tuple(map(lambda hit, old: jnp.where(hit, now, old), hits, carry.log_cells)),
+            progressed=tuple(
+                map(lambda hit, old: jnp.where(hit, so_far, old), hits, carry.progressed)
+            ),
+            so_far=so_far,
+        )
+
+    def final(self, carry: _Carry) -> tuple[Array, ...]:
+        """Classify each day."""
+        return tuple(
+            self._classify(log_cells, progressed, carry.log_first)
+            for log_cells, progressed in zip(carry.log_cells, carry.progressed, strict=True)
+        )
+
+    def _classify(self, log_cells: Array, progressed: Array, log_first: Array) -> Array:
+        complete = log_cells < math.log(self.detection_limit)
+        partial = log_cells <= log_first + math.log(self.partial)
+        response = jnp.where(complete, CR, jnp.where(partial, PR, SD))
+        return jnp.where(progressed, PD, response).astype(jnp.int8)

@@ -1,0 +1,86 @@
+"""What an endpoint sees of a step: the states at both ends and the cubic between them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+_NEWTON_STEPS = 4
+
+
+class Cubic(NamedTuple):
+    """A cubic Hermite interpolant on the fraction 0 … 1 of a step; slopes are per step."""
+
+    start: Array
+    end: Array
+    slope_start: Array
+    slope_end: Array
+
+    def _coefficients(self) -> tuple[Array, Array]:
+        rise = self.end - self.start
+        bend = 3.0 * rise - 2.0 * self.slope_start - self.slope_end
+        twist = self.slope_start + self.slope_end - 2.0 * rise
+        return bend, twist
+
+    def at(self, u: Array | float) -> Array:
+        """Return the value at the fraction ``u``."""
+        bend, twist = self._coefficients()
+        return self.start + u * (self.slope_start + u * (bend + u * twist))
+
+    def slope(self, u: Array | float) -> Array:
+        """Return the derivative at the fraction ``u``, per step."""
+        bend, twist = self._coefficients()
+        return self.slope_start + u * (2.0 * bend + u * 3.0 * twist)
+
+    def crossing(self, level: Array) -> Array:
+        """Return the fraction at which the cubic, which crosses ``level`` once, does so."""
+        rise = self.end - self.start
+        chord = jnp.where(rise == 0.0, 1.0, rise)
+        u = jnp.clip((level - self.start) / chord, 0.0, 1.0)
+        for _ in range(_NEWTON_STEPS):
+            slope = self.slope(u)
+            # A slope against the chord would throw Newton's step out of the bracket.
+            slope = jnp.where(slope * chord > 0.0, slope, chord)
+            u = jnp.clip(u - (self.at(u) - level) / slope, 0.0, 1.0)
+        return u
+
+    def turn(self, sign: float) -> Array:
+        """Return the fraction of the minimum (``sign`` 1) or maximum (-1).
+
+        Inside the step by the parabola through both slopes, else the better end.
+        """
+        first, last = sign * self.slope_start, sign * self.slope_end
+        inside = (first < 0.0) & (last > 0.0)
+        vertex = first / jnp.where(inside, first - last, 1.0)
+        at_end = sign * self.end < sign * self.start
+        return jnp.where(inside, vertex, jnp.where(at_end, 1.0, 0.0))
+
+
+class TCellSegment(NamedTuple):
+    """The T cells of one patient over one step, from ``day`` to ``end``; logs of cells."""
+
+    day: Array
+    end: Array
+    log_normal: Cubic
+    log_car: Cubic
+
+
+class TumourSegment(NamedTuple):
+    """The tumour of one patient over one step, from ``day`` to ``end``; log of cells.
+
+    ``extinct``: no cell is left at the end. ``extinct_day``: when the last one died, in
+    the step in which it did, else infinite.
+    """
+
+    day: Array
+    end: Array
+    log_cells: Cubic
+    extinct: Array
+    extinct_day: Array
+
+
+def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
+    """Return the day at a fraction of the step."""
+    return segment.day + fraction * (segment.end - segment.day)

@@ -1,0 +1,127 @@
+"""The linear birth-death process, exactly (Kendall 1948, Ann. Math. Stat. 19:1).
+
+Over a span of time in which a cell is born at rate lambda(t) and dies at rate mu(t),
+all that matters of the rates is
+
+    rho = int (mu - lambda) dt      and      J = int mu e^rho dt.
+
+One cell's lineage is extinct with probability J / (1 + J); a surviving lineage counts
+1, 2, … cells, geometric with success probability e^rho / (1 + J). Lineages are
+independent, so n cells become NegBinomial on top of Binomial(n, 1 / (1 + J)).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import gammaln, logsumexp, xlogy
+
+from vcohort.engine import sampling
+from vcohort.engine.random import Key, fold, uniforms
+
+
+class Lineage(NamedTuple):
+    """What becomes of one cell's lineage over a span of time."""
+
+    fall: Array
+    """rho: the fall of the log of the mean number of cells."""
+    log_j: Array
+    """ln J: the log odds of extinction of one lineage."""
+
+    @property
+    def extinct(self) -> Array:
+        """Probability that the lineage is extinct, J / (1 + J)."""
+        return jax.nn.sigmoid(self.log_j)
+
+    @property
+    def survives(self) -> Array:
+        """Probability that the lineage survives, 1 / (1 + J)."""
+        return jax.nn.sigmoid(-self.log_j)
+
+    @property
+    def single(self) -> Array:
+        """Probability that a surviving lineage counts one cell, e^rho / (1 + J)."""
+        return jnp.exp(jnp.minimum(self.fall - jax.nn.softplus(self.log_j), 0.0))
+
+    @property
+    def mean(self) -> Array:
+        """Mean number of cells, e^-rho."""
+        return jnp.exp(-self.fall)
+
+    @property
+    def variance(self) -> Array:
+        """Variance of the number of cells, e^-rho ((1 + 2 J) e^-rho - 1)."""
+        growth = self.mean
+        return growth * (growth * (1.0 + 2.0 * jnp.exp(self.log_j)) - 1.0)
+
+
+def constant_rates(birth: Array, death: Array, days: Array) -> Lineage:
+    """Return the lineage under constant rates (per day) over ``days``; arrays broadcast."""
+    fall = (death - birth) * days
+    small = jnp.abs(fall) < 1e-4
+    safe = jnp.where(small, 1.0, fall)
+    # (e^rho - 1) / rho without loss where lambda = mu, without overflow where rho is large.
+    log_factor = jnp.where(
+        small, 0.5 * fall, jnp.maximum(fall, 0.0) + jnp.log(-jnp.expm1(-jnp.abs(safe)))
+        - jnp.log(jnp.abs(safe)),
+    )  # fmt: skip
+    return Lineage(fall, jnp.log(death * days) + log_factor)
+
+
+def extinction_probability(cells: Array, lineage: Lineage) -> Array:
+    """Return the probability that all ``cells`` lineages are extinct, (J / (1 + J))^n."""
+    return jnp.exp(-cells * jax.nn.softplus(-lineage.log_j))
+
+
+def log_transition(start: int, end: Array, lineage: Lineage) -> Array:
+    """Return ln P(n' = end | n = start): the sum over the number k of surviving lineages.
+
+    ``start``: whole number of cells. ``end``: array (m,) of whole numbers. ``lineage``: of
+    scalars. Memory is start * m.
+    """
+    n = jnp.asarray(float(start))
+    k = jnp.arange(1.0, start + 1.0)[:, None]
+    m = jnp.asarray(end, n.dtype)[None, :]
+    survivors = _log_choose(n, k) - k * jax.nn.softplus(lineage.log_j)
+    survivors = survivors - _times(n - k, jax.nn.softplus(-lineage.log_j))
+    single = lineage.single
+    possible = m >= k
+    extra = jnp.where(possible, m - k, 0.0)
+    sizes = gammaln(extra + k) - gammaln(k) - gammaln(extra + 1.0)
+    sizes = sizes + xlogy(k, single) + xlogy(extra, 1.0 - single)
+    alive = logsumexp(jnp.where(possible, survivors + sizes, -jnp.inf), axis=0)
+    extinct = -_times(n, jax.nn.softplus(-lineage.log_j))
+    return jnp.where(m[0] == 0.0, extinct, alive)
+
+
+def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Array, Array]:
+    """Draw the number of cells after the span, for one patient; also a spare uniform number.
+
+    The spare is fresh where the result is 0. Draws depend on (key, counter) alone.
+    """
+    dtype = cells.dtype
+    first, second = uniforms(key, counter, 0, dtype)
+    survivors = sampling.binomial(
+        first, fold(key, counter, 1), cells, lineage.survives, lineage.extinct
+    )
+    single = lineage.single
+    more = sampling.negative_binomial(
+        jnp.where(survivors > 0.0, second, 0.0),
+        fold(key, counter, 2),
+        jnp.maximum(survivors, 1.0),
+        single,
+        1.0 - single,
+    )
+    return jnp.where(survivors > 0.0, survivors + more, 0.0), second
+
+
+def _log_choose(n: Array, k: Array) -> Array:
+    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+
+
+def _times(count: Array, log_value: Array) -> Array:
+    """Return count * log_value, where nothing times infinity is nothing."""
+    return jnp.where(count == 0.0, 0.0, count * log_value)

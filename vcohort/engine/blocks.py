@@ -1,0 +1,102 @@
+"""Cohorts of any size in the memory of a few blocks, on all cores or devices.
+
+Patients are cut into blocks of one shape (the last is filled up with copies of its last
+patient), so that one compiled program serves every cohort. Worker threads run blocks side
+by side: on a CPU one a core, on accelerators one a device. A block's results go straight
+to their place, so neither order nor number of devices can be seen in them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+
+from vcohort.engine.loop import Patients
+from vcohort.engine.random import Key
+
+Work: TypeAlias = Callable[[Patients, Any], Sequence[Any]]
+"""``work(patients, device)``: results with the patient first, for one block on a device."""
+
+_CPU_BLOCK = 4096
+_ACCELERATOR_BLOCK = 1 << 17
+_SMALLEST_BLOCK = 256
+
+
+def block_size(patients: int) -> int:
+    """Return the block for a cohort: one of few sizes, so that few programs are compiled."""
+    largest = _CPU_BLOCK if jax.default_backend() == "cpu" else _ACCELERATOR_BLOCK
+    return _SMALLEST_BLOCK if patients <= _SMALLEST_BLOCK else largest
+
+
+def run_blocks(
+    work: Work,
+    values: dict[str, np.ndarray],
+    numbers: np.ndarray,
+    results: Sequence[np.ndarray],
+    dtype: np.dtype,
+    block: int | None = None,
+    on_done: Callable[[int], None] = lambda patients: None,
+) -> None:
+    """Run ``work`` over all patients and fill ``results``, arrays (patient, …).
+
+    ``on_done`` is called with the number of patients of each finished block.
+    """
+    total = numbers.shape[0]
+    size = block or block_size(total)
+    devices = jax.local_devices()
+    x64 = dtype == np.float64
+
+    def run(index: int) -> None:
+        first = index * size
+        last = min(first + size, total)
+        chosen = np.minimum(np.arange(first, first + size), total - 1)
+        device = devices[index % len(devices)]
+        with jax.enable_x64(x64), jax.default_device(device):
+            patients = _patients(values, numbers, chosen, dtype)
+            found = work(patients, device)
+            for result, part in zip(results, found, strict=True):
+                result[first:last] = np.asarray(part)[: last - first]
+        on_done(last - first)
+
+    _in_threads(run, -(-total // size), _workers(len(devices)))
+
+
+def _patients(
+    values: dict[str, np.ndarray], numbers: np.ndarray, chosen: np.ndarray, dtype: np.dtype
+) -> Patients:
+    number = numbers[chosen].astype(np.uint64)
+    words = Key(
+        jax.numpy.asarray((number >> np.uint64(32)).astype(np.uint32)),
+        jax.numpy.asarray((number & np.uint64(0xFFFFFFFF)).astype(np.uint32)),
+    )
+    arrays = {name: jax.numpy.asarray(value[chosen].astype(dtype)) for name, value in values.items()}
+    return Patients(arrays, words)
+
+
+def _workers(devices: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Two threads an accelerator: one prepares a block while the other's is computed.
+    return (cores or 1) if jax.default_backend() == "cpu" else 2 * devices
+
+
+def _in_threads(run: Callable[[int], None], blocks: int, workers: int) -> None:
+    """Run all blocks; the first error stops the rest and is raised."""
+    if blocks == 1:
+        run(0)
+        return
+    run(0)  # Compiles once, before the threads would all do so.
+    with ThreadPoolExecutor(workers) as pool:
+        pending = {pool.submit(run, index) for index in range(1, blocks)}
+        try:
+            done, _ = wait(pending, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown(wait=True, cancel_futures=True)
+    for future in done:
+        future.result()

@@ -1,0 +1,190 @@
+"""The time loop of a block of patients: one ``lax.scan`` over the shared grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints import (
+    Carry,
+    Cubic,
+    Endpoint,
+    Start,
+    TCellEndpoint,
+    TCellSegment,
+    TumourEndpoint,
+    TumourSegment,
+)
+from vcohort.engine import deterministic, gillespie, hybrid
+from vcohort.engine.drift import Drift, drift
+from vcohort.engine.random import Key, fold
+from vcohort.engine.tumour import Tumour, TumourMethod, TumourStep
+from vcohort.models import Cells, Model, Values
+
+METHODS: Mapping[str, TumourMethod] = {
+    "hybrid": hybrid.step,
+    "gillespie": gillespie.step,
+    "deterministic": deterministic.step,
+}
+"""The methods that step the tumour. (``exact`` draws its fate from the whole path.)"""
+
+
+class Patients(NamedTuple):
+    """A block of patients: arrays (patient,), numbers as two 32-bit words."""
+
+    values: dict[str, Array]
+    number: Key
+
+
+class Grid(NamedTuple):
+    """The time grid: ``start``, ``end`` and length of each step (step,), in days."""
+
+    start: Array
+    end: Array
+    days: Array
+
+
+class Settings(NamedTuple):
+    """Numbers that a run depends on, and that need no new program when they change."""
+
+    seed: Key
+    threshold: Array
+    progression: Array
+    horizon: Array
+
+
+class Step(NamedTuple):
+    """One step of the grid."""
+
+    index: Array
+    day: Array
+    end: Array
+    days: Array
+
+
+class Paths(NamedTuple):
+    """Logs of cells at chosen grid points, (time, patient); an extinct tumour is -inf."""
+
+    log_normal: Array
+    log_car: Array
+    log_tumour: Array
+
+
+class _State(NamedTuple):
+    log_normal: Array
+    log_car: Array
+    tumour: Tumour
+
+
+def initial_cells(values: Values, threshold: Array) -> Cells:
+    """Return one patient's cells at day 0; a stochastic tumour is a whole number of cells."""
+    tumour = values["B0"]
+    whole = jnp.where(tumour <= threshold, jnp.ceil(tumour), tumour)
+    return Cells(jnp.log(values["N0"]), jnp.log(values["C0"]), jnp.log(whole))
+
+
+def start_of(values: Values, cells: Cells, settings: Settings) -> Start:
+    """Return what endpoints may know of one patient before the first step."""
+    level = jnp.log(settings.progression) + jnp.log(values["B0"])
+    return Start(*cells, level, settings.horizon)
+
+
+def steps_of(grid: Grid) -> Step:
+    """Return the steps of a grid, numbered."""
+    return Step(jnp.arange(grid.days.size, dtype=jnp.uint32), *grid)
+
+
+def t_cell_segment(step: Step, before: Cells, moved: Drift) -> TCellSegment:
+    """Return what a T cell endpoint sees of a step."""
+    car = Cubic(
+        before.log_car,
+        moved.log_car,
+        moved.car_slope_start * step.days,
+        moved.car_slope_end * step.days,
+    )
+    rise = moved.log_normal - before.log_normal
+    normal = Cubic(before.log_normal, moved.log_normal, rise, rise)
+    return TCellSegment(step.day, step.end, normal, car)
+
+
+def tumour_segment(step: Step, moved: TumourStep) -> TumourSegment:
+    """Return what a tumour endpoint sees of a step."""
+    extinct_day = step.day + moved.extinct_fraction * step.days
+    return TumourSegment(step.day, step.end, moved.path, moved.extinct, extinct_day)
+
+
+def finals(endpoints: tuple[Endpoint, ...], carries: tuple[Carry, ...]) -> tuple[Array, ...]:
+    """Return all results of all endpoints of one patient."""
+    pairs = zip(endpoints, carries, strict=True)
+    return tuple(value for endpoint, carry in pairs for value in endpoint.final(carry))
+
+
+@partial(jax.jit, static_argnames=("method", "model", "endpoints"))
+def run(
+    method: str,
+    model: Model,
+    endpoints: tuple[Endpoint, ...],
+    patients: Patients,
+    grid: Grid,
+    settings: Settings,
+    save: Array | None,
+) -> tuple[tuple[Array, ...], Paths | None]:
+    """Run a block: results of the endpoints (patient,), and paths at the grid points ``save``."""
+    tumour_method = METHODS[method]
+
+    def begin(values: Values) -> tuple[_State, tuple[Carry, ...]]:
+        cells = initial_cells(values, settings.threshold)
+        start = start_of(values, cells, settings)
+        tumour = Tumour(cells.log_tumour, jnp.zeros_like(cells.log_tumour, dtype=bool))
+        state = _State(cells.log_normal, cells.log_car, tumour)
+        return state, tuple(endpoint.init(start) for endpoint in endpoints)
+
+    def advance(
+        values: Values, key: Key, state: _State, carries: tuple[Carry, ...], step: Step
+    ) -> tuple[_State, tuple[Carry, ...]]:
+        before = Cells(state.log_normal, state.log_car, state.tumour.log_cells)
+        moved = drift(model, values, before, step.days)
+        tumour = tumour_method(moved.passage, state.tumour, settings.threshold, key, step.index)
+        t_cells, seen = t_cell_segment(step, before, moved), tumour_segment(step, tumour)
+        carries = tuple(
+            _update(endpoint, carry, t_cells, seen)
+            for endpoint, carry in zip(endpoints, carries, strict=True)
+        )
+        return _State(moved.log_normal, moved.log_car, tumour.after), carries
+
+    def body(
+        carry: tuple[_State, tuple[Carry, ...]], step: Step
+    ) -> tuple[tuple[_State, tuple[Carry, ...]], _State | None]:
+        moved = jax.vmap(advance, (0, 0, 0, 0, None))(patients.values, keys, *carry, step)
+        return moved, (moved[0] if save is not None else None)
+
+    keys = fold(settings.seed, *patients.number)
+    first = jax.vmap(begin)(patients.values)
+    (_, carries), states = jax.lax.scan(body, first, steps_of(grid))
+    paths = None if save is None else _paths(first[0], states, save)
+    return jax.vmap(partial(finals, endpoints))(carries), paths
+
+
+def _update(
+    endpoint: Endpoint, carry: Carry, t_cells: TCellSegment, tumour: TumourSegment
+) -> Carry:
+    if isinstance(endpoint, TCellEndpoint):
+        return endpoint.update(carry, t_cells)
+    assert isinstance(endpoint, TumourEndpoint)
+    return endpoint.update(carry, tumour)
+
+
+def _paths(first: _State, later: _State, save: Array) -> Paths:
+    """Pick the saved grid points; point 0 is the start."""
+
+    def pick(start: Array, rest: Array) -> Array:
+        return jnp.where((save == 0)[:, None], start[None], rest[jnp.maximum(save - 1, 0)])
+
+    picked: _State = jax.tree.map(pick, first, later)
+    log_tumour = jnp.where(picked.tumour.extinct, -jnp.inf, picked.tumour.log_cells)
+    return Paths(picked.log_normal, picked.log_car, log_tumour)

@@ -1,0 +1,1 @@
+"""What sets the growth rate of CAR T cells: one law a file."""

@@ -1,0 +1,1 @@
+"""How normal and CAR T cells grow towards their capacities: one law a file."""

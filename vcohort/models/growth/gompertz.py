@@ -1,0 +1,20 @@
+"""Gompertz growth of both T cells towards their capacities, sharing one niche (paper, eqs. 2.1, 2.2)."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.models.law import Cells, Growth, Values
+from vcohort.models.shared import K_C, K_N, r_N
+
+
+def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+    log_total = jnp.log(cells.total)
+    return (
+        -values["r_N"] * (log_total - jnp.log(values["K_N"])),
+        -car_rate * (log_total - jnp.log(values["K_C"])),
+    )
+
+
+LAW = Growth("gompertz", "-r ln((N + C) / K)", (r_N, K_N, K_C), _rates)

@@ -1,0 +1,1 @@
+"""How CAR T cells kill tumour cells: one law a file."""

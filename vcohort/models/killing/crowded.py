@@ -1,0 +1,24 @@
+"""Killing that a large tumour hinders: gamma_B C / (k_B + phi B + C) per cell (paper, section 4)."""
+
+from __future__ import annotations
+
+from jax import Array
+
+from vcohort.models.law import Cells, Killing, Values
+from vcohort.models.param import Param
+from vcohort.models.shared import gamma_B, k_B
+
+phi = Param(
+    "phi", r"\phi", "1", 0.01, (1e-4, 10.0), "hindrance of killing per tumour cell",
+    "assumed: the paper gives the form, not the value", upper=1e6, closed=True,
+)  # fmt: skip
+
+
+def _rate(values: Values, cells: Cells) -> Array:
+    car = cells.car
+    return values["gamma_B"] * car / (values["k_B"] + values["phi"] * cells.tumour + car)
+
+
+LAW = Killing(
+    "crowded", "gamma_B C / (k_B + phi B + C)", (gamma_B, k_B, phi), _rate, reads_tumour=True
+)

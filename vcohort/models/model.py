@@ -1,0 +1,89 @@
+"""A model is a composition of four laws, in rates per cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from jax import Array
+
+from vcohort.errors import unknown
+from vcohort.models.law import Cells, Feedback, Growth, Killing, Law, Proliferation, Values, find_law
+from vcohort.models.param import Param
+from vcohort.models.shared import INITIAL
+
+
+class Rates(NamedTuple):
+    """Rates per cell and day of one patient."""
+
+    normal: Array
+    car: Array
+    birth: Array
+    death: Array
+
+
+@dataclass(frozen=True)
+class Model:
+    """Normal T cells, CAR T cells and tumour: one law of each kind.
+
+    Build one with :func:`car_t`. A model is immutable and hashable; compiled code
+    is cached by it.
+    """
+
+    growth: Growth
+    feedback: Feedback
+    killing: Killing
+    proliferation: Proliferation
+
+    @property
+    def laws(self) -> tuple[Law, ...]:
+        """The four laws."""
+        return (self.growth, self.feedback, self.killing, self.proliferation)
+
+    @property
+    def parameters(self) -> dict[str, Param]:
+        """All parameters by name: those of the laws, in their order, then N0, C0, B0."""
+        owned = {param.name: param for law in self.laws for param in law.parameters}
+        return owned | {param.name: param for param in INITIAL}
+
+    @property
+    def name(self) -> str:
+        """The names of the laws, as text."""
+        return "+".join(law.name for law in self.laws)
+
+    @property
+    def tumour_is_linear(self) -> bool:
+        """Whether no rate depends on the tumour, so that its law has a closed form."""
+        readers = (self.feedback, self.killing, self.proliferation)
+        return not any(law.reads_tumour for law in readers)
+
+    def param(self, name: str) -> Param:
+        """Return a parameter by name."""
+        known = self.parameters
+        if name not in known:
+            raise unknown("parameter", name, known)
+        return known[name]
+
+    def rates(self, values: Values, cells: Cells) -> Rates:
+        """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3, divided by the state)."""
+        normal, car = self.growth.rates(values, cells, self.feedback.rate(values, cells))
+        birth = self.proliferation.rate(values, cells)
+        return Rates(normal, car, birth, self.killing.rate(values, cells))
+
+
+def car_t(
+    growth: str | Growth = "gompertz",
+    feedback: str | Feedback = "T",
+    killing: str | Killing = "saturating",
+    proliferation: str | Proliferation = "exponential",
+) -> Model:
+    """Compose a model of CAR T cell therapy from laws, each by its name or as a law.
+
+    The default is the model of Kimmel, Locke & Altrock 2021, eqs. 2.1 to 2.3.
+    """
+    return Model(
+        cast(Growth, find_law("growth", growth)),
+        cast(Feedback, find_law("feedback", feedback)),
+        cast(Killing, find_law("killing", killing)),
+        cast(Proliferation, find_law("proliferation", proliferation)),
+    )

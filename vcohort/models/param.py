@@ -1,0 +1,69 @@
+"""One parameter of a model: what it is called, in which unit, and which values it may take."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vcohort.errors import VcohortError, VcohortWarning
+
+# A value this many times outside the usual range was most likely given in another unit.
+_UNIT_SLIP = 1e3
+
+
+@dataclass(frozen=True)
+class Param:
+    """A model parameter.
+
+    ``lower`` and ``upper`` bound what is possible (``lower`` itself only if ``closed``);
+    ``usual`` is the range in which values of the literature and of fits lie.
+    """
+
+    name: str
+    symbol: str
+    unit: str
+    default: float
+    usual: tuple[float, float]
+    description: str
+    source: str
+    lower: float = 0.0
+    upper: float = math.inf
+    closed: bool = False
+
+    def check(self, values: ArrayLike) -> None:
+        """Refuse impossible values; warn where another unit was probably meant."""
+        array = np.asarray(values, dtype=np.float64)
+        self._refuse(array, ~np.isfinite(array), "a finite number")
+        below = array < self.lower if self.closed else array <= self.lower
+        self._refuse(array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}")
+        self._refuse(array, array > self.upper, f"at most {self.upper:g}")
+        self._warn_of_units(array)
+
+    def _refuse(self, array: np.ndarray, wrong: np.ndarray, bound: str) -> None:
+        if wrong.any():
+            value = array[wrong].flat[0]
+            raise VcohortError(
+                f"{self.name} = {value:g} is impossible: {self.name} ({self.description}, in "
+                f"{self.unit}) must be {bound}."
+            )
+
+    def _warn_of_units(self, array: np.ndarray) -> None:
+        low, high = self.usual
+        odd = (array != 0) & ((array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP))
+        if odd.any():
+            hint = (
+                " Cells in the body are meant: vc.units.t_cells(per_ul) and "
+                "vc.units.tumour_cells(ml) convert."
+                if self.unit == "cells"
+                else ""
+            )
+            warnings.warn(
+                f"{self.name} = {array[odd].flat[0]:g} {self.unit} is far from the usual "
+                f"{low:g} to {high:g} {self.unit}.{hint}",
+                VcohortWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,1 @@
+"""How the tumour grows by itself: one law a file."""

@@ -1,0 +1,23 @@
+"""Proliferation saturation: large tumours grow more slowly (paper, section 4, refs 31 and 32)."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.models.law import Cells, Proliferation, Values
+from vcohort.models.param import Param
+from vcohort.models.shared import r_B
+
+K_B = Param(
+    "K_B", "K_B", "cells", 1e13, (1e11, 1e15), "carrying capacity of the tumour",
+    "assumed: 10 l; the paper gives the form, not the value", upper=1e25,
+)  # fmt: skip
+
+
+def _rate(values: Values, cells: Cells) -> Array:
+    # A birth rate cannot be negative: above its capacity the tumour stops to divide.
+    return values["r_B"] * jnp.maximum(0.0, 1.0 - cells.tumour / values["K_B"])
+
+
+LAW = Proliferation("saturation", "r_B (1 - B / K_B)", (r_B, K_B), _rate, reads_tumour=True)

@@ -1,0 +1,150 @@
+"""A population: how patients vary. It is sampled to give a cohort."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from vcohort.cohort import Cohort, preset_values
+from vcohort.designs import uniforms
+from vcohort.distributions import (
+    Distribution,
+    Empirical,
+    Fixed,
+    Floats,
+    LogNormal,
+    MultivariateNormal,
+    Uniform,
+    as_distribution,
+)
+from vcohort.errors import VcohortError
+from vcohort.models import Model, car_t
+from vcohort.models.shared import INITIAL
+
+# Patients drawn at a time: bounds the memory of the uniform numbers.
+_CHUNK = 1 << 17
+
+_BYTES = 8
+
+
+class Population:
+    """A preset, a model and how its parameters vary between patients.
+
+    Each rate and capacity varies as in the paper: value (1 + sigma z), z standard
+    normal, floored just above zero; the initial numbers N0, C0, B0 do not vary.
+    Keywords override parameters, in cells and days: a number moves the centre, a
+    distribution (:class:`Normal`, :class:`LogNormal`, :class:`Uniform`,
+    :class:`Empirical`, :class:`Fixed`) replaces it. ``joint`` lets several
+    parameters vary together.
+    """
+
+    def __init__(
+        self,
+        preset: str = "kimmel2021",
+        sigma: float = 0.0,
+        *,
+        model: Model | None = None,
+        joint: MultivariateNormal | None = None,
+        **overrides: float | Distribution,
+    ) -> None:
+        if not (np.isfinite(sigma) and sigma >= 0):
+            raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
+        self.preset, self.sigma, self.joint = preset, float(sigma), joint
+        self.model = model or car_t()
+        self.overrides = overrides
+        self.distributions = self._distributions()
+        self._check_joint()
+
+    def _distributions(self) -> dict[str, Distribution]:
+        centres: dict[str, Any] = dict(preset_values(self.preset, self.model))
+        for name, value in self.overrides.items():
+            param = self.model.param(name)
+            if not isinstance(value, Distribution):
+                param.check(_number(name, value))
+            elif isinstance(value, Fixed | Uniform | LogNormal | Empirical):
+                param.check(value.quantile(np.array([0.5])))
+            centres[name] = value
+        steady = {param.name for param in INITIAL}
+        return {
+            name: as_distribution(value, 0.0 if name in steady else self.sigma)
+            for name, value in centres.items()
+        }
+
+    def _check_joint(self) -> None:
+        for name in self.joint.names if self.joint else ():
+            self.model.param(name)
+            if name in self.overrides:
+                raise VcohortError(f"{name} is given twice: by itself and in joint. Keep one.")
+
+    def sample(self, n: int, seed: int = 0, *, design: str = "random", first: int = 0) -> Cohort:
+        """Draw patients ``first`` … ``first + n - 1``.
+
+        Patient i depends on (seed, i) alone, however many are drawn at a time
+        (``design="latin-hypercube"``: on n too). ``design``: ``"random"``, ``"sobol"``
+        or ``"latin-hypercube"``. Raises :class:`VcohortError` for impossible values.
+        """
+        n = _patients(n, len(self.distributions))
+        values = {name: np.empty(n) for name in self.distributions}
+        for start in range(0, n, _CHUNK):
+            count = min(_CHUNK, n - start)
+            points = uniforms(
+                design, seed, first=first + start, count=count, columns=len(values), total=n
+            )
+            for name, drawn in self._draw(points).items():
+                values[name][start : start + count] = drawn
+        for name, drawn in values.items():
+            self.model.param(name).check(drawn)
+        return Cohort(values, np.arange(first, first + n), self.model, self._origin(seed, design))
+
+    def _draw(self, points: Floats) -> dict[str, Floats]:
+        columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
+        drawn = {name: law.quantile(columns[name]) for name, law in self.distributions.items()}
+        if self.joint:
+            together = np.stack([columns[name] for name in self.joint.names], axis=1)
+            drawn |= self.joint.quantiles(together)
+        return drawn
+
+    def _origin(self, seed: int, design: str) -> tuple[tuple[str, str], ...]:
+        """Record how the cohort came to be."""
+        record = {"preset": self.preset, "sigma": repr(self.sigma)}
+        record |= {f"override_{name}": repr(value) for name, value in self.overrides.items()}
+        if self.joint:
+            record["joint"] = repr(self.joint)
+        record |= {"cohort_seed": str(seed), "design": design}
+        return tuple(record.items())
+
+    def __repr__(self) -> str:
+        overrides = "".join(f", {name}={value!r}" for name, value in self.overrides.items())
+        return f"Population({self.preset!r}, sigma={self.sigma:g}{overrides})"
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise VcohortError(
+            f"{name} = {value!r} is neither a number nor a distribution. For one value a patient "
+            "use vc.Cohort.from_values, for observed values vc.Empirical(values)."
+        ) from None
+
+
+def _patients(n: Any, parameters: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise VcohortError(f"n = {n!r} is impossible: the number of patients must be a whole number.")
+    if n < 1:
+        raise VcohortError(f"n = {n} is impossible: a cohort has at least one patient.")
+    # Values, outcomes and what is written of them: about three times the values.
+    needed, present = 3 * int(n) * parameters * _BYTES, _memory()
+    if needed > present:
+        raise VcohortError(
+            f"n = {n} patients need about {needed / 2**30:.3g} GiB in one cohort, and this machine "
+            f"has {present / 2**30:.3g} GiB. Draw fewer, or in parts: "
+            "population.sample(n, seed, first=...)."
+        )
+    return int(n)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
