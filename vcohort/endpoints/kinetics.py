@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.control import when
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
 from vcohort.endpoints.segment import TCellSegment, day_of
 from vcohort.errors import VcohortError
@@ -67,18 +68,27 @@ class Kinetics(TCellEndpoint):
         fraction = path.turn(-1.0)
         highest = path.at(fraction)
         higher = highest > carry.log_max
-        area = jnp.exp(path.start) + 4.0 * jnp.exp(path.at(0.5)) + jnp.exp(path.end)
-        counted = segment.end <= self.auc_until
         limit = jnp.asarray(math.log(self.detection_limit), path.start.dtype)
-        fell = day_of(segment, path.crossing(limit))
-        seen = jnp.where(path.end >= limit, segment.end, jnp.where(path.start >= limit, fell, -1.0))
+        seen = jnp.where(path.end >= limit, segment.end, carry.last_day)
+        falls = (path.start >= limit) & (path.end < limit)
+        counted = segment.end <= self.auc_until
         return _Carry(
             jnp.maximum(highest, carry.log_max),
             jnp.where(higher, day_of(segment, fraction), carry.day_of_max),
-            carry.area + jnp.where(counted, area * (segment.end - segment.day) / 6.0, 0.0),
-            jnp.maximum(seen, carry.last_day),
+            when(counted, _with_area, carry.area, carry.area, segment),
+            when(falls, _crossing_day, seen, segment, limit),
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:
         """Return the four numbers in cells and days."""
         return jnp.exp(carry.log_max), carry.day_of_max, carry.area, carry.last_day
+
+
+def _with_area(area: Array, segment: TCellSegment) -> Array:
+    path = segment.log_car
+    mean = (jnp.exp(path.start) + 4.0 * jnp.exp(path.at(0.5)) + jnp.exp(path.end)) / 6.0
+    return area + mean * (segment.end - segment.day)
+
+
+def _crossing_day(segment: TCellSegment, limit: Array) -> Array:
+    return day_of(segment, segment.log_car.crossing(limit))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.control import when
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment, day_of
 
@@ -46,15 +47,18 @@ class Outcome(TumourEndpoint):
         open_case = carry.outcome == UNDECIDED
         cured = open_case & segment.extinct
         progressed = open_case & ~segment.extinct & (path.end >= level)
-        day = jnp.where(cured, segment.extinct_day, day_of(segment, path.crossing(level)))
-        event = jnp.where(cured, CURE, PROGRESSION).astype(jnp.int8)
-        happened = cured | progressed
+        outcome = jnp.where(progressed, jnp.int8(PROGRESSION), carry.outcome)
+        day = when(progressed, _crossing_day, carry.day, segment, level)
         return _Carry(
-            jnp.where(happened, event, carry.outcome),
-            jnp.where(happened, day, carry.day),
+            jnp.where(cured, jnp.int8(CURE), outcome),
+            jnp.where(cured, segment.extinct_day, day),
             level,
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:
         """Return outcome and event time."""
         return carry.outcome, carry.day
+
+
+def _crossing_day(segment: TumourSegment, level: Array) -> Array:
+    return day_of(segment, segment.log_cells.crossing(level))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.drift import drift
-from vcohort.engine.exact import NOTHING, Hazard, accumulate, log_lambda
+from vcohort.engine.exact import Hazard, density, log_lambda
 from vcohort.engine.loop import Grid, Step, steps_of
 from vcohort.models import Cells, Model, Values
 
@@ -29,15 +29,15 @@ def cure_probability(model: Model, values: dict[str, Array], grid: Grid) -> Arra
         return moved, None
 
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
-    begin = Hazard(cells, jnp.full_like(cells.log_tumour, NOTHING))
+    begin = Hazard(cells, jnp.zeros_like(cells.log_tumour))
     end, _ = jax.lax.scan(body, begin, steps_of(grid))
-    log_hazard = jnp.minimum(log_lambda(end.log_w, cells.log_tumour), _LARGEST_LOG_LAMBDA)
+    log_hazard = jnp.minimum(log_lambda(end.w, cells.log_tumour), _LARGEST_LOG_LAMBDA)
     return jnp.exp(-jnp.exp(log_hazard))
 
 
 def _advance(model: Model, values: Values, hazard: Hazard, step: Step) -> Hazard:
-    before, log_w = hazard
+    before, w = hazard
     moved = drift(model, values, before, step.days)
     path = moved.passage.path(before.log_tumour)
-    log_w = accumulate(log_w, before.log_tumour, moved.passage)
-    return Hazard(Cells(moved.log_normal, moved.log_car, path.end), log_w)
+    after = Cells(moved.log_normal, moved.log_car, path.end)
+    return Hazard(after, w + density(moved.passage, path).integral)

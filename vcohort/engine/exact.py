@@ -25,12 +25,13 @@ from vcohort.endpoints import (
     Carry,
     Cubic,
     Endpoint,
+    Start,
     TCellEndpoint,
     TumourEndpoint,
     TumourSegment,
 )
 from vcohort.engine import sampling
-from vcohort.engine.control import when
+from vcohort.control import when
 from vcohort.engine.drift import drift
 from vcohort.engine.loop import (
     Grid,
@@ -47,47 +48,82 @@ from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, jax_key, uniforms
 from vcohort.models import Cells, Model, Values
 
-NOTHING = -1e4
-"""ln W before any death: W = 0, but finite, so that its derivative is."""
+# e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
+_LARGEST_EXPONENT = 80.0
 
-# Above this many expected lineages their number is normal to within 0.1 days of regrowth.
-_MANY = 4096.0
+# Above this many expected lineages their number is normal to within 0.02 days of regrowth.
+_MANY = 1024.0
 
 _FATE, _OTHERS, _SIZES = 0, 1, 2
 
 
 class Hazard(NamedTuple):
-    """The deterministic path of one patient, with ln W beside it."""
+    """The deterministic path of one patient, with W beside it."""
 
     cells: Cells
-    log_w: Array
+    w: Array
+
+
+class Nodes(NamedTuple):
+    """The deterministic path of the tumour at grid points: log of cells, slope per day."""
+
+    log_cells: Array
+    slope: Array
+
+
+class _State(NamedTuple):
+    """What the time loop carries of one patient: the path so far, its nadir, the day of cure."""
+
+    hazard: Hazard
+    lowest: Array
+    nadir: Array
+    cure_day: Array
 
 
 class Fate(NamedTuple):
-    """What becomes of one patient's tumour: cured on a day (else infinite), or regrown."""
+    """What becomes of one patient's tumour: cured on a day (else infinite), or regrown.
+
+    From the step ``nadir`` on, the path is ``log_shift`` above the deterministic one.
+    """
 
     cure_day: Array
+    nadir: Array
     log_shift: Array
 
 
-def accumulate(log_w: Array, log_start: Array, passage: Passage) -> Array:
-    """Return ln W after a step that starts at the log tumour ``log_start``."""
-    lineage = passage.lineage(jnp.zeros_like(passage.days))
-    return jnp.logaddexp(log_w, lineage.log_j - log_start)
+class Density(NamedTuple):
+    """The integrand mu / B of W at both ends of a step, per step, and its integral."""
+
+    start: Array
+    end: Array
+    integral: Array
 
 
-def log_lambda(log_w: Array, log_start: Array) -> Array:
-    """Return ln Lambda = ln[B0 ln(1 + 1 / (B0 W))] from ln W and ln B0."""
-    log_odds = -(log_w + log_start)
+def density(passage: Passage, path: Cubic) -> Density:
+    """Return mu / B along one step of the deterministic path, integrated by Simpson's rule."""
+
+    def per_step(rate: Array, log_tumour: Array) -> Array:
+        return rate * passage.days * jnp.exp(jnp.minimum(-log_tumour, _LARGEST_EXPONENT))
+
+    start = per_step(passage.death.start, path.start)
+    middle = per_step(passage.death.middle, path.at(0.5))
+    end = per_step(passage.death.end, path.end)
+    return Density(start, end, (start + 4.0 * middle + end) / 6.0)
+
+
+def log_lambda(w: Array, log_start: Array) -> Array:
+    """Return ln Lambda = ln[B0 ln(1 + 1 / (B0 W))] from W and ln B0."""
+    log_odds = -(jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start)
     # For rare survival ln(1 + x) is x, to rounding.
     rare = log_odds < -15.0
     log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))
     return log_start + jnp.where(rare, log_odds, log_each)
 
 
-def _log_w_at_cure(exponential: Array, log_start: Array) -> Array:
-    """Return ln W at which Lambda has fallen to ``exponential``."""
-    return -(log_start + jnp.log(jnp.expm1(exponential * jnp.exp(-log_start))))
+def _w_at_cure(exponential: Array, log_start: Array) -> Array:
+    """Return W at which Lambda has fallen to ``exponential``: 1 / (B0 (e^(E / B0) - 1))."""
+    per_cell = exponential * jnp.exp(-log_start)
+    return per_cell / (exponential * jnp.expm1(per_cell))
 
 
 @partial(jax.jit, static_argnames=("model", "endpoints"))
@@ -101,31 +137,28 @@ def run(
     """Run a block: results of the endpoints (patient,)."""
     t_cell = tuple(each for each in endpoints if isinstance(each, TCellEndpoint))
     tumour = tuple(each for each in endpoints if isinstance(each, TumourEndpoint))
-    size = patients.number.low.shape
-    everyone = jnp.full(size, jnp.inf, settings.horizon.dtype)
-
     first = jax.vmap(partial(_whole, settings))(patients.values)
     starts = jax.vmap(partial(start_of, settings=settings))(patients.values, first)
-    draws = jax.vmap(partial(_exponential, settings.seed))(patients.number, first.log_tumour)
-    target = jax.vmap(_log_w_at_cure)(draws, first.log_tumour)
-
-    def body(carry: tuple[Hazard, Array, Carry], step: Step) -> tuple[tuple, Cubic]:
-        hazard, cure_day, carries = carry
-        advance = partial(_advance, model, t_cell)
-        hazard, cure_day, carries, path = jax.vmap(advance, (0, 0, 0, 0, 0, None))(
-            patients.values, hazard, cure_day, target, carries, step
-        )
-        return (hazard, cure_day, carries), path
-
-    begin = Hazard(first, jnp.full(size, NOTHING, everyone.dtype))
-    carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in t_cell)
+    keys = fold(settings.seed, *patients.number)
+    draws = jax.vmap(_exponential)(keys, first.log_tumour)
+    target = jax.vmap(_w_at_cure)(draws, first.log_tumour)
     steps = steps_of(grid)
-    (hazard, cure_day, carries), paths = jax.lax.scan(body, (begin, everyone, carries), steps)
 
-    mean_lineages = jnp.exp(jax.vmap(log_lambda)(hazard.log_w, first.log_tumour))
-    shift = partial(_log_shift, settings.seed)
-    log_shift = jax.vmap(shift)(patients.number, mean_lineages, draws, cure_day)
-    seen = _fold(tumour, starts, steps, paths, Fate(cure_day, log_shift))
+    def body(carry: tuple[_State, tuple[Carry, ...]], step: Step):
+        advance = partial(_advance, model, t_cell)
+        *carry, node = jax.vmap(advance, (0, 0, 0, 0, None))(
+            patients.values, target, *carry, step
+        )
+        return tuple(carry), node
+
+    carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in t_cell)
+    (state, carries), nodes = jax.lax.scan(body, (jax.vmap(_begin)(first), carries), steps)
+
+    mean_lineages = jnp.exp(jax.vmap(log_lambda)(state.hazard.w, first.log_tumour))
+    log_shift = jax.vmap(_log_shift)(keys, mean_lineages, draws, state.cure_day)
+    fate = Fate(state.cure_day, state.nadir, log_shift)
+    slope = jax.vmap(partial(_slope, model))(patients.values, first)
+    seen = _fold(tumour, starts, steps, Nodes(first.log_tumour, slope), nodes, fate)
     return _in_order(endpoints, t_cell, carries, tumour, seen)
 
 
@@ -134,49 +167,62 @@ def _whole(settings: Settings, values: Values) -> Cells:
     return initial_cells(values, jnp.full_like(settings.threshold, jnp.inf))
 
 
-def _exponential(seed: Key, number: Key, log_start: Array) -> Array:
+def _exponential(key: Key, log_start: Array) -> Array:
     """Draw the exponential number that decides the cure of one patient."""
-    first, _ = uniforms(fold(seed, number.high, number.low), _FATE, 0, log_start.dtype)
+    first, _ = uniforms(key, _FATE, 0, log_start.dtype)
     return -jnp.log(first)
+
+
+def _begin(cells: Cells) -> _State:
+    """Return one patient's state at day 0."""
+    never = jnp.full_like(cells.log_tumour, jnp.inf)
+    return _State(Hazard(cells, jnp.zeros_like(never)), cells.log_tumour, jnp.uint32(0), never)
+
+
+def _slope(model: Model, values: Values, cells: Cells) -> Array:
+    """Return d ln B / dt of one patient."""
+    rates = model.rates(values, cells)
+    return rates.birth - rates.death
 
 
 def _advance(
     model: Model,
     endpoints: tuple[TCellEndpoint, ...],
     values: Values,
-    hazard: Hazard,
-    cure_day: Array,
     target: Array,
+    state: _State,
     carries: tuple[Carry, ...],
     step: Step,
-) -> tuple[Hazard, Array, tuple[Carry, ...], Cubic]:
+) -> tuple[_State, tuple[Carry, ...], Nodes]:
     """Step one patient along the deterministic path; note the day on which W meets its target."""
-    before, log_w = hazard
+    before, w = state.hazard
     moved = drift(model, values, before, step.days)
     path = moved.passage.path(before.log_tumour)
-    log_after = accumulate(log_w, before.log_tumour, moved.passage)
-    cured = (log_w < target) & (log_after >= target)
+    added = density(moved.passage, path)
+    growth = Cubic(w, w + added.integral, added.start, added.end)
+    cured = (growth.start < target) & (growth.end >= target)
 
-    def locate(passage: Passage, log_w: Array, log_after: Array, target: Array) -> Array:
-        past = jnp.exp(log_w - log_after)
-        share = (jnp.exp(target - log_after) - past) / (1.0 - past)
-        start = jnp.zeros_like(share)
-        fraction = passage.extinction_fraction(jnp.clip(share, 0.0, 1.0), start)
-        return step.day + fraction * step.days
+    def locate(growth: Cubic, target: Array) -> Array:
+        return step.day + growth.crossing(target) * step.days
 
-    cure_day = when(cured, locate, cure_day, moved.passage, log_w, log_after, target)
+    lower = path.end < state.lowest
+    after = _State(
+        Hazard(Cells(moved.log_normal, moved.log_car, path.end), growth.end),
+        jnp.minimum(path.end, state.lowest),
+        jnp.where(lower, step.index + 1, state.nadir),
+        when(cured, locate, state.cure_day, growth, target),
+    )
     segment = t_cell_segment(step, before, moved)
     carries = tuple(
         endpoint.update(carry, segment)
         for endpoint, carry in zip(endpoints, carries, strict=True)
     )
-    after = Cells(moved.log_normal, moved.log_car, path.end)
-    return Hazard(after, log_after), cure_day, carries, path
+    slope = moved.passage.birth.end - moved.passage.death.end
+    return after, carries, Nodes(path.end, slope)
 
 
-def _log_shift(seed: Key, number: Key, mean: Array, draw: Array, cure_day: Array) -> Array:
+def _log_shift(key: Key, mean: Array, draw: Array, cure_day: Array) -> Array:
     """Draw ln(B / deterministic B) of one patient after the nadir, given survival."""
-    key = fold(seed, number.high, number.low)
     many = mean > _MANY
     u, normal = uniforms(key, _OTHERS, 0, mean.dtype)
     mean_others = jnp.where(many, 1.0, jnp.maximum(mean - draw, 0.0))
@@ -192,26 +238,34 @@ def _log_shift(seed: Key, number: Key, mean: Array, draw: Array, cure_day: Array
 
 
 def _fold(
-    endpoints: tuple[TumourEndpoint, ...], starts, steps: Step, paths: Cubic, fate: Fate
+    endpoints: tuple[TumourEndpoint, ...],
+    starts: Start,
+    steps: Step,
+    first: Nodes,
+    later: Nodes,
+    fate: Fate,
 ) -> tuple[Carry, ...]:
-    """Fold the tumour's endpoints over stored paths (step, patient), given the fates."""
-    nodes = jnp.concatenate([paths.start[:1], paths.end])
-    nadir = jnp.argmin(nodes, axis=0).astype(jnp.uint32)
+    """Fold the tumour's endpoints over stored nodes (step, patient), given the fates."""
 
-    def see(fate: Fate, nadir: Array, path: Cubic, carries: tuple[Carry, ...], step: Step):
-        shift = jnp.where(step.index >= nadir, fate.log_shift, 0.0)
-        shifted = path._replace(start=path.start + shift, end=path.end + shift)
+    def see(fate: Fate, last: Nodes, node: Nodes, carries: tuple[Carry, ...], step: Step):
+        shift = jnp.where(step.index >= fate.nadir, fate.log_shift, 0.0)
+        path = Cubic(
+            last.log_cells + shift,
+            node.log_cells + shift,
+            last.slope * step.days,
+            node.slope * step.days,
+        )
         extinct = fate.cure_day <= step.end
-        segment = TumourSegment(step.day, step.end, shifted, extinct, fate.cure_day)
+        segment = TumourSegment(step.day, step.end, path, extinct, fate.cure_day)
         pairs = zip(endpoints, carries, strict=True)
         return tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
 
-    def body(carries: tuple[Carry, ...], item: tuple[Step, Cubic]):
-        step, path = item
-        return jax.vmap(see, (0, 0, 0, 0, None))(fate, nadir, path, carries, step), None
+    def body(carry: tuple[Nodes, tuple[Carry, ...]], item: tuple[Step, Nodes]):
+        (last, carries), (step, node) = carry, item
+        return (node, jax.vmap(see, (0, 0, 0, 0, None))(fate, last, node, carries, step)), None
 
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in endpoints)
-    return jax.lax.scan(body, carries, (steps, paths))[0]
+    return jax.lax.scan(body, (first, carries), (steps, later))[0][1]
 
 
 def _in_order(

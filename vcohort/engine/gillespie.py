@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Cubic
-from vcohort.engine.control import when
+from vcohort.control import when
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, uniforms
 from vcohort.engine.tumour import (

@@ -13,7 +13,7 @@ from jax import Array
 from vcohort.endpoints import Cubic
 from vcohort.engine import birth_death
 from vcohort.engine.birth_death import Lineage
-from vcohort.engine.control import when
+from vcohort.control import when
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key
 from vcohort.engine.tumour import (

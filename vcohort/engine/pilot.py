@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.engine.drift import drift
-from vcohort.engine.exact import NOTHING, Hazard, accumulate
+from vcohort.engine.exact import Hazard, density
 from vcohort.engine.grid import LADDER, Floats, time_grid
 from vcohort.engine.loop import initial_cells
 from vcohort.models import Cells, Model, Values
@@ -74,13 +74,13 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
 
     def begin(values: Values) -> Hazard:
         cells = initial_cells(values, jnp.asarray(0.0))
-        return Hazard(cells, jnp.full_like(cells.log_tumour, NOTHING))
+        return Hazard(cells, jnp.zeros_like(cells.log_tumour))
 
     def advance(values: Values, hazard: Hazard, days: Array) -> Hazard:
         moved = drift(model, values, hazard.cells, days)
         path = moved.passage.path(hazard.cells.log_tumour)
-        log_w = accumulate(hazard.log_w, hazard.cells.log_tumour, moved.passage)
-        return Hazard(Cells(moved.log_normal, moved.log_car, path.end), log_w)
+        after = Cells(moved.log_normal, moved.log_car, path.end)
+        return Hazard(after, hazard.w + density(moved.passage, path).integral)
 
     move = jax.vmap(advance, (0, 0, None))
 
@@ -89,10 +89,15 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
         days = lengths[index]
         coarse = move(values, coarse, days)
         fine = move(values, move(values, fine, 0.5 * days), 0.5 * days)
-        gaps = jax.tree.map(lambda x, y: jnp.max(jnp.abs(x - y)), coarse, fine)
+        gaps = jax.tree.map(lambda x, y: jnp.max(jnp.abs(x - y)), _logs(coarse), _logs(fine))
         return coarse, fine, jnp.maximum(worst, jnp.max(jnp.stack(jax.tree.leaves(gaps))))
 
     first = jax.vmap(begin)(values)
     _, _, worst = jax.lax.fori_loop(0, steps, body, (first, first, jnp.zeros((), lengths.dtype)))
     # A step too long for the method ends in NaN: no error at all is not a small one.
     return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
+
+
+def _logs(hazard: Hazard) -> Hazard:
+    """Return everything as logs; W is 0 at first, and without killing always."""
+    return hazard._replace(w=jnp.log(jnp.maximum(hazard.w, jnp.finfo(hazard.w.dtype).tiny)))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln, xlogy
 
-from vcohort.engine.control import when
+from vcohort.control import when
 from vcohort.engine.random import Key, jax_key
 
 # Standard deviation from which rejection (jax.random) beats the search from the mode.
