@@ -1,0 +1,37 @@
+"""vcohort: massively parallel virtual cohorts of CAR T cell therapy, in JAX."""
+
+from importlib.metadata import version as _version
+
+from vcohort import data as data
+from vcohort import units as units
+from vcohort.cohort import Cohort as Cohort
+from vcohort.distributions import Empirical as Empirical
+from vcohort.distributions import Fixed as Fixed
+from vcohort.distributions import LogNormal as LogNormal
+from vcohort.distributions import MultivariateNormal as MultivariateNormal
+from vcohort.distributions import Normal as Normal
+from vcohort.distributions import Uniform as Uniform
+from vcohort.endpoints import Kinetics as Kinetics
+from vcohort.endpoints import Nadir as Nadir
+from vcohort.endpoints import Outcome as Outcome
+from vcohort.endpoints import Response as Response
+from vcohort.engine import birth_death as birth_death
+from vcohort.errors import VcohortError as VcohortError
+from vcohort.errors import VcohortWarning as VcohortWarning
+from vcohort.files import load as load
+from vcohort.files import save as save
+from vcohort.models import Model as Model
+from vcohort.models import Param as Param
+from vcohort.models import car_t as car_t
+from vcohort.models import laws as laws
+from vcohort.models import presets as presets
+from vcohort.population import Population as Population
+from vcohort.schema import validate as validate
+from vcohort.simulate import cure_probability as cure_probability
+from vcohort.simulate import simulate as simulate
+from vcohort.survival import log_rank as log_rank
+from vcohort.survival import median_survival as median_survival
+from vcohort.survival import progression_free_survival as progression_free_survival
+from vcohort.survival import restricted_mean_survival as restricted_mean_survival
+
+__version__ = _version("vcohort")

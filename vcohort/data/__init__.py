@@ -1,0 +1,80 @@
+"""Clinical data, each with its unit and its source, as xarray objects."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import xarray as xr
+
+from vcohort.units import CELLS_PER_ML
+
+
+def baseline_tumour_volumes() -> xr.DataArray:
+    """Return the baseline tumour volumes (patient,) of ZUMA-1, in ml."""
+    columns, source = _read("zuma1_baseline_tumour_volume.csv")
+    attrs = {"units": "ml", "long_name": "baseline tumour volume", "source": source}
+    return xr.DataArray(columns["volume_ml"], dims="patient", name="volume", attrs=attrs)
+
+
+def baseline_tumour_cells() -> xr.DataArray:
+    """Return the baseline tumours (patient,) of ZUMA-1 in cells, at 1e9 cells a millilitre."""
+    volumes = baseline_tumour_volumes()
+    attrs = volumes.attrs | {"units": "cells", "long_name": "baseline tumour"}
+    return (volumes * CELLS_PER_ML).rename("B0").assign_attrs(attrs)
+
+
+def progression_free_survival() -> xr.DataArray:
+    """Return the progression-free survival (day,) of ZUMA-1, 101 patients.
+
+    A step function: each value holds from its day to the next.
+    """
+    columns, source = _read("zuma1_pfs.csv")
+    attrs = {"units": "1", "long_name": "progression-free survival, ZUMA-1", "source": source}
+    return xr.DataArray(
+        columns["pfs"], dims="day", coords={"day": _days(columns["day"])}, name="pfs", attrs=attrs
+    )
+
+
+def t_cell_counts() -> xr.Dataset:
+    """Return T cell counts (day,) of ZUMA-1: quartiles of CAR T cells, median lymphocytes.
+
+    All in cells per microlitre of blood.
+    """
+    columns, source = _read("zuma1_t_cell_counts.csv")
+    return _counts(columns, source)
+
+
+def moffitt_car_t_counts() -> xr.Dataset:
+    """Return CAR T cell counts (day,) of the ZUMA-1 patients treated at Moffitt.
+
+    Median and quartiles in cells per microlitre of blood, and the number of patients.
+    """
+    columns, source = _read("moffitt_car_t_counts.csv")
+    return _counts(columns, source)
+
+
+def _counts(columns: dict[str, np.ndarray], source: str) -> xr.Dataset:
+    """Return all columns but the day as variables over the day."""
+    names = {"n": ("1", "number of patients")}
+    variables = {
+        name: ("day", values, dict(zip(("units", "long_name"), names[name], strict=True)))
+        if name in names
+        else ("day", values, {"units": "cells/ul", "long_name": name.replace("_", " ")})
+        for name, values in columns.items()
+        if name != "day"
+    }
+    return xr.Dataset(variables, coords={"day": _days(columns["day"])}, attrs={"source": source})
+
+
+def _days(values: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
+    return ("day", values, {"units": "day", "long_name": "days since infusion"})
+
+
+def _read(name: str) -> tuple[dict[str, np.ndarray], str]:
+    """Return the columns of a data file, and its comment lines: the source."""
+    lines = (files("vcohort.data") / name).read_text(encoding="utf-8").splitlines()
+    source = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+    header, *rows = [line for line in lines if line and not line.startswith("#")]
+    table = np.array([[float(field) for field in row.split(",")] for row in rows])
+    return dict(zip(header.split(","), table.T, strict=True)), source

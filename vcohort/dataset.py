@@ -1,0 +1,80 @@
+"""From the engine's arrays to an xarray dataset with units, names and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from vcohort.cohort import Cohort
+from vcohort.engine.pilot import Resolution
+from vcohort.schema import SCHEMA_VERSION, STATES, TIME
+from vcohort.settings import RunSettings
+
+
+def assemble(
+    cohort: Cohort,
+    run: RunSettings,
+    resolution: Resolution,
+    results: Mapping[str, np.ndarray],
+    states: list[np.ndarray],
+) -> xr.Dataset:
+    """Return the dataset of a run; see docs/schema.md."""
+    described = {variable.name: variable for each in run.endpoints for variable in each.variables}
+    variables: dict[str, Any] = {}
+    for name, values in results.items():
+        about = described[name]
+        attrs = {"long_name": about.long_name, "units": about.units}
+        if "flag_values" in about.attrs:
+            flags = np.array(about.attrs["flag_values"], np.int8)
+            attrs |= {**about.attrs, "flag_values": flags}
+        variables[name] = ("patient", values, attrs)
+    for name, values in cohort.values.items():
+        param = cohort.model.param(name)
+        attrs = {"long_name": param.description, "units": param.unit}
+        variables[name] = ("patient", np.asarray(values), attrs)
+    for (name, attrs), values in zip(STATES.items(), states, strict=False):
+        variables[name] = (("patient", "time"), values, attrs)
+    return xr.Dataset(variables, _coords(cohort, run), _attributes(cohort, run, resolution))
+
+
+def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
+    about = {"long_name": "number of the patient", "units": "1"}
+    coords: dict[str, Any] = {"patient": ("patient", np.asarray(cohort.patient), about)}
+    if run.save_at is not None:
+        coords["time"] = ("time", np.array(run.save_at), TIME)
+    return coords
+
+
+def _attributes(cohort: Cohort, run: RunSettings, resolution: Resolution) -> dict[str, Any]:
+    """Return everything that is needed to get the same numbers again."""
+    device = jax.devices()[0]
+    return {
+        "Conventions": "CF-1.11",
+        "title": "virtual cohort of CAR T cell therapy",
+        "schema_version": SCHEMA_VERSION,
+        "vcohort_version": version("vcohort"),
+        "jax_version": jax.__version__,
+        "numpy_version": np.__version__,
+        "xarray_version": xr.__version__,
+        "model": cohort.model.name,
+        **{f"law_{kind}": law.formula for kind, law in zip(_KINDS, cohort.model.laws, strict=True)},
+        **dict(cohort.origin),
+        "method": run.method,
+        "seed": str(run.seed),
+        "horizon": run.horizon,
+        "threshold": run.threshold,
+        "progression": run.progression,
+        "tolerance": run.tolerance,
+        "error_estimate": resolution.error,
+        "time_grid": resolution.days,
+        "device": f"{device.platform}: {device.device_kind}",
+        "dtype": run.dtype,
+    }
+
+
+_KINDS = ("growth", "feedback", "killing", "proliferation")

@@ -1,0 +1,90 @@
+"""What a vcohort dataset is: its variables, units and attributes. Written down in docs/schema.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from vcohort.endpoints import Outcome
+from vcohort.endpoints.outcome import PROGRESSION
+from vcohort.errors import VcohortError
+
+SCHEMA_VERSION = 1
+
+TIME = {"units": "day", "long_name": "days since the first infusion"}
+
+STATES: Mapping[str, dict[str, str]] = {
+    "N": {"units": "cells", "long_name": "normal T cells"},
+    "C": {"units": "cells", "long_name": "CAR T cells"},
+    "B": {"units": "cells", "long_name": "tumour cells"},
+}
+
+REQUIRED_ATTRS = (
+    "schema_version",
+    "vcohort_version",
+    "jax_version",
+    "model",
+    "method",
+    "seed",
+    "horizon",
+    "threshold",
+    "progression",
+    "tolerance",
+    "error_estimate",
+    "time_grid",
+    "device",
+    "dtype",
+)
+
+
+def validate(ds: xr.Dataset) -> xr.Dataset:
+    """Return the dataset if it keeps the schema; raise :class:`VcohortError` for what does not."""
+    problems = [*_attribute_problems(ds), *_variable_problems(ds)]
+    if not problems:
+        problems = _value_problems(ds)
+    if problems:
+        raise VcohortError("This is not a vcohort dataset: " + "; ".join(problems) + ".")
+    return ds
+
+
+def _attribute_problems(ds: xr.Dataset) -> list[str]:
+    missing = [name for name in REQUIRED_ATTRS if name not in ds.attrs]
+    problems = [f"attributes missing: {', '.join(missing)}"] if missing else []
+    version: Any = ds.attrs.get("schema_version", SCHEMA_VERSION)
+    if int(version) > SCHEMA_VERSION:
+        problems.append(
+            f"its schema_version {version} is newer than {SCHEMA_VERSION}, the newest known here; "
+            "update vcohort"
+        )
+    return problems
+
+
+def _variable_problems(ds: xr.Dataset) -> list[str]:
+    needed = {variable.name: ("patient",) for variable in Outcome().variables}
+    if "time" in ds.dims:
+        needed |= dict.fromkeys(STATES, ("patient", "time"))
+    problems: list[str] = []
+    for name, dims in needed.items():
+        if name not in ds:
+            problems.append(f"variable {name} is missing")
+        elif ds[name].dims != dims:
+            problems.append(f"{name} has dimensions {ds[name].dims}, not {dims}")
+    for name, variable in ds.variables.items():
+        absent = [key for key in ("units", "long_name") if key not in variable.attrs]
+        problems += [f"{name} has no {' and no '.join(absent)}"] if absent else []
+    return problems
+
+
+def _value_problems(ds: xr.Dataset) -> list[str]:
+    outcome, day = ds["outcome"].values, ds["event_time"].values
+    horizon = float(ds.attrs["horizon"])
+    problems: list[str] = []
+    if not np.isin(outcome, range(PROGRESSION + 1)).all():
+        problems.append("outcome holds values other than 0, 1 and 2")
+    # The horizon is stored in the dataset's own precision.
+    if not ((day >= 0) & (day <= horizon * (1 + 1e-6))).all():
+        problems.append(f"event_time is not between 0 and the horizon, {horizon:g} days")
+    return problems

@@ -1,0 +1,143 @@
+"""The choices of a run, checked before any work starts."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vcohort.cohort import Cohort
+from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
+from vcohort.engine.loop import METHODS as STEPPED
+from vcohort.errors import VcohortError, VcohortWarning, unknown
+
+METHODS = (*STEPPED, "exact")
+
+DTYPES = ("float32", "float64")
+
+# Rounding alone moves ln B by about this much, over a few hundred steps.
+_FINEST = {"float32": 1e-4, "float64": 1e-11}
+
+
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to run a cohort; see :func:`vcohort.simulate` for the meaning of each field."""
+
+    method: str = "hybrid"
+    horizon: float = 2000.0
+    threshold: float = 100.0
+    progression: float = 1.2
+    save_at: tuple[float, ...] | None = None
+    seed: int = 0
+    tolerance: float = 1e-3
+    dtype: str = "float32"
+    endpoints: tuple[Endpoint, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        for name in ("horizon", "threshold", "progression", "tolerance"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        self._check_numbers()
+        object.__setattr__(self, "save_at", _saved_days(self.save_at, self.horizon))
+        if self.method == "exact" and self.save_at is not None:
+            raise VcohortError(
+                "method 'exact' draws fates, not paths, so it has no states for save_at. Use "
+                "method='hybrid' for paths."
+            )
+        object.__setattr__(self, "endpoints", self._endpoints())
+
+    def _check_numbers(self) -> None:
+        _require(self.horizon > 0, "horizon", self.horizon, "greater than 0 days")
+        _require(self.horizon <= 1e6, "horizon", self.horizon, "at most 1e6 days")
+        _require(self.threshold >= 1, "threshold", self.threshold, "at least 1 cell")
+        _require(self.threshold <= 1e5, "threshold", self.threshold, "at most 1e5 cells")
+        _require(self.progression > 1, "progression", self.progression, "greater than 1")
+        finest = _FINEST[self.dtype]
+        hint = ": finer needs dtype='float64'" if self.dtype == "float32" else ""
+        _require(
+            finest <= self.tolerance <= 1,
+            "tolerance",
+            self.tolerance,
+            f"between {finest:g} and 1 in {self.dtype}{hint}",
+        )
+        whole = isinstance(self.seed, int | np.integer) and not isinstance(self.seed, bool)
+        _require(whole and 0 <= self.seed < 2**64, "seed", self.seed, "a whole number from 0 on")
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the endpoints to fold, Outcome always; days past the horizon fall away."""
+        if self.endpoints:
+            chosen = tuple(each for each in self.endpoints if not isinstance(each, Outcome))
+            for day in (day for each in chosen for day in each.knots):
+                _require(day <= self.horizon, "day", day, f"within the horizon, {self.horizon:g}")
+            return (Outcome(), *chosen)
+        days = tuple(day for day in Response().days if day <= self.horizon)
+        exposure = Kinetics(auc_until=min(Kinetics().auc_until, self.horizon))
+        return (Outcome(), Nadir(), exposure, Response(days))
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Days that the time grid must hold."""
+        endpoint_days = tuple(day for each in self.endpoints for day in each.knots)
+        return endpoint_days + (self.save_at or ())
+
+    def check_cohort(self, cohort: Cohort) -> None:
+        """Refuse a cohort that the method cannot run; warn where it is coarse."""
+        if self.method == "exact" and not cohort.model.tumour_is_linear:
+            raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
+        smallest = float(np.min(cohort["B0"]))
+        if self.method in {"exact", "hybrid"} and smallest < 100 * self.threshold:
+            warnings.warn(
+                f"The smallest tumour has {smallest:g} cells. Below {100 * self.threshold:g} cells "
+                "chance decides when a tumour reaches its progression size, and methods 'exact' "
+                "and 'hybrid' look at it once a step. Cure is not affected; for progression use "
+                "method='gillespie'.",
+                VcohortWarning,
+                stacklevel=3,
+            )
+
+
+def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:
+    """Return the error for a closed form asked of a model that has none."""
+    return VcohortError(
+        f"{what} needs rates that do not depend on the tumour; model {cohort.model.name!r} has "
+        f"such rates. {instead}"
+    )
+
+
+def _require(condition: bool, name: str, value: Any, bound: str) -> None:
+    if not condition:
+        raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise VcohortError(f"{name} = {value!r} is impossible: it must be a number.") from None
+    _require(math.isfinite(number), name, number, "a finite number")
+    return number
+
+
+def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
+    if save_at is None:
+        return None
+    days = np.asarray(save_at, dtype=np.float64)
+    if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all():
+        raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
+    if (np.diff(days) <= 0).any():
+        raise VcohortError("save_at must be in increasing order, no day twice. Try np.unique(days).")
+    if days[0] < 0 or days[-1] > horizon:
+        outside = days[0] if days[0] < 0 else days[-1]
+        raise VcohortError(
+            f"save_at holds day {outside:g}, outside the run from 0 to the horizon, {horizon:g}."
+        )
+    return tuple(float(day) for day in days)
