@@ -3,6 +3,7 @@
 from importlib.metadata import version as _version
 
 from vcohort import data as data
+from vcohort import plots as plots
 from vcohort import units as units
 from vcohort.cohort import Cohort as Cohort
 from vcohort.distributions import Empirical as Empirical
@@ -29,6 +30,7 @@ from vcohort.population import Population as Population
 from vcohort.schema import validate as validate
 from vcohort.simulate import cure_probability as cure_probability
 from vcohort.simulate import simulate as simulate
+from vcohort.summary import summarise as summarise
 from vcohort.survival import log_rank as log_rank
 from vcohort.survival import median_survival as median_survival
 from vcohort.survival import progression_free_survival as progression_free_survival

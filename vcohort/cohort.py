@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
@@ -36,14 +37,19 @@ class Cohort:
         defaults = preset_values(preset, model)
         for name, value in values.items():
             model.param(name).check(value)
+            model.param(name).advise(value)
         arrays = {name: np.asarray(values.get(name, defaults[name]), float) for name in defaults}
         try:
             shape = np.broadcast_shapes((1,), *(array.shape for array in arrays.values()))
         except ValueError:
             sizes = {name: array.shape for name, array in arrays.items() if array.shape}
-            raise VcohortError(f"The arrays of a cohort must have one length, not {sizes}.") from None
+            raise VcohortError(
+                f"The arrays of a cohort must have one length, not {sizes}."
+            ) from None
         if len(shape) != 1 or shape[0] == 0:
-            raise VcohortError("A cohort is made of arrays of shape (patient,), at least one patient.")
+            raise VcohortError(
+                "A cohort is made of arrays of shape (patient,), at least one patient."
+            )
         filled = {name: np.broadcast_to(array, shape).copy() for name, array in arrays.items()}
         return cls(filled, np.arange(shape[0]), model, (("preset", preset),))
 

@@ -33,7 +33,7 @@ def _sobol(seed: int, first: int, count: int, columns: int, total: int) -> Float
 
 
 def _latin_hypercube(seed: int, first: int, count: int, columns: int, total: int) -> Floats:
-    """Latin hypercube (McKay, Beckman & Conover 1979): a design of ``total`` patients as a whole."""
+    """Latin hypercube (McKay, Beckman & Conover 1979), laid out for ``total`` patients."""
     engine = qmc.LatinHypercube(columns, rng=np.random.default_rng(seed))
     return engine.random(total)[first : first + count]
 
@@ -47,9 +47,7 @@ _DESIGNS: dict[str, Callable[[int, int, int, int, int], Floats]] = {
 DESIGNS = tuple(_DESIGNS)
 
 
-def uniforms(
-    design: str, seed: int, *, first: int, count: int, columns: int, total: int
-) -> Floats:
+def uniforms(design: str, seed: int, *, first: int, count: int, columns: int, total: int) -> Floats:
     """Return the uniform numbers (count, columns) of patients first … first + count - 1.
 
     In ``"random"`` and ``"sobol"`` patient i depends on (seed, i) alone. A Latin

@@ -59,7 +59,9 @@ class Normal:
 
     def __post_init__(self) -> None:
         _require(self.mean > 0, f"Normal(mean={self.mean:g}): the mean must be greater than 0.")
-        _require(self.sd >= 0, f"Normal(sd={self.sd:g}): the standard deviation must be at least 0.")
+        _require(
+            self.sd >= 0, f"Normal(sd={self.sd:g}): the standard deviation must be at least 0."
+        )
 
     def quantile(self, u: Floats) -> Floats:
         """Return mean + sd z(u), floored."""

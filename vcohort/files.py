@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         raise VcohortError(f"Cannot write {target}: it is a folder. Give a file name in it.")
     if not folder.is_dir():
         raise VcohortError(
-            f"Cannot write {target}: the folder {folder} does not exist. Create it: mkdir -p {folder}"
+            f"Cannot write {target}: there is no folder {folder}. Create it: mkdir -p {folder}"
         )
     if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
         raise VcohortError(
@@ -36,7 +36,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside ``path`` that takes its place if all goes well."""
     target = check_writable(path)
     try:

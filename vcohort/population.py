@@ -9,16 +9,7 @@ import numpy as np
 
 from vcohort.cohort import Cohort, preset_values
 from vcohort.designs import uniforms
-from vcohort.distributions import (
-    Distribution,
-    Empirical,
-    Fixed,
-    Floats,
-    LogNormal,
-    MultivariateNormal,
-    Uniform,
-    as_distribution,
-)
+from vcohort.distributions import Distribution, Floats, MultivariateNormal, as_distribution
 from vcohort.errors import VcohortError
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
@@ -61,10 +52,9 @@ class Population:
         centres: dict[str, Any] = dict(preset_values(self.preset, self.model))
         for name, value in self.overrides.items():
             param = self.model.param(name)
-            if not isinstance(value, Distribution):
-                param.check(_number(name, value))
-            elif isinstance(value, Fixed | Uniform | LogNormal | Empirical):
-                param.check(value.quantile(np.array([0.5])))
+            typical = _typical(name, value)
+            param.check(typical)
+            param.advise(typical)
             centres[name] = value
         steady = {param.name for param in INITIAL}
         return {
@@ -120,7 +110,10 @@ class Population:
         return f"Population({self.preset!r}, sigma={self.sigma:g}{overrides})"
 
 
-def _number(name: str, value: Any) -> float:
+def _typical(name: str, value: Any) -> float:
+    """Return the number, or the median of the distribution."""
+    if isinstance(value, Distribution):
+        return float(value.quantile(np.array([0.5]))[0])
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -132,7 +125,9 @@ def _number(name: str, value: Any) -> float:
 
 def _patients(n: Any, parameters: int) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise VcohortError(f"n = {n!r} is impossible: the number of patients must be a whole number.")
+        raise VcohortError(
+            f"n = {n!r} is impossible: the number of patients must be a whole number."
+        )
     if n < 1:
         raise VcohortError(f"n = {n} is impossible: a cohort has at least one patient.")
     # Values, outcomes and what is written of them: about three times the values.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -29,7 +29,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress_bar(
     what: str, total: int, show: bool | None = None
-) -> Iterator[Callable[[int], None]]:
+) -> Generator[Callable[[int], None]]:
     """Yield a function that reports finished work; ``show`` None shows a bar on a terminal."""
     visible = sys.stderr.isatty() if show is None else show
     bar = Progress(

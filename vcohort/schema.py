@@ -1,4 +1,4 @@
-"""What a vcohort dataset is: its variables, units and attributes. Written down in docs/schema.md."""
+"""What a vcohort dataset is: variables, units, attributes. Written down in docs/schema.md."""
 
 from __future__ import annotations
 

@@ -23,8 +23,6 @@ DTYPES = ("float32", "float64")
 _FINEST = {"float32": 1e-4, "float64": 1e-11}
 
 
-
-
 @dataclass(frozen=True)
 class RunSettings:
     """How to run a cohort; see :func:`vcohort.simulate` for the meaning of each field."""
@@ -134,7 +132,9 @@ def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float,
     if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all():
         raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():
-        raise VcohortError("save_at must be in increasing order, no day twice. Try np.unique(days).")
+        raise VcohortError(
+            "save_at must be in increasing order, no day twice. Try np.unique(days)."
+        )
     if days[0] < 0 or days[-1] > horizon:
         outside = days[0] if days[0] < 0 else days[-1]
         raise VcohortError(

@@ -148,9 +148,7 @@ def _resolve(
     """Choose the time grid; warn where it misses the tolerance, refuse where it fails."""
     days = run.knots if knots is None else knots
     with jax.enable_x64(run.dtype == "float64"):
-        found = resolve(
-            cohort.model, values, run.horizon, days, run.tolerance, np.dtype(run.dtype)
-        )
+        found = resolve(cohort.model, values, run.horizon, days, run.tolerance, np.dtype(run.dtype))
     if not np.isfinite(found.error):
         raise VcohortError(
             f"The equations cannot be followed with {found.days.size - 1} steps: a rate is too "

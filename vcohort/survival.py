@@ -35,7 +35,9 @@ def progression_free_survival(
     at = np.atleast_1d(np.asarray(days, dtype=np.float64))
     _check_days(at, float(ds.attrs["horizon"]))
     if not 0 < confidence < 1:
-        raise VcohortError(f"confidence = {confidence:g} is impossible: it must be between 0 and 1.")
+        raise VcohortError(
+            f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
+        )
     estimate = stats.ecdf(_times(ds)).sf
     with np.errstate(divide="ignore", invalid="ignore"):
         band = estimate.confidence_interval(confidence, method="log-log")

@@ -24,8 +24,10 @@ class _Carry(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome(TumourEndpoint):
-    """``outcome`` and ``event_time``: cure when no tumour cell is left, progression when the
-    tumour reaches its progression size (1.2 times the first, unless told otherwise).
+    """``outcome`` and ``event_time``.
+
+    Cure when no tumour cell is left, progression when the tumour reaches its progression
+    size (1.2 times the first, unless told otherwise).
     """
 
     @property

@@ -27,7 +27,9 @@ class _Carry(NamedTuple):
 
 @dataclass(frozen=True)
 class Response(TumourEndpoint):
-    """``response_day_<d>`` at each of ``days``, in this order of precedence:
+    """``response_day_<d>`` at each of ``days``.
+
+    In this order of precedence:
 
     - PD: the tumour has reached its progression size on that day or before;
     - CR: it is below ``detection_limit`` (cells; by default 0.1 ml, about 6 mm across,

@@ -74,7 +74,9 @@ def _patients(
         jax.numpy.asarray((number >> np.uint64(32)).astype(np.uint32)),
         jax.numpy.asarray((number & np.uint64(0xFFFFFFFF)).astype(np.uint32)),
     )
-    arrays = {name: jax.numpy.asarray(value[chosen].astype(dtype)) for name, value in values.items()}
+    arrays = {
+        name: jax.numpy.asarray(value[chosen].astype(dtype)) for name, value in values.items()
+    }
     return Patients(arrays, words)
 
 

@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.engine.drift import drift
-from vcohort.engine.exact import Hazard, density, log_lambda
+from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride
 from vcohort.engine.loop import Grid, Step, steps_of
-from vcohort.models import Cells, Model, Values
+from vcohort.models import Cells, Model
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
 _LARGEST_LOG_LAMBDA = 7.0
@@ -21,23 +20,17 @@ _LARGEST_LOG_LAMBDA = 7.0
 def cure_probability(model: Model, values: dict[str, Array], grid: Grid) -> Array:
     """Return P(no tumour cell is left at the end of the grid), (patient,).
 
-    exp(-Lambda) with Lambda as in :mod:`vcohort.engine.exact`.
+    exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`.
     """
 
+    # Keeping only the path, and not each step's inner results, for the way back: a step is
+    # cheaper to compute again than its results are to store.
+    @jax.checkpoint
     def body(hazards: Hazard, step: Step) -> tuple[Hazard, None]:
-        moved = jax.vmap(partial(_advance, model), (0, 0, None))(values, hazards, step)
-        return moved, None
+        moved = jax.vmap(partial(stride, model), (0, 0, None))(values, hazards, step.days)
+        return jax.vmap(lambda each: each.after)(moved), None
 
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
-    begin = Hazard(cells, jnp.zeros_like(cells.log_tumour))
-    end, _ = jax.lax.scan(body, begin, steps_of(grid))
+    end, _ = jax.lax.scan(body, first_hazard(cells), steps_of(grid))
     log_hazard = jnp.minimum(log_lambda(end.w, cells.log_tumour), _LARGEST_LOG_LAMBDA)
     return jnp.exp(-jnp.exp(log_hazard))
-
-
-def _advance(model: Model, values: Values, hazard: Hazard, step: Step) -> Hazard:
-    before, w = hazard
-    moved = drift(model, values, before, step.days)
-    path = moved.passage.path(before.log_tumour)
-    after = Cells(moved.log_normal, moved.log_car, path.end)
-    return Hazard(after, w + density(moved.passage, path).integral)

@@ -9,8 +9,6 @@ from vcohort.engine.random import Key
 from vcohort.engine.tumour import Tumour, TumourStep, undisturbed
 
 
-def step(
-    passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array
-) -> TumourStep:
+def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array) -> TumourStep:
     """Follow the mean."""
     return undisturbed(passage.path(tumour.log_cells), tumour)

@@ -1,12 +1,9 @@
 """The fate of the tumour by the closed form, with no random number in the time loop.
 
-Where no rate depends on the tumour, the tumour is a linear birth-death process. With
-W(t) = int_0^t mu(s) / B(s) ds along the deterministic path, a patient's lineages are all
-extinct by t with probability exp(-Lambda(t)), Lambda = B0 ln(1 + 1 / (B0 W)), which is
-1 / W for large B0. One exponential draw E gives the day of cure: Lambda(t) = E, if there
-is one. Else at least one lineage survives; the first took E of Lambda, so the others are
-Poisson(Lambda - E), and the regrowing tumour is the deterministic one times
-Gamma(K) / Lambda (Kendall 1948; see the theory page).
+One exponential draw E gives the day of cure: the day on which Lambda (see ``hazard``) has
+fallen to E, if there is one. Else at least one lineage survives; the first took E of Lambda,
+so the others are Poisson(Lambda - E), and the regrowing tumour is the deterministic one times
+Gamma(K) / Lambda for K lineages (Kendall 1948; the theory page derives it).
 
 The loop stores the deterministic path; the fate is drawn; endpoints of the tumour are then
 folded over the path with its fate.
@@ -15,12 +12,13 @@ folded over the path with its fate.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.control import when
 from vcohort.endpoints import (
     Carry,
     Cubic,
@@ -31,8 +29,7 @@ from vcohort.endpoints import (
     TumourSegment,
 )
 from vcohort.engine import sampling
-from vcohort.control import when
-from vcohort.engine.drift import drift
+from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride, w_at_lambda
 from vcohort.engine.loop import (
     Grid,
     Patients,
@@ -44,24 +41,13 @@ from vcohort.engine.loop import (
     steps_of,
     t_cell_segment,
 )
-from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, jax_key, uniforms
 from vcohort.models import Cells, Model, Values
-
-# e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
-_LARGEST_EXPONENT = 80.0
 
 # Above this many expected lineages their number is normal to within 0.02 days of regrowth.
 _MANY = 1024.0
 
 _FATE, _OTHERS, _SIZES = 0, 1, 2
-
-
-class Hazard(NamedTuple):
-    """The deterministic path of one patient, with W beside it."""
-
-    cells: Cells
-    w: Array
 
 
 class Nodes(NamedTuple):
@@ -80,6 +66,9 @@ class _State(NamedTuple):
     cure_day: Array
 
 
+_Loop: TypeAlias = tuple[_State, tuple[Carry, ...]]
+
+
 class Fate(NamedTuple):
     """What becomes of one patient's tumour: cured on a day (else infinite), or regrown.
 
@@ -89,41 +78,6 @@ class Fate(NamedTuple):
     cure_day: Array
     nadir: Array
     log_shift: Array
-
-
-class Density(NamedTuple):
-    """The integrand mu / B of W at both ends of a step, per step, and its integral."""
-
-    start: Array
-    end: Array
-    integral: Array
-
-
-def density(passage: Passage, path: Cubic) -> Density:
-    """Return mu / B along one step of the deterministic path, integrated by Simpson's rule."""
-
-    def per_step(rate: Array, log_tumour: Array) -> Array:
-        return rate * passage.days * jnp.exp(jnp.minimum(-log_tumour, _LARGEST_EXPONENT))
-
-    start = per_step(passage.death.start, path.start)
-    middle = per_step(passage.death.middle, path.at(0.5))
-    end = per_step(passage.death.end, path.end)
-    return Density(start, end, (start + 4.0 * middle + end) / 6.0)
-
-
-def log_lambda(w: Array, log_start: Array) -> Array:
-    """Return ln Lambda = ln[B0 ln(1 + 1 / (B0 W))] from W and ln B0."""
-    log_odds = -(jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start)
-    # For rare survival ln(1 + x) is x, to rounding.
-    rare = log_odds < -15.0
-    log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))
-    return log_start + jnp.where(rare, log_odds, log_each)
-
-
-def _w_at_cure(exponential: Array, log_start: Array) -> Array:
-    """Return W at which Lambda has fallen to ``exponential``: 1 / (B0 (e^(E / B0) - 1))."""
-    per_cell = exponential * jnp.exp(-log_start)
-    return per_cell / (exponential * jnp.expm1(per_cell))
 
 
 @partial(jax.jit, static_argnames=("model", "endpoints"))
@@ -141,15 +95,15 @@ def run(
     starts = jax.vmap(partial(start_of, settings=settings))(patients.values, first)
     keys = fold(settings.seed, *patients.number)
     draws = jax.vmap(_exponential)(keys, first.log_tumour)
-    target = jax.vmap(_w_at_cure)(draws, first.log_tumour)
+    target = jax.vmap(w_at_lambda)(draws, first.log_tumour)
     steps = steps_of(grid)
 
-    def body(carry: tuple[_State, tuple[Carry, ...]], step: Step):
+    def body(carry: _Loop, step: Step) -> tuple[_Loop, Nodes]:
         advance = partial(_advance, model, t_cell)
-        *carry, node = jax.vmap(advance, (0, 0, 0, 0, None))(
+        state, carries, node = jax.vmap(advance, (0, 0, 0, 0, None))(
             patients.values, target, *carry, step
         )
-        return tuple(carry), node
+        return (state, carries), node
 
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in t_cell)
     (state, carries), nodes = jax.lax.scan(body, (jax.vmap(_begin)(first), carries), steps)
@@ -176,7 +130,7 @@ def _exponential(key: Key, log_start: Array) -> Array:
 def _begin(cells: Cells) -> _State:
     """Return one patient's state at day 0."""
     never = jnp.full_like(cells.log_tumour, jnp.inf)
-    return _State(Hazard(cells, jnp.zeros_like(never)), cells.log_tumour, jnp.uint32(0), never)
+    return _State(first_hazard(cells), cells.log_tumour, jnp.uint32(0), never)
 
 
 def _slope(model: Model, values: Values, cells: Cells) -> Array:
@@ -195,30 +149,24 @@ def _advance(
     step: Step,
 ) -> tuple[_State, tuple[Carry, ...], Nodes]:
     """Step one patient along the deterministic path; note the day on which W meets its target."""
-    before, w = state.hazard
-    moved = drift(model, values, before, step.days)
-    path = moved.passage.path(before.log_tumour)
-    added = density(moved.passage, path)
-    growth = Cubic(w, w + added.integral, added.start, added.end)
-    cured = (growth.start < target) & (growth.end >= target)
+    moved = stride(model, values, state.hazard, step.days)
+    cured = (moved.w.start < target) & (moved.w.end >= target)
 
     def locate(growth: Cubic, target: Array) -> Array:
         return step.day + growth.crossing(target) * step.days
 
-    lower = path.end < state.lowest
+    end = moved.tumour.end
     after = _State(
-        Hazard(Cells(moved.log_normal, moved.log_car, path.end), growth.end),
-        jnp.minimum(path.end, state.lowest),
-        jnp.where(lower, step.index + 1, state.nadir),
-        when(cured, locate, state.cure_day, growth, target),
+        moved.after,
+        jnp.minimum(end, state.lowest),
+        jnp.where(end < state.lowest, step.number + 1, state.nadir),
+        when(cured, locate, state.cure_day, moved.w, target),
     )
-    segment = t_cell_segment(step, before, moved)
+    segment = t_cell_segment(step, state.hazard.cells, moved.moved)
     carries = tuple(
-        endpoint.update(carry, segment)
-        for endpoint, carry in zip(endpoints, carries, strict=True)
+        endpoint.update(carry, segment) for endpoint, carry in zip(endpoints, carries, strict=True)
     )
-    slope = moved.passage.birth.end - moved.passage.death.end
-    return after, carries, Nodes(path.end, slope)
+    return after, carries, Nodes(end, moved.tumour.slope_end / step.days)
 
 
 def _log_shift(key: Key, mean: Array, draw: Array, cure_day: Array) -> Array:
@@ -248,7 +196,7 @@ def _fold(
     """Fold the tumour's endpoints over stored nodes (step, patient), given the fates."""
 
     def see(fate: Fate, last: Nodes, node: Nodes, carries: tuple[Carry, ...], step: Step):
-        shift = jnp.where(step.index >= fate.nadir, fate.log_shift, 0.0)
+        shift = jnp.where(step.number >= fate.nadir, fate.log_shift, 0.0)
         path = Cubic(
             last.log_cells + shift,
             node.log_cells + shift,
@@ -276,7 +224,7 @@ def _in_order(
     tumour_carries: tuple[Carry, ...],
 ) -> tuple[Array, ...]:
     """Return the results in the order in which the endpoints were given."""
-    carries = {**dict(zip(t_cell, t_cell_carries, strict=True))}
+    carries: dict[Endpoint, Carry] = dict(zip(t_cell, t_cell_carries, strict=True))
     carries |= dict(zip(tumour, tumour_carries, strict=True))
     ordered = tuple(carries[endpoint] for endpoint in endpoints)
     return jax.vmap(partial(finals, endpoints))(ordered)

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.endpoints import Cubic
 from vcohort.control import when
+from vcohort.endpoints import Cubic
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, uniforms
 from vcohort.engine.tumour import (
@@ -36,9 +36,7 @@ class _Clock(NamedTuple):
     events: Array
 
 
-def step(
-    passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array
-) -> TumourStep:
+def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array) -> TumourStep:
     """Follow the mean above the threshold, every birth and death below it."""
     path = passage.path(tumour.log_cells)
     entry = enter(path, tumour, threshold)
@@ -46,9 +44,7 @@ def step(
     def simulate(
         passage: Passage, tumour: Tumour, path: Cubic, entry: Entry, key: Key, index: Array
     ) -> TumourStep:
-        begin = _Clock(
-            jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction, jnp.uint32(0)
-        )
+        begin = _Clock(jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction, jnp.uint32(0))
         end = _run(passage, begin, jnp.ceil(threshold), fold(key, index, 0))
         died = end.cells == 0.0
         # Above the threshold the rest of the step follows the mean.

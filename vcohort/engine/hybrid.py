@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.control import when
 from vcohort.endpoints import Cubic
 from vcohort.engine import birth_death
 from vcohort.engine.birth_death import Lineage
-from vcohort.control import when
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key
 from vcohort.engine.tumour import (
@@ -27,9 +27,7 @@ from vcohort.engine.tumour import (
 )
 
 
-def step(
-    passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array
-) -> TumourStep:
+def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array) -> TumourStep:
     """Follow the mean above the threshold, draw below it."""
     path = passage.path(tumour.log_cells)
     entry = enter(path, tumour, threshold)

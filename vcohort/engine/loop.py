@@ -59,9 +59,9 @@ class Settings(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of the grid."""
+    """One step of the grid, and its number."""
 
-    index: Array
+    number: Array
     day: Array
     end: Array
     days: Array
@@ -149,7 +149,7 @@ def run(
     ) -> tuple[_State, tuple[Carry, ...]]:
         before = Cells(state.log_normal, state.log_car, state.tumour.log_cells)
         moved = drift(model, values, before, step.days)
-        tumour = tumour_method(moved.passage, state.tumour, settings.threshold, key, step.index)
+        tumour = tumour_method(moved.passage, state.tumour, settings.threshold, key, step.number)
         t_cells, seen = t_cell_segment(step, before, moved), tumour_segment(step, tumour)
         carries = tuple(
             _update(endpoint, carry, t_cells, seen)
@@ -166,7 +166,7 @@ def run(
     keys = fold(settings.seed, *patients.number)
     first = jax.vmap(begin)(patients.values)
     (_, carries), states = jax.lax.scan(body, first, steps_of(grid))
-    paths = None if save is None else _paths(first[0], states, save)
+    paths = None if save is None or states is None else _paths(first[0], states, save)
     return jax.vmap(partial(finals, endpoints))(carries), paths
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.engine.birth_death import Lineage
 from vcohort.endpoints import Cubic
+from vcohort.engine.birth_death import Lineage
 
 
 class Quadratic(NamedTuple):

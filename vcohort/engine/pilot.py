@@ -11,11 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.drift import drift
-from vcohort.engine.exact import Hazard, density
 from vcohort.engine.grid import LADDER, Floats, time_grid
+from vcohort.engine.hazard import Hazard, first_hazard, stride
 from vcohort.engine.loop import initial_cells
-from vcohort.models import Cells, Model, Values
+from vcohort.models import Model, Values
 
 PATIENTS = 256
 
@@ -73,14 +72,10 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
     """Return the largest error of whole steps against half steps. One program for all grids."""
 
     def begin(values: Values) -> Hazard:
-        cells = initial_cells(values, jnp.asarray(0.0))
-        return Hazard(cells, jnp.zeros_like(cells.log_tumour))
+        return first_hazard(initial_cells(values, jnp.asarray(0.0)))
 
     def advance(values: Values, hazard: Hazard, days: Array) -> Hazard:
-        moved = drift(model, values, hazard.cells, days)
-        path = moved.passage.path(hazard.cells.log_tumour)
-        after = Cells(moved.log_normal, moved.log_car, path.end)
-        return Hazard(after, hazard.w + density(moved.passage, path).integral)
+        return stride(model, values, hazard, days).after
 
     move = jax.vmap(advance, (0, 0, None))
 

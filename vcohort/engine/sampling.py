@@ -83,9 +83,7 @@ def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array
     mode = jnp.floor((k - 1.0) * q / p)
     wide = k * q > (_WIDE * p) ** 2
     mode = jnp.where(wide, 0.0, mode)
-    log_mode = (
-        gammaln(k + mode) - gammaln(k) - gammaln(mode + 1.0) + xlogy(k, p) + xlogy(mode, q)
-    )
+    log_mode = gammaln(k + mode) - gammaln(k) - gammaln(mode + 1.0) + xlogy(k, p) + xlogy(mode, q)
     narrow = _from_mode(
         jnp.where(wide, 0.0, u),
         mode,

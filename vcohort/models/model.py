@@ -8,7 +8,16 @@ from typing import NamedTuple, cast
 from jax import Array
 
 from vcohort.errors import unknown
-from vcohort.models.law import Cells, Feedback, Growth, Killing, Law, Proliferation, Values, find_law
+from vcohort.models.law import (
+    Cells,
+    Feedback,
+    Growth,
+    Killing,
+    Law,
+    Proliferation,
+    Values,
+    find_law,
+)
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
 
@@ -65,7 +74,7 @@ class Model:
         return known[name]
 
     def rates(self, values: Values, cells: Cells) -> Rates:
-        """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3, divided by the state)."""
+        """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3 over the state)."""
         normal, car = self.growth.rates(values, cells, self.feedback.rate(values, cells))
         birth = self.proliferation.rate(values, cells)
         return Rates(normal, car, birth, self.killing.rate(values, cells))
@@ -82,8 +91,8 @@ def car_t(
     The default is the model of Kimmel, Locke & Altrock 2021, eqs. 2.1 to 2.3.
     """
     return Model(
-        cast(Growth, find_law("growth", growth)),
-        cast(Feedback, find_law("feedback", feedback)),
-        cast(Killing, find_law("killing", killing)),
-        cast(Proliferation, find_law("proliferation", proliferation)),
+        cast("Growth", find_law("growth", growth)),
+        cast("Feedback", find_law("feedback", feedback)),
+        cast("Killing", find_law("killing", killing)),
+        cast("Proliferation", find_law("proliferation", proliferation)),
     )

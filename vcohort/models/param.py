@@ -35,13 +35,14 @@ class Param:
     closed: bool = False
 
     def check(self, values: ArrayLike) -> None:
-        """Refuse impossible values; warn where another unit was probably meant."""
+        """Refuse impossible values: NaN, infinite, or out of bounds."""
         array = np.asarray(values, dtype=np.float64)
         self._refuse(array, ~np.isfinite(array), "a finite number")
         below = array < self.lower if self.closed else array <= self.lower
-        self._refuse(array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}")
+        self._refuse(
+            array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}"
+        )
         self._refuse(array, array > self.upper, f"at most {self.upper:g}")
-        self._warn_of_units(array)
 
     def _refuse(self, array: np.ndarray, wrong: np.ndarray, bound: str) -> None:
         if wrong.any():
@@ -51,8 +52,9 @@ class Param:
                 f"{self.unit}) must be {bound}."
             )
 
-    def _warn_of_units(self, array: np.ndarray) -> None:
-        low, high = self.usual
+    def advise(self, values: ArrayLike) -> None:
+        """Warn of values for which another unit was probably meant."""
+        array, (low, high) = np.asarray(values, dtype=np.float64), self.usual
         odd = (array != 0) & ((array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP))
         if odd.any():
             hint = (

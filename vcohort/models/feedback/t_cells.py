@@ -19,6 +19,4 @@ def _rate(values: Values, cells: Cells) -> Array:
     return values["rho_C"] + reconstitution(values, cells)
 
 
-LAW = Feedback(
-    "T", "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2)", (rho_C, K_N, a, b), _rate
-)
+LAW = Feedback("T", "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2)", (rho_C, K_N, a, b), _rate)

@@ -1,4 +1,4 @@
-"""Gompertz growth of both T cells towards their capacities, sharing one niche (paper, eqs. 2.1, 2.2)."""
+"""Gompertz growth of both T cells in one niche (paper, eqs. 2.1 and 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killing that a large tumour hinders: gamma_B C / (k_B + phi B + C) per cell (paper, section 4)."""
+"""Killing that a large tumour hinders: gamma_B C / (k_B + phi B + C) (paper, section 4)."""
 
 from __future__ import annotations
 

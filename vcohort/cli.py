@@ -1,0 +1,148 @@
+"""The command line. A mistake gives one message and exit status 2, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vcohort import __version__
+from vcohort.demo import run_demo
+from vcohort.errors import VcohortError
+from vcohort.files import check_writable, save
+from vcohort.models import car_t, laws, presets
+from vcohort.notation import parse_setting
+from vcohort.study import make_study, read_fields
+from vcohort.summary import summarise, summary_table
+
+USAGE_ERROR = 2
+
+app = typer.Typer(
+    help="Virtual cohorts of CAR T cell therapy.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+
+
+@app.command()
+def simulate(
+    study: Annotated[Path | None, typer.Argument(help="A study file (TOML).")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file to write.")] = Path(
+        "cohort.nc"
+    ),
+    preset: Annotated[str | None, typer.Option(help="Published parameter values.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: r_B=0.1, 'r_B=lognormal(0.1, 0.3)'. Repeatable."),
+    ] = None,
+    patients: Annotated[int | None, typer.Option("-n", "--patients")] = None,
+    sigma: Annotated[float | None, typer.Option(help="Relative patient variability.")] = None,
+    design: Annotated[str | None, typer.Option(help="random, sobol, latin-hypercube.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the patients and their tumours.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="hybrid, exact, gillespie, deterministic.")
+    ] = None,
+    horizon: Annotated[float | None, typer.Option(help="Days to run.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Cells: stochastic below.")] = None,
+    progression: Annotated[float | None, typer.Option(help="Relative size.")] = None,
+    save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Error of the log states.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float64.")] = None,
+) -> None:
+    """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
+    fields: dict[str, Any] = read_fields(study) if study else {}
+    flags = {
+        "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
+        "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
+        "save_at": _days(save_at), "tolerance": tolerance, "dtype": dtype,
+    }  # fmt: skip
+    fields |= {name: value for name, value in flags.items() if value is not None}
+    given = dict(parse_setting(text) for text in settings or [])
+    if given:
+        fields["set"] = {**fields.get("set", {}), **given}
+    checked = make_study(fields)
+    checked.check()
+    check_writable(output)
+    start = time.perf_counter()
+    ds = checked.simulate()
+    seconds = time.perf_counter() - start
+    written = save(ds, output)
+    console = Console()
+    console.print(summary_table({f"{checked.preset}, {checked.method}": (summarise(ds), seconds)}))
+    console.print(f"wrote {written}", soft_wrap=True)
+
+
+@app.command()
+def info() -> None:
+    """Show versions, devices, presets with their units and sources, and laws."""
+    console = Console()
+    console.print(
+        f"vcohort {__version__}, jax {jax.__version__}, numpy {np.__version__}, "
+        f"python {sys.version.split()[0]}"
+    )
+    for device in jax.devices():
+        console.print(f"device {device.id}: {device.platform}, {device.device_kind}")
+    console.print(_preset_table())
+    for kind in ("growth", "feedback", "killing", "proliferation"):
+        table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
+        for law in laws(kind).values():
+            table.add_row(law.name, law.formula)
+        console.print(table)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
+        "demo"
+    ),
+    patients: Annotated[int, typer.Option("-n", "--patients")] = 100_000,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
+    check_writable(folder / "virtual-zuma1.png") if folder.exists() else check_writable(folder)
+    run_demo(folder, patients, seed, Console())
+
+
+def main() -> None:
+    """Run the command line; usage errors are typer's to tell, all others are told here."""
+    console = Console(stderr=True)
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        console.print(f"[yellow]Warning:[/yellow] {message}", soft_wrap=True)
+
+    warnings.showwarning = show
+    try:
+        app()
+    except VcohortError as error:
+        console.print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        sys.exit(USAGE_ERROR)
+    except MemoryError:
+        console.print("[red]Error:[/red] Out of memory. Run fewer patients: -n.")
+        sys.exit(USAGE_ERROR)
+
+
+def _days(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise VcohortError(
+            f"--save-at {text!r} is no list of days. Write them with commas: 0,7,14,28."
+        ) from None
+
+
+def _preset_table() -> Table:
+    known = presets()
+    table = Table("parameter", "unit", *known, "meaning", title="presets", title_justify="left")
+    for name, param in car_t().parameters.items():
+        values = [f"{preset.values[name]:g}" for preset in known.values()]
+        table.add_row(name, param.unit, *values, param.description)
+    return table

@@ -1,0 +1,83 @@
+"""The deterministic path of one patient, with the integral that gives its cure probability.
+
+Where no rate depends on the tumour, the tumour is a linear birth-death process. With
+W(t) = int_0^t mu(s) / B(s) ds along the deterministic path, all of B0 lineages are extinct
+by t with probability exp(-Lambda(t)), Lambda = B0 ln(1 + 1 / (B0 W)), which is 1 / W for
+large B0 (Kendall 1948; the theory page derives it).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints import Cubic
+from vcohort.engine.drift import Drift, drift
+from vcohort.engine.passage import Passage
+from vcohort.models import Cells, Model, Values
+
+# e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
+_LARGEST_EXPONENT = 80.0
+
+
+class Hazard(NamedTuple):
+    """The cells of one patient on the deterministic path, and W."""
+
+    cells: Cells
+    w: Array
+
+
+class Stride(NamedTuple):
+    """One step along the path: the drift, the tumour's and W's course, and where they end."""
+
+    moved: Drift
+    tumour: Cubic
+    w: Cubic
+
+    @property
+    def after(self) -> Hazard:
+        """The path at the end of the step."""
+        cells = Cells(self.moved.log_normal, self.moved.log_car, self.tumour.end)
+        return Hazard(cells, self.w.end)
+
+
+def first_hazard(cells: Cells) -> Hazard:
+    """Return the path at day 0."""
+    return Hazard(cells, jnp.zeros_like(cells.log_tumour))
+
+
+def stride(model: Model, values: Values, hazard: Hazard, days: Array) -> Stride:
+    """Step one patient along the deterministic path."""
+    moved = drift(model, values, hazard.cells, days)
+    tumour = moved.passage.path(hazard.cells.log_tumour)
+    return Stride(moved, tumour, _accumulate(hazard.w, moved.passage, tumour))
+
+
+def log_lambda(w: Array, log_start: Array) -> Array:
+    """Return ln Lambda from W and ln B0."""
+    log_odds = -(jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start)
+    # For rare survival ln(1 + x) is x, to rounding.
+    rare = log_odds < -15.0
+    log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))
+    return log_start + jnp.where(rare, log_odds, log_each)
+
+
+def w_at_lambda(value: Array, log_start: Array) -> Array:
+    """Return W at which Lambda has fallen to ``value``: 1 / (B0 (e^(value / B0) - 1))."""
+    per_cell = value * jnp.exp(-log_start)
+    return per_cell / (value * jnp.expm1(per_cell))
+
+
+def _accumulate(w: Array, passage: Passage, tumour: Cubic) -> Cubic:
+    """Return W along one step: mu / B, integrated by Simpson's rule."""
+
+    def per_step(rate: Array, log_tumour: Array) -> Array:
+        return rate * passage.days * jnp.exp(jnp.minimum(-log_tumour, _LARGEST_EXPONENT))
+
+    start = per_step(passage.death.start, tumour.start)
+    middle = per_step(passage.death.middle, tumour.at(0.5))
+    end = per_step(passage.death.end, tumour.end)
+    return Cubic(w, w + (start + 4.0 * middle + end) / 6.0, start, end)

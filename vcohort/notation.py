@@ -1,0 +1,66 @@
+"""Parameter values as text, the same on the command line and in study files.
+
+A number, or a distribution by its name: ``0.1``, ``lognormal(0.1, 0.3)``,
+``normal(0.1, 0.02)``, ``uniform(0.05, 0.3)``, ``fixed(0.1)``, ``empirical(zuma1)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from vcohort import data
+from vcohort.distributions import Distribution, Empirical, Fixed, LogNormal, Normal, Uniform
+from vcohort.errors import VcohortError, unknown
+
+_CALL = re.compile(r"\s*([A-Za-z]+)\s*\((.*)\)\s*")
+
+_DISTRIBUTIONS: dict[str, tuple[int, Callable[..., Distribution]]] = {
+    "fixed": (1, Fixed),
+    "normal": (2, Normal),
+    "lognormal": (2, LogNormal),
+    "uniform": (2, Uniform),
+}
+
+_OBSERVED = {"zuma1": data.baseline_tumour_cells}
+
+
+def parse_value(text: str | float) -> float | Distribution:
+    """Return the number or distribution that a text says."""
+    if not isinstance(text, str):
+        return float(text)
+    call = _CALL.fullmatch(text)
+    if call is None:
+        return _number(text)
+    name, inside = call.group(1).lower(), [part.strip() for part in call.group(2).split(",")]
+    if name == "empirical":
+        return _observed(inside[0])
+    if name not in _DISTRIBUTIONS:
+        raise unknown("distribution", name, [*_DISTRIBUTIONS, "empirical"])
+    count, make = _DISTRIBUTIONS[name]
+    if len(inside) != count:
+        raise VcohortError(f"{text!r}: {name} takes {count} numbers, not {len(inside)}.")
+    return make(*(_number(part) for part in inside))
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise VcohortError(f"{text!r} is no setting. Write NAME=VALUE, such as r_B=0.1.")
+    return name.strip(), value.strip()
+
+
+def _observed(name: str) -> Empirical:
+    if name not in _OBSERVED:
+        raise unknown("data set", name, _OBSERVED)
+    return Empirical(_OBSERVED[name]().values)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise VcohortError(
+            f"{text!r} is neither a number nor a distribution such as lognormal(0.1, 0.3)."
+        ) from None

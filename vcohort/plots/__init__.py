@@ -1,0 +1,6 @@
+"""Pictures of datasets, in days, cells per microlitre and millilitres. One picture a file."""
+
+from vcohort.plots.event_times import event_times as event_times
+from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
+from vcohort.plots.survival import progression_free_survival as progression_free_survival
+from vcohort.plots.trajectories import trajectories as trajectories

@@ -1,0 +1,36 @@
+"""CAR T cells in blood over time, against a trial's quartiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from vcohort.plots.style import BLUE, DAYS, GREY, panel
+from vcohort.units import t_cells_per_ul
+
+
+def car_t_kinetics(
+    ds: xr.Dataset, *, trial: xr.Dataset | None = None, axes: Axes | None = None
+) -> Axes:
+    """Draw the median of C over patients, its quartiles and its 5 to 95 % range.
+
+    ``ds`` needs ``save_at``. ``trial``: counts over ``day`` with ``median``, ``q1``, ``q3``
+    in cells per microlitre, such as ``vc.data.moffitt_car_t_counts()``.
+    """
+    axes = panel(axes)
+    counts = t_cells_per_ul(ds["C"].values)
+    low, first, median, third, high = np.quantile(counts, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    day = ds["time"].values
+    axes.fill_between(day, low, high, color=BLUE, alpha=0.15, lw=0, label="5 to 95 %")
+    axes.fill_between(day, first, third, color=BLUE, alpha=0.35, lw=0, label="quartiles")
+    axes.plot(day, median, color=BLUE, label="median of the virtual cohort")
+    if trial is not None:
+        spread = np.abs(np.stack([trial["q1"], trial["q3"]]) - trial["median"].values)
+        axes.errorbar(
+            trial["day"], trial["median"], spread, fmt="o", color=GREY, capsize=3,
+            label="trial: median and quartiles",
+        )  # fmt: skip
+    axes.set(xlabel=DAYS, ylabel="CAR T cells per µl of blood", yscale="log")
+    axes.legend(frameon=False)
+    return axes

@@ -1,0 +1,40 @@
+"""Progression-free survival with confidence bands, against a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from vcohort.plots.style import DAYS, GREY, SERIES, panel
+from vcohort.survival import progression_free_survival as estimate
+
+
+def progression_free_survival(
+    cohorts: xr.Dataset | Mapping[str, xr.Dataset],
+    days: ArrayLike | None = None,
+    *,
+    trial: xr.DataArray | None = None,
+    axes: Axes | None = None,
+) -> Axes:
+    """Draw the survival of one dataset, or of several by name, with 95 % bands.
+
+    ``days``: where to evaluate; by default 0 to 720, or to the horizon. ``trial``: a step
+    function over ``day``, such as ``vc.data.progression_free_survival()``.
+    """
+    named = {"virtual cohort": cohorts} if isinstance(cohorts, xr.Dataset) else cohorts
+    axes = panel(axes)
+    for (name, ds), colour in zip(named.items(), SERIES, strict=False):
+        last = min(720.0, float(ds.attrs["horizon"]))
+        curve = estimate(ds, np.linspace(0.0, last, 361) if days is None else days)
+        axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
+        axes.plot(curve.day, curve, color=colour, label=f"{name} (n = {ds.sizes['patient']:,})")
+        axes.set_xlim(0, float(curve.day.max()))
+    if trial is not None:
+        axes.step(trial.day, trial, where="post", color=GREY, lw=1.5, label="ZUMA-1 (n = 101)")
+    axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
+    axes.legend(frameon=False)
+    return axes

@@ -1,0 +1,62 @@
+"""Normal T cells, CAR T cells and tumour of single patients over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from vcohort.endpoints.outcome import CURE, MEANINGS
+from vcohort.plots.style import DAYS, GREY, OUTCOME, plain
+from vcohort.units import t_cells_per_ul, tumour_ml
+
+# A tumour of less than one cell is no tumour: the axis ends at a third of a cell.
+_FLOOR_CELLS = 1 / 3
+
+
+def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Draw N, C (per microlitre) and B (ml) of every patient of ``ds``, coloured by outcome.
+
+    ``ds`` needs ``save_at``; choose few patients: ``ds.isel(patient=slice(20))``. The dashed
+    line is the stochastic threshold, the dotted one the smallest progression size; a dot
+    marks a cure.
+    """
+    panels = axes if axes is not None else _three_panels()
+    normal, car, tumour = (plain(each) for each in panels)
+    day = ds["time"].values
+    for patient in range(ds.sizes["patient"]):
+        one = ds.isel(patient=patient)
+        colour = OUTCOME[int(one["outcome"])]
+        normal.plot(day, t_cells_per_ul(one["N"]), color=colour, lw=1, alpha=0.7)
+        car.plot(day, t_cells_per_ul(one["C"]), color=colour, lw=1, alpha=0.7)
+        _tumour(tumour, one, colour)
+    for axis, name, unit in ((normal, "normal T cells", "µl"), (car, "CAR T cells", "µl")):
+        axis.set(ylabel=f"{name} per {unit}", xlabel=DAYS, yscale="log")
+    _tumour_axis(tumour, ds)
+    return panels
+
+
+def _three_panels() -> Sequence[Axes]:
+    return plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", sharex=True)[1]
+
+
+def _tumour(axes: Axes, one: xr.Dataset, colour: str) -> None:
+    day, cells = one["time"].values, one["B"].values.astype(float)
+    axes.plot(day, tumour_ml(np.where(cells > 0, cells, np.nan)), color=colour, lw=1, alpha=0.7)
+    if int(one["outcome"]) == CURE:
+        axes.plot(float(one["event_time"]), tumour_ml(_FLOOR_CELLS), "o", color=colour, ms=4,
+                  clip_on=False)  # fmt: skip
+
+
+def _tumour_axis(axes: Axes, ds: xr.Dataset) -> None:
+    threshold, progression = float(ds.attrs["threshold"]), float(ds.attrs["progression"])
+    axes.axhline(tumour_ml(threshold), color=GREY, ls="--", lw=0.8)
+    axes.axhline(tumour_ml(progression * float(ds["B0"].min())), color=GREY, ls=":", lw=0.8)
+    top = tumour_ml(10 * progression * float(ds["B0"].max()))
+    axes.set(ylabel="tumour in ml", xlabel=DAYS, yscale="log", ylim=(tumour_ml(_FLOOR_CELLS), top))
+    for event in sorted({int(outcome) for outcome in ds["outcome"].values}):
+        axes.plot([], [], color=OUTCOME[event], label=MEANINGS[event])
+    axes.legend(frameon=False, loc="upper center")

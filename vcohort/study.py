@@ -1,0 +1,124 @@
+"""A study: everything that a run is made of, as one checked record; read from TOML."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import xarray as xr
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vcohort.designs import DESIGNS
+from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.models import Model, car_t
+from vcohort.notation import parse_value
+from vcohort.population import Population
+from vcohort.settings import RunSettings
+from vcohort.simulate import simulate
+
+
+class Laws(BaseModel):
+    """The laws of the model, by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    growth: str = "gompertz"
+    feedback: str = "T"
+    killing: str = "saturating"
+    proliferation: str = "exponential"
+
+    def compose(self) -> Model:
+        """Return the model."""
+        return car_t(self.growth, self.feedback, self.killing, self.proliferation)
+
+
+class Study(BaseModel):
+    """A cohort and its run. Each field is a key of the TOML file and a flag of the command line.
+
+    ``set`` overrides parameters, in cells and days, by a number or a distribution as text.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str = "kimmel2021"
+    patients: int = 1000
+    sigma: float = 0.0
+    design: str = "random"
+    seed: int = 0
+    method: str = "hybrid"
+    horizon: float = 2000.0
+    threshold: float = 100.0
+    progression: float = 1.2
+    save_at: list[float] | None = None
+    tolerance: float = 1e-3
+    dtype: str = "float32"
+    set: dict[str, float | str] = Field(default_factory=dict)
+    model: Laws = Laws()
+
+    def check(self) -> None:
+        """Refuse an impossible study before any work."""
+        if self.design not in DESIGNS:
+            raise unknown("design", self.design, DESIGNS)
+        self._population()
+        days = None if self.save_at is None else tuple(self.save_at)
+        RunSettings(
+            self.method, self.horizon, self.threshold, self.progression, days, self.seed,
+            self.tolerance, self.dtype,
+        )  # fmt: skip
+
+    def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
+        """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
+        self.check()
+        cohort = self._population().sample(self.patients, self.seed, design=self.design)
+        ds = simulate(
+            cohort, self.method, self.horizon, self.threshold, self.progression,
+            save_at=self.save_at, seed=self.seed, tolerance=self.tolerance, dtype=self.dtype,
+            progress=progress,
+        )  # fmt: skip
+        return ds.assign_attrs(study=self.to_toml())
+
+    def to_toml(self) -> str:
+        """Return the study as the text of a study file."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def _population(self) -> Population:
+        overrides = {name: parse_value(value) for name, value in self.set.items()}
+        for name in overrides:
+            self.model.compose().param(name)
+        chosen: Any = {"model": self.model.compose(), **overrides}
+        return Population(self.preset, self.sigma, **chosen)
+
+
+def make_study(fields: dict[str, Any]) -> Study:
+    """Return a study from its fields, or one clear error."""
+    try:
+        return Study.model_validate(fields)
+    except ValidationError as error:
+        raise VcohortError(_explain(error)) from None
+
+
+def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the fields of a study file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return tomllib.loads(text)
+    except FileNotFoundError:
+        raise VcohortError(f"There is no study file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise VcohortError(f"Cannot read the study file {path}: {reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise VcohortError(f"The study file {path} is not TOML: {error}.") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first mistake in a study in the user's terms."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = Laws.model_fields if place.startswith("model.") else Study.model_fields
+        return f"Unknown key {place!r} in the study. {did_you_mean(place.split('.')[-1], known)}"
+    return f"In the study, {place} = {first['input']!r} is impossible: {first['msg'].lower()}."
