@@ -24,7 +24,7 @@ def _random(seed: int, first: int, count: int, columns: int, total: int) -> Floa
 
 def _sobol(seed: int, first: int, count: int, columns: int, total: int) -> Floats:
     """Scrambled Sobol points (Sobol 1967; Owen 1998): patient i is point i."""
-    engine = qmc.Sobol(columns, scramble=True, bits=53, rng=np.random.default_rng(seed))
+    engine = qmc.Sobol(columns, scramble=True, bits=32, rng=np.random.default_rng(seed))
     if first:
         engine.fast_forward(first)
     with warnings.catch_warnings():

@@ -6,6 +6,7 @@ censored at the horizon. Estimators are those of ``scipy.stats``.
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -39,11 +40,12 @@ def progression_free_survival(
             f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
         )
     estimate = stats.ecdf(_times(ds)).sf
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # With no event yet, or none left, the transformed variance is undefined: no band there.
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
         band = estimate.confidence_interval(confidence, method="log-log")
     lower, upper = band.low.evaluate(at), band.high.evaluate(at)
     value = estimate.evaluate(at)
-    # With no event yet, or none left, the transformed variance is undefined: no band.
     lower, upper = (np.where(np.isnan(edge), value, edge) for edge in (lower, upper))
     about = {"units": "1", "long_name": "progression-free survival"}
     percent = f"{100 * confidence:g} % confidence band"

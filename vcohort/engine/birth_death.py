@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln, logsumexp, xlogy
+from jax.typing import ArrayLike
 
 from vcohort.engine import sampling
-from vcohort.engine.random import Key, fold, uniforms
+from vcohort.engine.random import Key, fold, seed_key, uniforms
 
 
 class Lineage(NamedTuple):
@@ -58,8 +59,9 @@ class Lineage(NamedTuple):
         return growth * (growth * (1.0 + 2.0 * jnp.exp(self.log_j)) - 1.0)
 
 
-def constant_rates(birth: Array, death: Array, days: Array) -> Lineage:
+def constant_rates(birth: ArrayLike, death: ArrayLike, days: ArrayLike) -> Lineage:
     """Return the lineage under constant rates (per day) over ``days``; arrays broadcast."""
+    birth, death, days = (jnp.asarray(x, jnp.result_type(float)) for x in (birth, death, days))
     fall = (death - birth) * days
     small = jnp.abs(fall) < 1e-4
     safe = jnp.where(small, 1.0, fall)
@@ -71,12 +73,12 @@ def constant_rates(birth: Array, death: Array, days: Array) -> Lineage:
     return Lineage(fall, jnp.log(death * days) + log_factor)
 
 
-def extinction_probability(cells: Array, lineage: Lineage) -> Array:
+def extinction_probability(cells: ArrayLike, lineage: Lineage) -> Array:
     """Return the probability that all ``cells`` lineages are extinct, (J / (1 + J))^n."""
-    return jnp.exp(-cells * jax.nn.softplus(-lineage.log_j))
+    return jnp.exp(-jnp.asarray(cells) * jax.nn.softplus(-lineage.log_j))
 
 
-def log_transition(start: int, end: Array, lineage: Lineage) -> Array:
+def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
     """Return ln P(n' = end | n = start): the sum over the number k of surviving lineages.
 
     ``start``: whole number of cells. ``end``: array (m,) of whole numbers. ``lineage``: of
@@ -116,6 +118,21 @@ def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Ar
         1.0 - single,
     )
     return jnp.where(survivors > 0.0, survivors + more, 0.0), second
+
+
+def draw(seed: int, cells: Array, lineage: Lineage) -> Array:
+    """Draw the number of cells (n,) after the span, from ``cells`` (n,), each on its own.
+
+    ``lineage`` broadcasts against ``cells``. Draw i depends on (seed, i) alone.
+    """
+    start = jnp.asarray(cells, jnp.result_type(float))
+    each = Lineage(*(jnp.broadcast_to(part, start.shape).astype(start.dtype) for part in lineage))
+    index = jnp.arange(start.size, dtype=jnp.uint32)
+    keys = fold(seed_key(seed, 0), jnp.zeros_like(index), index)
+    return _draw_each(keys, jnp.uint32(0), start, each)[0]
+
+
+_draw_each = jax.jit(jax.vmap(sample, (0, None, 0, 0)))
 
 
 def _log_choose(n: Array, k: Array) -> Array:

@@ -18,6 +18,12 @@ from vcohort.models import Model, Values
 
 PATIENTS = 256
 
+# A tumour of e^5 times its first size has progressed long ago.
+_LOG_OUTGROWN = 5.0
+
+# Lambda is 1 / W: beyond e^10 lineages cure is out of the question, below e^-10 it is certain.
+_LOG_DECIDED = 10.0
+
 # Halving the steps of a fourth-order method leaves a sixteenth of the error.
 _RICHARDSON = 16.0 / 15.0
 
@@ -40,7 +46,8 @@ def resolve(
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
 
     The error is the largest, over pilot patients and grid points, of those of ln N,
-    ln C, ln B and of the log of the cure integral W. Where even the finest grid fails,
+    ln C, ln B and of the log of the cure integral W (ln B up to e^5 times the first tumour,
+    ln W where cure is in doubt). Where even the finest grid fails,
     that one is returned, with its error.
     """
     pilot = {name: jnp.asarray(value, dtype) for name, value in _choose(values).items()}
@@ -78,21 +85,25 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
         return stride(model, values, hazard, days).after
 
     move = jax.vmap(advance, (0, 0, None))
+    first = jax.vmap(begin)(values)
+    seen = partial(_in_doubt, log_start=first.cells.log_tumour)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
         coarse, fine, worst = carry
         days = lengths[index]
         coarse = move(values, coarse, days)
         fine = move(values, move(values, fine, 0.5 * days), 0.5 * days)
-        gaps = jax.tree.map(lambda x, y: jnp.max(jnp.abs(x - y)), _logs(coarse), _logs(fine))
+        gaps = jax.tree.map(lambda x, y: jnp.max(jnp.abs(x - y)), seen(coarse), seen(fine))
         return coarse, fine, jnp.maximum(worst, jnp.max(jnp.stack(jax.tree.leaves(gaps))))
 
-    first = jax.vmap(begin)(values)
     _, _, worst = jax.lax.fori_loop(0, steps, body, (first, first, jnp.zeros((), lengths.dtype)))
     # A step too long for the method ends in NaN: no error at all is not a small one.
     return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
 
 
-def _logs(hazard: Hazard) -> Hazard:
-    """Return everything as logs; W is 0 at first, and without killing always."""
-    return hazard._replace(w=jnp.log(jnp.maximum(hazard.w, jnp.finfo(hazard.w.dtype).tiny)))
+def _in_doubt(hazard: Hazard, log_start: Array) -> Hazard:
+    """Return the logs of all cells and of W, cut off where nothing depends on them any more."""
+    tumour = jnp.minimum(hazard.cells.log_tumour, log_start + _LOG_OUTGROWN)
+    log_w = jnp.log(jnp.maximum(hazard.w, jnp.finfo(hazard.w.dtype).tiny))
+    log_w = jnp.clip(log_w, -_LOG_DECIDED, _LOG_DECIDED)
+    return Hazard(hazard.cells._replace(log_tumour=tumour), log_w)

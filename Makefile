@@ -1,0 +1,54 @@
+# Everything here sets itself up: python3 >= 3.11 and make are all a machine needs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test test-slow lint docs bench lock clean
+
+help:
+	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
+	@echo "make test       all tests but the slow ones"
+	@echo "make test-slow  the slow ones"
+	@echo "make lint       style, types, layers"
+	@echo "make docs       the documentation, in docs/_build/html"
+	@echo "make bench      speed and memory of the engine, to bench/results"
+	@echo "make lock       pin the newest dependencies in requirements.lock"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "vcohort needs Python 3.11 or newer. Name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/vcohort demo --output demo
+
+test: $(READY)
+	$(BIN)/pytest -m "not slow" --numprocesses 2
+
+test-slow: $(READY)
+	$(BIN)/pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
+
+bench: $(READY)
+	$(BIN)/python bench/engine.py
+
+lock:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --no-header --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf .venv demo docs/_build

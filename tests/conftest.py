@@ -1,0 +1,46 @@
+"""What all tests share: a headless matplotlib, few endpoints, a statement of false alarms.
+
+Randomised tests use fixed seeds. Their limits are set so that a correct engine would fail one
+of them, under fresh seeds, less than once in a thousand runs of the suite: |z| < 4.5 (one in
+150,000) where many comparisons are made, p > 1e-4 for Kolmogorov-Smirnov.
+"""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+
+Z_LIMIT = 4.5
+P_LIMIT = 1e-4
+
+FEW = (vc.Nadir(),)
+
+
+def z_of_share(share: float, expected: float, n: int) -> float:
+    """Return how many standard errors a share of ``n`` lies from its expectation."""
+    error = np.sqrt(max(expected * (1 - expected), 1 / n) / n)
+    return float((share - expected) / error)
+
+
+@pytest.fixture
+def run():
+    """Simulate with few endpoints and no progress bar."""
+
+    def simulate(cohort, method="hybrid", **options):
+        return vc.simulate(cohort, method, **({"endpoints": FEW, "progress": False} | options))
+
+    return simulate
+
+
+@pytest.fixture
+def figures():
+    """The population behind the paper's figures."""
+
+    def population(sigma=0.0, **overrides):
+        return vc.Population("kimmel2021-figures", sigma, **overrides)
+
+    return population
