@@ -87,7 +87,7 @@ def test_a_varied_cohort(run, figures):
 @pytest.mark.parametrize("cells", [1, 5, 60])
 @pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
 def test_tumours_that_start_below_the_threshold(cells, run, figures):
-    cohort = figures(B0=float(cells), r_B=0.09, gamma_B=0.15).sample(PATIENTS, seed=1)
+    cohort = figures(B0=float(cells), r_B=0.09, gamma_B=0.25).sample(PATIENTS, seed=1)
     expected = float(vc.cure_probability(cohort)[0])
     assert 0.01 < expected < 0.999
     for method in ("hybrid", "gillespie"):
@@ -115,7 +115,7 @@ def test_laws_without_a_closed_form_run_alike(method, run):
     """Hybrid and gillespie on a model in which all rates depend on the tumour."""
     model = vc.car_t(feedback="both", killing="crowded", proliferation="saturation")
     population = vc.Population(
-        "kimmel2021-figures", model=model, K_C=vc.units.t_cells(137.0), phi=1e-3, k_1=1e-12
+        "kimmel2021-figures", model=model, K_C=vc.units.t_cells(142.0), phi=1e-3, k_1=1e-12
     )
     cohort = population.sample(PATIENTS, seed=1)
     share = float((run(cohort, method)["outcome"] == 1).mean())

@@ -127,6 +127,6 @@ def test_every_parameter_says_what_it_is():
 
 def test_unknown_law_offers_a_name():
     with pytest.raises(
-        vc.VcohortError, match="Unknown growth law 'gomperz'. Did you mean 'gompertz'"
+        vc.VcohortError, match=r"Unknown growth law 'gomperz'\. Did you mean 'gompertz'"
     ):
         vc.car_t(growth="gomperz")

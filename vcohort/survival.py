@@ -68,7 +68,8 @@ def median_survival(ds: xr.Dataset) -> float:
     Infinite where more than half are so at the horizon.
     """
     estimate = stats.ecdf(_times(ds)).sf
-    reached = np.flatnonzero(estimate.probabilities <= 0.5)
+    # The estimate is a product; rounding must not hide that it is one half.
+    reached = np.flatnonzero(estimate.probabilities <= 0.5 + 1e-12)
     return float(estimate.quantiles[reached[0]]) if reached.size else float("inf")
 
 

@@ -162,7 +162,7 @@ def _advance(
         jnp.where(end < state.lowest, step.number + 1, state.nadir),
         when(cured, locate, state.cure_day, moved.w, target),
     )
-    segment = t_cell_segment(step, state.hazard.cells, moved.moved)
+    segment = t_cell_segment(step, state.hazard.t_cells, moved.moved)
     carries = tuple(
         endpoint.update(carry, segment) for endpoint, carry in zip(endpoints, carries, strict=True)
     )

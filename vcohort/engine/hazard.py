@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Cubic
-from vcohort.engine.drift import Drift, drift
+from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
 from vcohort.engine.passage import Passage
 from vcohort.models import Cells, Model, Values
 
@@ -24,9 +24,10 @@ _LARGEST_EXPONENT = 80.0
 
 
 class Hazard(NamedTuple):
-    """The cells of one patient on the deterministic path, and W."""
+    """The state of one patient on the deterministic path, and W."""
 
-    cells: Cells
+    t_cells: TCells
+    log_tumour: Array
     w: Array
 
 
@@ -40,19 +41,18 @@ class Stride(NamedTuple):
     @property
     def after(self) -> Hazard:
         """The path at the end of the step."""
-        cells = Cells(self.moved.log_normal, self.moved.log_car, self.tumour.end)
-        return Hazard(cells, self.w.end)
+        return Hazard(self.moved.t_cells, self.tumour.end, self.w.end)
 
 
 def first_hazard(cells: Cells) -> Hazard:
     """Return the path at day 0."""
-    return Hazard(cells, jnp.zeros_like(cells.log_tumour))
+    return Hazard(first_t_cells(cells), cells.log_tumour, jnp.zeros_like(cells.log_tumour))
 
 
 def stride(model: Model, values: Values, hazard: Hazard, days: Array) -> Stride:
     """Step one patient along the deterministic path."""
-    moved = drift(model, values, hazard.cells, days)
-    tumour = moved.passage.path(hazard.cells.log_tumour)
+    moved = drift(model, values, hazard.t_cells, hazard.log_tumour, days)
+    tumour = moved.passage.path(hazard.log_tumour)
     return Stride(moved, tumour, _accumulate(hazard.w, moved.passage, tumour))
 
 

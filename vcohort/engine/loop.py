@@ -21,7 +21,7 @@ from vcohort.endpoints import (
     TumourSegment,
 )
 from vcohort.engine import deterministic, gillespie, hybrid
-from vcohort.engine.drift import Drift, drift
+from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
 from vcohort.engine.random import Key, fold
 from vcohort.engine.tumour import Tumour, TumourMethod, TumourStep
 from vcohort.models import Cells, Model, Values
@@ -76,8 +76,7 @@ class Paths(NamedTuple):
 
 
 class _State(NamedTuple):
-    log_normal: Array
-    log_car: Array
+    t_cells: TCells
     tumour: Tumour
 
 
@@ -99,16 +98,16 @@ def steps_of(grid: Grid) -> Step:
     return Step(jnp.arange(grid.days.size, dtype=jnp.uint32), *grid)
 
 
-def t_cell_segment(step: Step, before: Cells, moved: Drift) -> TCellSegment:
+def t_cell_segment(step: Step, before: TCells, moved: Drift) -> TCellSegment:
     """Return what a T cell endpoint sees of a step."""
     car = Cubic(
         before.log_car,
-        moved.log_car,
+        moved.t_cells.log_car,
         moved.car_slope_start * step.days,
         moved.car_slope_end * step.days,
     )
-    rise = moved.log_normal - before.log_normal
-    normal = Cubic(before.log_normal, moved.log_normal, rise, rise)
+    rise = moved.t_cells.log_normal - before.log_normal
+    normal = Cubic(before.log_normal, moved.t_cells.log_normal, rise, rise)
     return TCellSegment(step.day, step.end, normal, car)
 
 
@@ -141,21 +140,20 @@ def run(
         cells = initial_cells(values, settings.threshold)
         start = start_of(values, cells, settings)
         tumour = Tumour(cells.log_tumour, jnp.zeros_like(cells.log_tumour, dtype=bool))
-        state = _State(cells.log_normal, cells.log_car, tumour)
+        state = _State(first_t_cells(cells), tumour)
         return state, tuple(endpoint.init(start) for endpoint in endpoints)
 
     def advance(
         values: Values, key: Key, state: _State, carries: tuple[Carry, ...], step: Step
     ) -> tuple[_State, tuple[Carry, ...]]:
-        before = Cells(state.log_normal, state.log_car, state.tumour.log_cells)
-        moved = drift(model, values, before, step.days)
+        moved = drift(model, values, state.t_cells, state.tumour.log_cells, step.days)
         tumour = tumour_method(moved.passage, state.tumour, settings.threshold, key, step.number)
-        t_cells, seen = t_cell_segment(step, before, moved), tumour_segment(step, tumour)
+        t_cells, seen = t_cell_segment(step, state.t_cells, moved), tumour_segment(step, tumour)
         carries = tuple(
             _update(endpoint, carry, t_cells, seen)
             for endpoint, carry in zip(endpoints, carries, strict=True)
         )
-        return _State(moved.log_normal, moved.log_car, tumour.after), carries
+        return _State(moved.t_cells, tumour.after), carries
 
     def body(
         carry: tuple[_State, tuple[Carry, ...]], step: Step
@@ -187,4 +185,4 @@ def _paths(first: _State, later: _State, save: Array) -> Paths:
 
     picked: _State = jax.tree.map(pick, first, later)
     log_tumour = jnp.where(picked.tumour.extinct, -jnp.inf, picked.tumour.log_cells)
-    return Paths(picked.log_normal, picked.log_car, log_tumour)
+    return Paths(picked.t_cells.log_normal, picked.t_cells.log_car, log_tumour)

@@ -86,7 +86,7 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
 
     move = jax.vmap(advance, (0, 0, None))
     first = jax.vmap(begin)(values)
-    seen = partial(_in_doubt, log_start=first.cells.log_tumour)
+    seen = partial(_in_doubt, log_start=first.log_tumour)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
         coarse, fine, worst = carry
@@ -101,9 +101,9 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
     return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
 
 
-def _in_doubt(hazard: Hazard, log_start: Array) -> Hazard:
+def _in_doubt(hazard: Hazard, log_start: Array) -> tuple[Array, ...]:
     """Return the logs of all cells and of W, cut off where nothing depends on them any more."""
-    tumour = jnp.minimum(hazard.cells.log_tumour, log_start + _LOG_OUTGROWN)
+    tumour = jnp.minimum(hazard.log_tumour, log_start + _LOG_OUTGROWN)
     log_w = jnp.log(jnp.maximum(hazard.w, jnp.finfo(hazard.w.dtype).tiny))
     log_w = jnp.clip(log_w, -_LOG_DECIDED, _LOG_DECIDED)
-    return Hazard(hazard.cells._replace(log_tumour=tumour), log_w)
+    return hazard.t_cells.log_normal, hazard.t_cells.log_car, tumour, log_w

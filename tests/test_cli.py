@@ -1,0 +1,183 @@
+"""The command line as a user would try it, mistakes included."""
+
+import subprocess
+import sys
+import warnings
+from typing import NamedTuple
+
+import pytest
+
+import vcohort as vc
+from vcohort.cli import main
+
+STUDY = """
+preset = "kimmel2021-figures"
+patients = 300
+sigma = 0.05
+seed = 7
+method = "exact"
+horizon = 800.0
+
+[set]
+r_B = "lognormal(0.07, 0.1)"
+B0 = "empirical(zuma1)"
+"""
+
+
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def vcohort(monkeypatch, capsys, tmp_path):
+    """Run the command line in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["vcohort", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+def on_a_full_disk(folder, *arguments, limit_bytes):
+    """Run it in a process that can write no larger file: what a full disk does to one."""
+    program = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes})); "
+        "from vcohort.cli import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+
+
+def refused(result, message, folder=None):
+    text = " ".join(result.stderr.split())
+    assert result.returncode == 2, result.stderr
+    assert message in text, text
+    assert "Traceback" not in result.stderr
+    if folder is not None:
+        assert not [entry for entry in folder.iterdir() if entry.suffix == ".nc"]
+
+
+def test_a_study_file_and_the_same_flags_give_the_same_dataset(vcohort, tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY)
+    first = vcohort("simulate", study, "-o", tmp_path / "a.nc")
+    assert first.returncode == 0, first.stderr
+    assert "a.nc" in first.stdout and "300" in first.stdout
+    second = vcohort(
+        "simulate", "-o", tmp_path / "b.nc", "--preset", "kimmel2021-figures", "-n", 300,
+        "--sigma", 0.05, "--seed", 7, "--method", "exact", "--horizon", 800,
+        "--set", "r_B=lognormal(0.07, 0.1)", "--set", "B0=empirical(zuma1)",
+    )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    a, b = vc.load(tmp_path / "a.nc"), vc.load(tmp_path / "b.nc")
+    assert a.identical(b)
+    # The echoed study is a study file again.
+    study.write_text(a.attrs["study"])
+    third = vcohort("simulate", study, "-o", tmp_path / "c.nc")
+    assert third.returncode == 0, third.stderr
+    assert vc.load(tmp_path / "c.nc").identical(a)
+
+
+def test_flags_override_the_study_file(vcohort, tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    result = vcohort("simulate", "study.toml", "-n", 50, "--set", "r_B=0.1")
+    assert result.returncode == 0, result.stderr
+    ds = vc.load(tmp_path / "cohort.nc")
+    assert ds.sizes["patient"] == 50 and 'r_B = "0.1"' in ds.attrs["study"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "kimel2021"], "Did you mean 'kimmel2021'?"),
+        (["--set", "K_c=1e11"], "Did you mean 'K_C'?"),
+        (["--set", "K_C"], "Write NAME=VALUE"),
+        (["--set", "K_C=lots"], "neither a number nor a distribution"),
+        (["--set", "K_C=nan"], "K_C = nan is impossible"),
+        (["--set", "K_C=-5"], "K_C = -5 is impossible"),
+        (["--set", "r_B=lognormal(0.1)"], "lognormal takes 2 numbers"),
+        (["--set", "r_B=logormal(0.1, 1)"], "Did you mean 'lognormal'?"),
+        (["--set", "B0=empirical(zuma2)"], "Did you mean 'zuma1'?"),
+        (["-n", "0"], "n = 0 is impossible"),
+        (["-n", "-4"], "n = -4 is impossible"),
+        (["-n", "10000000000000"], "GiB"),
+        (["-n", "many"], "is not a valid int"),
+        (["--method", "hybird"], "Did you mean 'hybrid'?"),
+        (["--design", "sobl"], "Did you mean 'sobol'?"),
+        (["--horizon", "-1"], "horizon = -1.0 is impossible"),
+        (["--save-at", "3,1"], "increasing order"),
+        (["--save-at", "0,9999"], "outside the run"),
+        (["--save-at", "a,b"], "list of days"),
+        (["--seed", "-1"], "seed = -1 is impossible"),
+        (["--methd", "exact"], "No such option: --methd"),
+        (["nowhere.toml"], "There is no study file nowhere.toml"),
+        (["-o", "nowhere/cohort.nc"], "there is no folder nowhere"),
+        (["-o", "."], "it is a folder"),
+    ],
+)
+def test_mistakes(arguments, message, vcohort, tmp_path):
+    refused(vcohort("simulate", *arguments), message, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("patient = 10", "Unknown key 'patient' in the study. Did you mean 'patients'?"),
+        ("[model]\nfeedbak = 'B'", "Did you mean 'feedback'?"),
+        ("[model]\nfeedback = 'C'", "Unknown feedback law 'C'"),
+        ("patients = 'ten'", "patients = 'ten' is impossible"),
+        ("patients = [", "is not TOML"),
+        ("\x00", "is not TOML"),
+        ("[set]\nK_C = -1", "K_C = -1 is impossible"),
+    ],
+)
+def test_mistakes_in_a_study_file(text, message, vcohort, tmp_path):
+    (tmp_path / "study.toml").write_text(text)
+    refused(vcohort("simulate", "study.toml"), message, tmp_path)
+
+
+def test_an_unreadable_study_file(vcohort, tmp_path):
+    (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00binary")
+    refused(vcohort("simulate", "study.toml"), "not text in UTF-8", tmp_path)
+    refused(vcohort("simulate", tmp_path), "Cannot read the study file", tmp_path)
+
+
+def test_a_full_disk_leaves_nothing_behind_and_keeps_the_older_file(tmp_path):
+    options = ("simulate", "-n", 5000, "--method", "exact", "-o", "full.nc")
+    result = on_a_full_disk(tmp_path, *options, limit_bytes=100_000)
+    refused(result, "Could not write full.nc", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "full.nc").write_text("older")
+    assert on_a_full_disk(tmp_path, *options, limit_bytes=100_000).returncode == 2
+    assert (tmp_path / "full.nc").read_text() == "older"
+
+
+def test_info_lists_what_there_is(vcohort):
+    result = vcohort("info")
+    assert result.returncode == 0
+    for word in ("jax", "kimmel2021-figures", "rho_C", "gompertz", "crowded", "/day"):
+        assert word in result.stdout
+
+
+def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):
+    result = vcohort("demo", "-n", 500, "-o", tmp_path / "demo")
+    assert result.returncode == 0, result.stderr
+    names = sorted(entry.name for entry in (tmp_path / "demo").iterdir())
+    assert names == [
+        "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc", "virtual-zuma1.png"
+    ]  # fmt: skip
+    assert "cured" in result.stdout and "patients a second" in result.stdout

@@ -1,0 +1,82 @@
+"""The same seed gives the same bits, however the work is cut and whatever runs it."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+from vcohort.engine import exact, loop
+
+PROGRAM = """
+import sys, vcohort as vc
+from tests.test_reproducible import digest
+cohort = vc.Population("kimmel2021-figures", 0.05).sample(9000, seed=4)
+for method in ("hybrid", "exact"):
+    print(digest(vc.simulate(cohort, method, seed=2, progress=False)))
+"""
+
+
+def digest(ds):
+    """Return a hash of every bit of every variable."""
+    names = sorted(str(name) for name in ds.variables)
+    content = b"".join(np.ascontiguousarray(ds[name].values).tobytes() for name in names)
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return vc.Population("kimmel2021-figures", 0.05).sample(9000, seed=4)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "exact", "gillespie"])
+def test_any_block_size_gives_the_same_bits(method, cohort):
+    some = cohort if method != "gillespie" else cohort.select(slice(0, 1500))
+    whole = digest(vc.simulate(some, method, seed=2))
+    for block in (256, 1024, 16384):
+        assert digest(vc.simulate(some, method, seed=2, block=block)) == whole
+
+
+def test_one_or_two_devices_give_the_same_bits():
+    found = []
+    for devices in (1, 2):
+        environment = os.environ | {
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "JAX_PLATFORMS": "cpu",
+        }
+        output = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.append(output.stdout.split())
+    assert len(found[0]) == 2 and found[0] == found[1]
+
+
+def test_a_part_of_a_cohort_runs_as_in_the_whole(cohort):
+    """On the same grid: it is chosen for the cohort, so both get one that suits both."""
+    whole = vc.simulate(cohort, "hybrid", seed=2, tolerance=1.0)
+    part = vc.simulate(cohort.select(slice(5000, 5100)), "hybrid", seed=2, tolerance=1.0)
+    assert whole.attrs["time_grid"].size == part.attrs["time_grid"].size
+    for name in ("outcome", "event_time", "nadir", "C_max"):
+        assert np.array_equal(whole[name][5000:5100], part[name])
+
+
+def test_seeds_and_patients_draw_on_their_own(run, figures):
+    same = figures().sample(2000, seed=1)
+    days = [run(same, "exact", seed=seed)["event_time"].values for seed in (1, 2)]
+    assert not np.array_equal(*days)
+    assert np.unique(days[0]).size > 1900
+
+
+@pytest.mark.parametrize(("method", "program"), [("hybrid", loop.run), ("exact", exact.run)])
+def test_nothing_is_compiled_twice(method, program, run, figures):
+    """Another number of patients, seed, value, threshold or horizon needs no new program."""
+    options = {"tolerance": 0.02}
+    run(figures(0.05).sample(1000, seed=1), method, **options)
+    compiled = program._cache_size()
+    run(figures(0.05, r_B=0.07).sample(5000, seed=2), method, seed=5, threshold=50.0,
+        progression=1.3, horizon=1990.0, **options)  # fmt: skip
+    assert program._cache_size() == compiled
