@@ -4,7 +4,7 @@ from importlib.metadata import version as installed
 
 project = "vcohort"
 author = "The vcohort developers"
-copyright = "the vcohort developers"  # noqa: A001 - Sphinx's name
+copyright = "the vcohort developers"
 release = installed("vcohort")
 
 extensions = [

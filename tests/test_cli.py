@@ -115,7 +115,7 @@ def test_flags_override_the_study_file(vcohort, tmp_path):
         (["-n", "0"], "n = 0 is impossible"),
         (["-n", "-4"], "n = -4 is impossible"),
         (["-n", "10000000000000"], "GiB"),
-        (["-n", "many"], "is not a valid int"),
+        (["-n", "many"], "Invalid value for '-n'"),
         (["--method", "hybird"], "Did you mean 'hybrid'?"),
         (["--design", "sobl"], "Did you mean 'sobol'?"),
         (["--horizon", "-1"], "horizon = -1.0 is impossible"),

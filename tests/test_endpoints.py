@@ -19,7 +19,9 @@ def dense():
 
 
 def test_peak_and_its_day(dense):
-    np.testing.assert_allclose(dense["C_max"], dense["C"].max("time"), rtol=1e-5)
+    # The peak lies up to half a saved step from a saved day, and above what is seen there.
+    over = dense["C_max"] / dense["C"].max("time") - 1
+    assert (over > -1e-6).all() and (over < 3e-4).all()
     assert np.abs(dense["T_max"] - dense["time"][dense["C"].argmax("time")]).max() < 0.051
 
 

@@ -25,7 +25,7 @@ def cohorts():
 
 def lifelines_input(ds):
     event = ds["outcome"].values == 2
-    return np.where(event, ds["event_time"].values, 2000.0), event
+    return np.where(event, ds["event_time"].values.astype(float), 2000.0), event
 
 
 def test_kaplan_meier_is_that_of_lifelines(cohorts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -45,10 +45,11 @@ def resolve(
 ) -> Resolution:
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
 
-    The error is the largest, over pilot patients and grid points, of those of ln N,
-    ln C, ln B and of the log of the cure integral W (ln B up to e^5 times the first tumour,
-    ln W where cure is in doubt). Where even the finest grid fails,
-    that one is returned, with its error.
+    The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
+    grid point (ln B up to e^5 times the first tumour) and of the log of the cure integral W
+    at the last one (where cure is in doubt): on the way, an error of W only moves the day of
+    cure, by the error over the rate of killing. Where even the finest grid fails, that one is
+    returned, with its error.
     """
     pilot = {name: jnp.asarray(value, dtype) for name, value in _choose(values).items()}
     room = 2 * (LADDER[-1] + sum(1 for _ in knots) + 2)
@@ -86,24 +87,35 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
 
     move = jax.vmap(advance, (0, 0, None))
     first = jax.vmap(begin)(values)
-    seen = partial(_in_doubt, log_start=first.log_tumour)
+    seen = partial(_logs, log_start=first.log_tumour)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
         coarse, fine, worst = carry
         days = lengths[index]
         coarse = move(values, coarse, days)
         fine = move(values, move(values, fine, 0.5 * days), 0.5 * days)
-        gaps = jax.tree.map(lambda x, y: jnp.max(jnp.abs(x - y)), seen(coarse), seen(fine))
-        return coarse, fine, jnp.maximum(worst, jnp.max(jnp.stack(jax.tree.leaves(gaps))))
+        return coarse, fine, jnp.maximum(worst, _gap(seen(coarse), seen(fine)))
 
-    _, _, worst = jax.lax.fori_loop(0, steps, body, (first, first, jnp.zeros((), lengths.dtype)))
+    begun = (first, first, jnp.zeros((), lengths.dtype))
+    coarse, fine, worst = jax.lax.fori_loop(0, steps, body, begun)
+    worst = jnp.maximum(worst, _gap(_log_w(coarse), _log_w(fine)))
     # A step too long for the method ends in NaN: no error at all is not a small one.
     return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
 
 
-def _in_doubt(hazard: Hazard, log_start: Array) -> tuple[Array, ...]:
-    """Return the logs of all cells and of W, cut off where nothing depends on them any more."""
+def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
+    """Return the largest difference."""
+    pairs = zip(first, second, strict=True)
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(x - y)) for x, y in pairs]))
+
+
+def _logs(hazard: Hazard, log_start: Array) -> tuple[Array, ...]:
+    """Return the logs of all cells, that of a tumour that has long progressed cut off."""
     tumour = jnp.minimum(hazard.log_tumour, log_start + _LOG_OUTGROWN)
+    return hazard.t_cells.log_normal, hazard.t_cells.log_car, tumour
+
+
+def _log_w(hazard: Hazard) -> tuple[Array]:
+    """Return ln W, cut off where cure is certain or out of the question."""
     log_w = jnp.log(jnp.maximum(hazard.w, jnp.finfo(hazard.w.dtype).tiny))
-    log_w = jnp.clip(log_w, -_LOG_DECIDED, _LOG_DECIDED)
-    return hazard.t_cells.log_normal, hazard.t_cells.log_car, tumour, log_w
+    return (jnp.clip(log_w, -_LOG_DECIDED, _LOG_DECIDED),)
