@@ -10,18 +10,28 @@ from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.plots.style import DAYS, OUTCOME, panel
 
 
+# Widths of bins that read well, in days.
+_WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+
+
 def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> Axes:
-    """Draw how the days of cure and of progression are distributed, as shares of all patients."""
+    """Draw how the days of cure and of progression are distributed, as shares of all patients.
+
+    Bins are a round number of days wide, at most about ``bins`` of them.
+    """
     axes = panel(axes)
     outcome, day = ds["outcome"].values, ds["event_time"].values.astype(float)
     happened = day[np.isin(outcome, (CURE, PROGRESSION))]
     last = float(np.quantile(happened, 0.999)) if happened.size else float(ds.attrs["horizon"])
-    edges = np.linspace(0.0, last, bins + 1)
+    width = next((each for each in _WIDTHS if each * bins >= last), last / bins)
+    edges = np.arange(0.0, last + width, width)
     for event in (CURE, PROGRESSION):
         days = day[outcome == event]
         label = f"{MEANINGS[event]} ({days.size / day.size:.0%} of patients)"
         share = np.full(days.size, 1.0 / day.size)
         axes.hist(days, list(edges), weights=share, color=OUTCOME[event], alpha=0.75, label=label)
-    axes.set(xlabel=DAYS, ylabel=f"share of patients per {edges[1]:.3g} days", xlim=(0, last))
+    axes.set(
+        xlabel=DAYS, ylabel=f"share of patients per {width:g} days", xlim=(0, float(edges[-1]))
+    )
     axes.legend(frameon=False)
     return axes
