@@ -141,5 +141,8 @@ def _patients(n: Any, parameters: int) -> int:
     return int(n)
 
 
-def _memory() -> int:
+def _memory() -> float:
+    """Return the machine's memory in bytes; infinite where it does not tell."""
+    if not hasattr(os, "sysconf"):
+        return float("inf")
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,8 +1,7 @@
-"""A progress bar for long work, on a terminal only."""
+"""A progress bar for long work, on a terminal or in a notebook."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -31,14 +30,15 @@ def progress_bar(
     what: str, total: int, show: bool | None = None
 ) -> Generator[Callable[[int], None]]:
     """Yield a function that reports finished work; ``show`` None shows a bar on a terminal."""
-    visible = sys.stderr.isatty() if show is None else show
+    console = Console(stderr=True)
+    visible = console.is_terminal or console.is_jupyter if show is None else show
     bar = Progress(
         TextColumn(what),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
         disable=not visible,
     )

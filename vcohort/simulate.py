@@ -64,7 +64,7 @@ def simulate(
     :param tolerance: largest error of ln N, ln C and ln B; it sets the number of steps.
     :param dtype: ``"float32"`` or ``"float64"``.
     :param block: patients computed at a time; results do not depend on it.
-    :param progress: show a progress bar; None shows one on a terminal.
+    :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
     if regimen is not None:

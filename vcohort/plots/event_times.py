@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.plots.style import DAYS, OUTCOME, panel
 
-
 # Widths of bins that read well, in days.
 _WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
