@@ -1,5 +1,6 @@
 """Bad input, through Python: one clear error, before any work."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -46,6 +47,7 @@ COHORT = vc.Population("kimmel2021", 0.05).sample(4, seed=1)
         (lambda: vc.Cohort.from_values(K_C=[1e10, 2e10], r_B=[0.1, 0.2, 0.3]), "one length"),
         (lambda: COHORT["k_b"], "Did you mean 'k_B'"),
         (lambda: COHORT.replace(kB=1.0), "Did you mean 'k_B'"),
+        (lambda: COHORT.replace(k_B=np.ones(3)), r"shape \(3,\) does not fit a cohort of 4"),
     ],
 )
 def test_populations_and_cohorts(make, message):
@@ -108,6 +110,11 @@ def test_a_value_in_another_unit_is_allowed_with_a_warning():
 def test_bad_values_in_a_cohort_are_found_before_the_run():
     with pytest.raises(vc.VcohortError, match="K_C = nan is impossible"):
         vc.simulate(COHORT.replace(K_C=np.nan))
+
+
+def test_outcomes_have_no_derivative():
+    with pytest.raises(vc.VcohortError, match="cure_probability can"):
+        jax.grad(lambda x: vc.simulate(COHORT.replace(K_C=x))["nadir"].sum())(COHORT["K_C"])
 
 
 def test_closed_forms_refuse_models_that_have_none():

@@ -76,6 +76,11 @@ class Cohort:
 
 def _filled(value: Any, patients: int) -> Any:
     if np.ndim(value):
+        if np.shape(value) != (patients,):
+            raise VcohortError(
+                f"An array of shape {np.shape(value)} does not fit a cohort of {patients}: "
+                f"give one number, or an array of shape ({patients},)."
+            )
         return value
     return jax.numpy.full(patients, value) if _traced(value) else np.full(patients, float(value))
 

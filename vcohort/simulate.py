@@ -23,7 +23,7 @@ from vcohort.engine.pilot import Resolution, resolve
 from vcohort.engine.random import seed_key
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.progress import progress_bar
-from vcohort.settings import METHODS, RunSettings, nonlinear
+from vcohort.settings import RunSettings, nonlinear
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
@@ -75,6 +75,11 @@ def simulate(
     )  # fmt: skip
     if block is not None and block < 1:
         raise VcohortError(f"block = {block} is impossible: it must be at least 1 patient.")
+    if is_traced(cohort):
+        raise VcohortError(
+            "simulate draws outcomes, which have no derivative, and cannot be traced by jax.grad "
+            "or jax.jit. cure_probability can."
+        )
     check_values(cohort)
     run.check_cohort(cohort)
     values = {name: np.asarray(value, np.float64) for name, value in cohort.values.items()}
@@ -92,6 +97,7 @@ def simulate(
             block,
             on_done,
         )
+    _exponentiate(states)
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     return assemble(cohort, run, resolution, found, states)
 
@@ -171,7 +177,7 @@ def _work(cohort: Cohort, run: RunSettings, days: Floats) -> Work:
 
     def work(patients: Patients, device: Any) -> list[Array]:
         settings = Settings(
-            seed_key(run.seed, METHODS.index(run.method)),
+            seed_key(run.seed, run.method),
             *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),
         )
         grid = _grid(days, dtype)
@@ -180,7 +186,7 @@ def _work(cohort: Cohort, run: RunSettings, days: Floats) -> Work:
         found, paths = loop.run(
             run.method, cohort.model, run.endpoints, patients, grid, settings, save
         )
-        return [*found, *(jnp.exp(path).T for path in paths or ())]
+        return [*found, *(path.T for path in paths or ())]
 
     return work
 
@@ -196,4 +202,12 @@ def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:
 def _empty_states(run: RunSettings, patients: int) -> list[np.ndarray]:
     if run.save_at is None:
         return []
-    return [np.empty((patients, len(run.save_at)), run.dtype) for _ in "NCB"]
+    # A tumour left to grow to the horizon outgrows the range of float32.
+    return [np.empty((patients, len(run.save_at)), dtype) for dtype in (*[run.dtype] * 2, "f8")]
+
+
+def _exponentiate(log_states: list[np.ndarray]) -> None:
+    """Turn logs of cells into cells, in place."""
+    with np.errstate(over="ignore"):
+        for state in log_states:
+            np.exp(state, out=state)

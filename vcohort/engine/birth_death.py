@@ -128,7 +128,7 @@ def draw(seed: int, cells: Array, lineage: Lineage) -> Array:
     start = jnp.asarray(cells, jnp.result_type(float))
     each = Lineage(*(jnp.broadcast_to(part, start.shape).astype(start.dtype) for part in lineage))
     index = jnp.arange(start.size, dtype=jnp.uint32)
-    keys = fold(seed_key(seed, 0), jnp.zeros_like(index), index)
+    keys = fold(seed_key(seed, "birth-death"), jnp.zeros_like(index), index)
     return _draw_each(keys, jnp.uint32(0), start, each)[0]
 
 

@@ -6,6 +6,7 @@ arithmetic: no state is carried, and neither blocks nor devices nor order can ch
 
 from __future__ import annotations
 
+import zlib
 from typing import NamedTuple
 
 import jax
@@ -40,10 +41,10 @@ def threefry(key: Key, high: ArrayLike, low: ArrayLike) -> tuple[Array, Array]:
     return x, y
 
 
-def seed_key(seed: int, purpose: int) -> Key:
-    """Return the key of a seed (64 bits) for one purpose."""
+def seed_key(seed: int, purpose: str) -> Key:
+    """Return the key of a seed (64 bits) for one purpose, such as the name of a method."""
     words = Key(jnp.uint32((seed >> 32) & 0xFFFFFFFF), jnp.uint32(seed & 0xFFFFFFFF))
-    return fold(words, purpose, 0)
+    return fold(words, np.uint32(zlib.crc32(purpose.encode())), 0)
 
 
 def fold(key: Key, high: ArrayLike, low: ArrayLike) -> Key:
