@@ -127,6 +127,12 @@ def test_flags_override_the_study_file(vcohort, tmp_path):
         (["nowhere.toml"], "There is no study file nowhere.toml"),
         (["-o", "nowhere/cohort.nc"], "there is no folder nowhere"),
         (["-o", "."], "it is a folder"),
+        (["--sigma", "nan"], "sigma = nan is impossible"),
+        (["--horizon", "inf"], "horizon = inf is impossible"),
+        (["--tolerance", "0"], "tolerance = 0.0 is impossible"),
+        (["--dtype", "float16"], "Unknown dtype"),
+        (["--set", "B0=empirical()"], "Unknown data set"),
+        (["--seed", str(2**64)], "is impossible"),
     ],
 )
 def test_mistakes(arguments, message, vcohort, tmp_path):
@@ -140,6 +146,9 @@ def test_mistakes(arguments, message, vcohort, tmp_path):
         ("[model]\nfeedbak = 'B'", "Did you mean 'feedback'?"),
         ("[model]\nfeedback = 'C'", "Unknown feedback law 'C'"),
         ("patients = 'ten'", "patients = 'ten' is impossible"),
+        ("set = 3", "set = 3 is impossible"),
+        ("save_at = ['a']", "save_at.0 = 'a' is impossible"),
+        ("model = 'simple'", "model = 'simple' is impossible"),
         ("patients = [", "is not TOML"),
         ("\x00", "is not TOML"),
         ("[set]\nK_C = -1", "K_C = -1 is impossible"),
@@ -164,6 +173,20 @@ def test_a_full_disk_leaves_nothing_behind_and_keeps_the_older_file(tmp_path):
     (tmp_path / "full.nc").write_text("older")
     assert on_a_full_disk(tmp_path, *options, limit_bytes=100_000).returncode == 2
     assert (tmp_path / "full.nc").read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "taken"], "taken is a file"),
+        (["-n", "0"], "n = 0 is impossible"),
+        (["-o", "taken/deeper"], "taken"),
+    ],
+)
+def test_mistakes_in_the_demo(arguments, message, vcohort, tmp_path):
+    (tmp_path / "taken").write_text("")
+    refused(vcohort("demo", *arguments), message, tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
 
 
 def test_info_lists_what_there_is(vcohort):

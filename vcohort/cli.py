@@ -66,7 +66,7 @@ def simulate(
     fields |= {name: value for name, value in flags.items() if value is not None}
     given = dict(parse_setting(text) for text in settings or [])
     if given:
-        fields["set"] = {**fields.get("set", {}), **given}
+        fields["set"] = {**make_study(fields).set, **given}
     checked = make_study(fields)
     checked.check()
     check_writable(output)
@@ -106,7 +106,8 @@ def demo(
     seed: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
-    check_writable(folder / "virtual-zuma1.png") if folder.exists() else check_writable(folder)
+    if folder.exists() and not folder.is_dir():
+        raise VcohortError(f"{folder} is a file. Give a folder to write to: -o FOLDER.")
     run_demo(folder, patients, seed, Console())
 
 
@@ -121,6 +122,9 @@ def main() -> None:
     try:
         app()
     except VcohortError as error:
+        console.print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        sys.exit(USAGE_ERROR)
+    except OSError as error:
         console.print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
         sys.exit(USAGE_ERROR)
     except MemoryError:

@@ -23,18 +23,20 @@ SIGMA = 0.05
 
 def run_demo(folder: Path, patients: int, seed: int, console: Console) -> None:
     """Run both presets with the trial's baseline tumours; write datasets and a picture."""
+    baseline = Empirical(data.baseline_tumour_cells().values)
+    cohorts = {
+        name: Population(name, SIGMA, B0=baseline).sample(patients, seed) for name in presets()
+    }
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[str, tuple[Summary, float]] = {}
-    cohorts: dict[str, xr.Dataset] = {}
+    outcomes: dict[str, xr.Dataset] = {}
     written: list[Path] = []
-    baseline = Empirical(data.baseline_tumour_cells().values)
-    for name in presets():
-        cohort = Population(name, SIGMA, B0=baseline).sample(patients, seed)
+    for name, cohort in cohorts.items():
         start = time.perf_counter()
-        cohorts[name] = simulate(cohort, "hybrid", seed=seed)
-        rows[name] = (summarise(cohorts[name]), time.perf_counter() - start)
-        written.append(save(cohorts[name], folder / f"virtual-zuma1-{name}.nc"))
-    written.append(_picture(cohorts, folder / "virtual-zuma1.png"))
+        outcomes[name] = simulate(cohort, "hybrid", seed=seed)
+        rows[name] = (summarise(outcomes[name]), time.perf_counter() - start)
+        written.append(save(outcomes[name], folder / f"virtual-zuma1-{name}.nc"))
+    written.append(_picture(outcomes, folder / "virtual-zuma1.png"))
     console.print(summary_table(rows))
     console.print("Patients a second: all of the run counts, compiling too.")
     for path in written:

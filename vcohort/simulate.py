@@ -27,7 +27,7 @@ from vcohort.settings import RunSettings, nonlinear
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
-_STEPS_WHEN_TRACED = 128
+_STEPS_WHEN_TRACED = 96
 
 
 def simulate(
@@ -118,7 +118,7 @@ def cure_probability(
         jax.grad(lambda K_C: vc.cure_probability(cohort.replace(K_C=K_C)).mean())(cohort["K_C"])
 
     While values are traced (``jax.grad``, ``jax.jit``) ``tolerance`` has no effect (a grid of
-    128 steps is used) and ``dtype`` follows the values.
+    96 steps is used) and ``dtype`` follows the values.
 
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
@@ -135,7 +135,7 @@ def cure_probability(
     values = {name: np.asarray(value, np.float64) for name, value in cohort.values.items()}
     days = _resolve(cohort, values, run, knots=()).days
 
-    def work(patients: Patients, device: Any) -> tuple[Array]:
+    def work(patients: Patients) -> tuple[Array]:
         grid = _grid(days, np.dtype(run.dtype))
         return (cure.cure_probability(cohort.model, patients.values, grid),)
 
@@ -175,7 +175,7 @@ def _work(cohort: Cohort, run: RunSettings, days: Floats) -> Work:
     dtype = np.dtype(run.dtype)
     save = None if run.save_at is None else np.searchsorted(days, run.save_at)
 
-    def work(patients: Patients, device: Any) -> list[Array]:
+    def work(patients: Patients) -> list[Array]:
         settings = Settings(
             seed_key(run.seed, run.method),
             *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),

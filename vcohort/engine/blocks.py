@@ -19,8 +19,8 @@ import numpy as np
 from vcohort.engine.loop import Patients
 from vcohort.engine.random import Key
 
-Work: TypeAlias = Callable[[Patients, Any], Sequence[Any]]
-"""``work(patients, device)``: results with the patient first, for one block on a device."""
+Work: TypeAlias = Callable[[Patients], Sequence[Any]]
+"""``work(patients)``: results with the patient first, for one block."""
 
 _CPU_BLOCK = 4096
 _ACCELERATOR_BLOCK = 1 << 17
@@ -58,7 +58,7 @@ def run_blocks(
         device = devices[index % len(devices)]
         with jax.enable_x64(x64), jax.default_device(device):
             patients = _patients(values, numbers, chosen, dtype)
-            found = work(patients, device)
+            found = work(patients)
             for result, part in zip(results, found, strict=True):
                 result[first:last] = np.asarray(part)[: last - first]
         on_done(last - first)
