@@ -28,4 +28,5 @@ nb_execution_show_tb = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Floats": "Floats"}
 autodoc_default_options = {"members": True, "undoc-members": False}

@@ -174,7 +174,7 @@ def _log_shift(key: Key, mean: Array, draw: Array, cure_day: Array) -> Array:
     many = mean > _MANY
     u, normal = uniforms(key, _OTHERS, 0, mean.dtype)
     mean_others = jnp.where(many, 1.0, jnp.maximum(mean - draw, 0.0))
-    others = sampling.poisson(u, fold(key, _OTHERS, 1), mean_others)
+    others = sampling.poisson(u, mean_others)
     # The count's and the sizes' variances add up to 2 / Lambda of the mean squared.
     spread = jnp.sqrt(2.0 / mean) * jax.scipy.special.ndtri(normal)
 

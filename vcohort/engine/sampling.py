@@ -55,23 +55,16 @@ def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
     return when(wide, rejection, narrow, key, n, p)
 
 
-def poisson(u: Array, key: Key, mean: Array) -> Array:
-    """Draw Poisson(mean)."""
-    wide = mean > _WIDE**2
-    modest = jnp.where(wide, 1.0, mean)
-    mode = jnp.floor(modest)
-    narrow = _from_mode(
+def poisson(u: Array, mean: Array) -> Array:
+    """Draw Poisson(mean), for a mean of up to a few thousand."""
+    mode = jnp.floor(mean)
+    return _from_mode(
         u,
         mode,
-        xlogy(mode, modest) - modest - gammaln(mode + 1.0),
-        lambda x: modest / (x + 1.0),
-        lambda x: x / modest,
+        xlogy(mode, mean) - mean - gammaln(mode + 1.0),
+        lambda x: mean / (x + 1.0),
+        lambda x: x / mean,
     )
-
-    def rejection(key: Key, mean: Array) -> Array:
-        return jax.random.poisson(jax_key(key), mean).astype(mean.dtype)
-
-    return when(wide, rejection, narrow, key, mean)
 
 
 def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array:
