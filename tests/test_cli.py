@@ -147,6 +147,7 @@ def test_mistakes(arguments, message, vcohort, tmp_path):
         ("[model]\nfeedback = 'C'", "Unknown feedback law 'C'"),
         ("patients = 'ten'", "patients = 'ten' is impossible"),
         ("set = 3", "set = 3 is impossible"),
+        ("[set]\nr_B = [1, 2]", "set.r_B = [1, 2] is impossible"),
         ("save_at = ['a']", "save_at.0 = 'a' is impossible"),
         ("model = 'simple'", "model = 'simple' is impossible"),
         ("patients = [", "is not TOML"),

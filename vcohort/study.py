@@ -117,8 +117,10 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _explain(error: ValidationError) -> str:
     """Say the first mistake in a study in the user's terms."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # Where several types are possible, the last part only names the one that was tried.
+    parts = [str(part) for part in first["loc"] if part not in ("float", "str")]
+    place = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = Laws.model_fields if place.startswith("model.") else Study.model_fields
-        return f"Unknown key {place!r} in the study. {did_you_mean(place.split('.')[-1], known)}"
+        return f"Unknown key {place!r} in the study. {did_you_mean(parts[-1], known)}"
     return f"In the study, {place} = {first['input']!r} is impossible: {first['msg'].lower()}."

@@ -30,7 +30,12 @@ def progression_free_survival() -> xr.DataArray:
     A step function: each value holds from its day to the next.
     """
     columns, source = _read("zuma1_pfs.csv")
-    attrs = {"units": "1", "long_name": "progression-free survival, ZUMA-1", "source": source}
+    attrs = {
+        "units": "1",
+        "long_name": "progression-free survival, ZUMA-1",
+        "label": "ZUMA-1 (n = 101)",
+        "source": source,
+    }
     return xr.DataArray(
         columns["pfs"], dims="day", coords={"day": _days(columns["day"])}, name="pfs", attrs=attrs
     )

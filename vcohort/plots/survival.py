@@ -23,7 +23,8 @@ def progression_free_survival(
     """Draw the survival of one dataset, or of several by name, with 95 % bands.
 
     ``days``: where to evaluate; by default 0 to 720, or to the horizon. ``trial``: a step
-    function over ``day``, such as ``vc.data.progression_free_survival()``.
+    function over ``day``, such as ``vc.data.progression_free_survival()``; its attribute
+    ``label`` names it.
     """
     named = {"virtual cohort": cohorts} if isinstance(cohorts, xr.Dataset) else cohorts
     axes = panel(axes)
@@ -34,7 +35,14 @@ def progression_free_survival(
         axes.plot(curve.day, curve, color=colour, label=f"{name} (n = {ds.sizes['patient']:,})")
         axes.set_xlim(0, float(curve.day.max()))
     if trial is not None:
-        axes.step(trial.day, trial, where="post", color=GREY, lw=1.5, label="ZUMA-1 (n = 101)")
+        axes.step(
+            trial.day,
+            trial,
+            where="post",
+            color=GREY,
+            lw=1.5,
+            label=trial.attrs.get("label", "trial"),
+        )
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
     axes.legend(frameon=False)
     return axes
