@@ -29,6 +29,9 @@ from vcohort.settings import RunSettings, nonlinear
 # 2000 days at sigma = 0.1.
 _STEPS_WHEN_TRACED = 96
 
+# With an error of this in a log not even the first digit is known, and nothing is returned.
+_NO_DIGIT = 1.0
+
 
 def simulate(
     cohort: Cohort,
@@ -155,7 +158,7 @@ def _resolve(
     days = run.knots if knots is None else knots
     with jax.enable_x64(run.dtype == "float64"):
         found = resolve(cohort.model, values, run.horizon, days, run.tolerance, np.dtype(run.dtype))
-    if not np.isfinite(found.error):
+    if not found.error < _NO_DIGIT:
         raise VcohortError(
             f"The equations cannot be followed with {found.days.size - 1} steps: a rate is too "
             "fast. Check the parameters' units (per day, cells)."

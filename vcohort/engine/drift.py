@@ -1,9 +1,10 @@
 """One deterministic step of one patient: what every backend traces.
 
-Logs of cell numbers are stepped by the classical fourth-order Runge-Kutta method. The
-normal T cells' return to their capacity, d ln N/dt = -r_N (ln N - ln K_N) + remainder,
-is taken out by an integrating factor (Lawson 1967, SIAM J. Numer. Anal. 4:372): the
-only stiff part is then exact, and late steps may be weeks long.
+Logs of cell numbers are stepped by a fourth-order Runge-Kutta method. Whichever T cells
+dominate return fast to their capacity: x' = f(x) with f' near -L. This, the only stiff part, is
+taken out: x' = f(x_0) - L (x - x_0) is solved exactly, what remains by the classical method
+under the integrating factor e^(L t) (Lawson 1967, SIAM J. Numer. Anal. 4:372). Late steps may
+then be weeks long.
 """
 
 from __future__ import annotations
@@ -45,34 +46,60 @@ def first_t_cells(cells: Cells) -> TCells:
     return TCells(cells.log_normal, cells.log_car, nothing, nothing)
 
 
+class _Relaxation(NamedTuple):
+    """The exact part of a step: x' = f - L (x - x_0)."""
+
+    rate: Array
+    slope: Array
+    decay: Array
+    half: Array
+    whole: Array
+
+    def remainder(self, slope: Array, rise: Array) -> Array:
+        """Return what the exact part leaves of a slope, at a rise since the start."""
+        return slope - self.slope + self.rate * rise
+
+
+def _relaxation(slope: Array, rate: Array, days: Array) -> _Relaxation:
+    """Return decay and rise of the exact part over half a step, and its rise over all of it."""
+    scaled = 0.5 * days * rate
+    tiny = scaled < 1e-6
+    lost = jnp.expm1(-scaled)
+    mean_decay = jnp.where(tiny, 1.0 - 0.5 * scaled, -lost / jnp.where(tiny, 1.0, scaled))
+    half = 0.5 * days * mean_decay * slope
+    return _Relaxation(rate, slope, 1.0 + lost, half, half * (2.0 + lost))
+
+
 def drift(model: Model, values: Values, t_cells: TCells, log_tumour: Array, days: Array) -> Drift:
     """Step one patient's T cells over ``days``; say what its tumour cells go through."""
-    relaxation, log_capacity = values["r_N"], jnp.log(values["K_N"])
     half, sixth = 0.5 * days, days / 6.0
-    decay = jnp.exp(-relaxation * half)
+    x, y, z = t_cells.log_normal, t_cells.log_car, log_tumour
+    start = Cells(x, y, z)
+    first = model.rates(values, start)
+    normal_rate, car_rate = model.relaxation(values, start)
+    n = _relaxation(first.normal, normal_rate, days)
+    c = _relaxation(first.car, car_rate, days)
 
-    def stage(distance: Array, log_car: Array, log_tumour: Array):
-        rates = model.rates(values, Cells(distance + log_capacity, log_car, log_tumour))
-        remainder = rates.normal + relaxation * distance
-        return remainder, rates.car, rates.birth, rates.death
+    def stage(normal_rise: Array, car_rise: Array, log_tumour: Array):
+        rates = model.rates(values, Cells(x + normal_rise, y + car_rise, log_tumour))
+        normal = n.remainder(rates.normal, normal_rise)
+        return normal, c.remainder(rates.car, car_rise), rates
 
-    u, y, z = t_cells.log_normal - log_capacity, t_cells.log_car, log_tumour
-    f1, g1, birth1, death1 = stage(u, y, z)
-    f2, g2, birth2, death2 = stage(
-        decay * (u + half * f1), y + half * g1, z + half * (birth1 - death1)
+    f2, g2, second = stage(n.half, c.half, z + half * (first.birth - first.death))
+    f3, g3, third = stage(
+        n.half + half * f2, c.half + half * g2, z + half * (second.birth - second.death)
     )
-    f3, g3, birth3, death3 = stage(
-        decay * u + half * f2, y + half * g2, z + half * (birth2 - death2)
+    f4, g4, fourth = stage(
+        n.whole + days * n.decay * f3,
+        c.whole + days * c.decay * g3,
+        z + days * (third.birth - third.death),
     )
-    f4, g4, birth4, death4 = stage(
-        decay * (decay * u + days * f3), y + days * g3, z + days * (birth3 - death3)
-    )
-    relaxed = u * jnp.expm1(-relaxation * days)
-    normal_rise = relaxed + sixth * (decay * (decay * f1 + 2.0 * (f2 + f3)) + f4)
-    car_rise = sixth * (g1 + 2.0 * (g2 + g3) + g4)
-    birth = Quadratic(birth1, 0.5 * (birth2 + birth3), birth4)
-    death = Quadratic(death1, 0.5 * (death2 + death3), death4)
-    return Drift(_rise(t_cells, normal_rise, car_rise), g1, g4, Passage(days, birth, death))
+    normal_rise = n.whole + sixth * (2.0 * n.decay * (f2 + f3) + f4)
+    car_rise = c.whole + sixth * (2.0 * c.decay * (g2 + g3) + g4)
+    birth = Quadratic(first.birth, 0.5 * (second.birth + third.birth), fourth.birth)
+    death = Quadratic(first.death, 0.5 * (second.death + third.death), fourth.death)
+    after = _rise(t_cells, normal_rise, car_rise)
+    return Drift(after, first.car, fourth.car, Passage(days, birth, death))
 
 
 def _rise(t_cells: TCells, normal: Array, car: Array) -> TCells:

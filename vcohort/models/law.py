@@ -67,11 +67,13 @@ class Law:
 class Growth(Law):
     """How fast N and C grow per cell, given the CAR T growth rate r_C.
 
-    ``rates(values, cells, car_rate)`` returns d ln N/dt and d ln C/dt. Near its
-    capacity ln N must relax to ln K_N at rate r_N, which the integrator uses.
+    ``rates(values, cells, car_rate)`` returns d ln N/dt and d ln C/dt.
+    ``relaxation``, of the same arguments, returns how fast each returns to its capacity:
+    -d(rate of N)/d ln N and the same of C, which the integrator solves exactly.
     """
 
     rates: Callable[[Values, Cells, Array], tuple[Array, Array]]
+    relaxation: Callable[[Values, Cells, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)

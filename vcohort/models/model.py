@@ -79,6 +79,10 @@ class Model:
         birth = self.proliferation.rate(values, cells)
         return Rates(normal, car, birth, self.killing.rate(values, cells))
 
+    def relaxation(self, values: Values, cells: Cells) -> tuple[Array, Array]:
+        """Return how fast ln N and ln C return to their capacities, per day."""
+        return self.growth.relaxation(values, cells, self.feedback.rate(values, cells))
+
 
 def car_t(
     growth: str | Growth = "gompertz",

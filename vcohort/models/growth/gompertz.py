@@ -17,4 +17,9 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
-LAW = Growth("gompertz", "-r ln((N + C) / K)", (r_N, K_N, K_C), _rates)
+def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+    total = cells.total
+    return values["r_N"] * cells.normal / total, car_rate * cells.car / total
+
+
+LAW = Growth("gompertz", "-r ln((N + C) / K)", (r_N, K_N, K_C), _rates, _relaxation)

@@ -28,9 +28,14 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
+def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+    return values["r_N"], car_rate
+
+
 LAW = Growth(
     "interaction",
     "N: -r_N ln(N / K_N); C: -r_C ln(C / K_C) - delta_N N / K_N",
     (r_N, K_N, K_C, delta_N),
     _rates,
+    _relaxation,
 )

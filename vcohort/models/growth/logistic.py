@@ -37,4 +37,12 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
-LAW = Growth("logistic", "-r (((N + C) / K)^c - 1) / c", (r_N, K_N, K_C, c), _rates)
+def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+    total, exponent = cells.total, values["c"]
+    return (
+        values["r_N"] * (total / values["K_N"]) ** exponent * cells.normal / total,
+        car_rate * (total / values["K_C"]) ** exponent * cells.car / total,
+    )
+
+
+LAW = Growth("logistic", "-r (((N + C) / K)^c - 1) / c", (r_N, K_N, K_C, c), _rates, _relaxation)
