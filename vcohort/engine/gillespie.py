@@ -22,7 +22,6 @@ from vcohort.engine.tumour import (
     Tumour,
     TumourStep,
     enter,
-    keep_extinct,
     settle,
     undisturbed,
 )
@@ -41,19 +40,17 @@ def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Ar
     path = passage.path(tumour.log_cells)
     entry = enter(path, tumour, threshold)
 
-    def simulate(
-        passage: Passage, tumour: Tumour, path: Cubic, entry: Entry, key: Key, index: Array
-    ) -> TumourStep:
+    def simulate(passage: Passage, path: Cubic, entry: Entry, key: Key, index: Array) -> TumourStep:
         begin = _Clock(jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction, jnp.uint32(0))
         end = _run(passage, begin, jnp.ceil(threshold), fold(key, index, 0))
         died = end.cells == 0.0
         # Above the threshold the rest of the step follows the mean.
         rest = jnp.where(end.cells > threshold, path.end - path.at(end.fraction), 0.0)
         log_end = jnp.log(jnp.maximum(end.cells, 1.0)) + rest
-        return keep_extinct(settle(entry, path, log_end, died, end.fraction), tumour)
+        return settle(path, log_end, died, end.fraction)
 
     mean = undisturbed(path, tumour)
-    return when(entry.stochastic, simulate, mean, passage, tumour, path, entry, key, index)
+    return when(entry.stochastic, simulate, mean, passage, path, entry, key, index)
 
 
 def _run(passage: Passage, begin: _Clock, threshold: Array, key: Key) -> _Clock:

@@ -36,12 +36,6 @@ def time_grid(horizon: float, steps: int, knots: Iterable[float] = ()) -> Floats
     return days
 
 
-def halved(days: Floats) -> Floats:
-    """Return the grid with each step cut in two."""
-    middles = 0.5 * (days[1:] + days[:-1])
-    return np.insert(days, np.arange(1, days.size), middles)
-
-
 def _apportion(shares: Floats, total: int) -> np.ndarray:
     """Split ``total`` in proportion to ``shares``, at least one each (largest remainders)."""
     ideal = shares / shares.sum() * total

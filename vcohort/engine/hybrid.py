@@ -21,7 +21,6 @@ from vcohort.engine.tumour import (
     Tumour,
     TumourStep,
     enter,
-    keep_extinct,
     settle,
     undisturbed,
 )
@@ -32,9 +31,7 @@ def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Ar
     path = passage.path(tumour.log_cells)
     entry = enter(path, tumour, threshold)
 
-    def draw(
-        passage: Passage, tumour: Tumour, path: Cubic, entry: Entry, key: Key, index: Array
-    ) -> TumourStep:
+    def draw(passage: Passage, path: Cubic, entry: Entry, key: Key, index: Array) -> TumourStep:
         # Patients who draw nothing get a harmless law, so that no sampler works for them.
         lineage = Lineage(
             *(jnp.where(entry.stochastic, part, 0.0) for part in passage.lineage(entry.fraction))
@@ -42,11 +39,10 @@ def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Ar
         after, spare = birth_death.sample(key, index, entry.cells, lineage)
         share = _share_at_extinction(spare, entry.cells, lineage)
         fraction = passage.extinction_fraction(share, entry.fraction)
-        drawn = settle(entry, path, jnp.log(jnp.maximum(after, 1.0)), after == 0.0, fraction)
-        return keep_extinct(drawn, tumour)
+        return settle(path, jnp.log(jnp.maximum(after, 1.0)), after == 0.0, fraction)
 
     mean = undisturbed(path, tumour)
-    return when(entry.stochastic, draw, mean, passage, tumour, path, entry, key, index)
+    return when(entry.stochastic, draw, mean, passage, path, entry, key, index)
 
 
 def _share_at_extinction(u: Array, cells: Array, lineage: Lineage) -> Array:

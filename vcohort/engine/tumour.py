@@ -61,22 +61,15 @@ def enter(path: Cubic, tumour: Tumour, threshold: Array) -> Entry:
     return Entry(stochastic, fraction, jnp.where(stochastic, cells, 1.0))
 
 
-def settle(entry: Entry, path: Cubic, log_end: Array, died: Array, fraction: Array) -> TumourStep:
+def settle(path: Cubic, log_end: Array, died: Array, fraction: Array) -> TumourStep:
     """Return the step of a stochastic tumour that ends at ``log_end``, or died at ``fraction``."""
     end = jnp.where(died, 0.0, log_end)
     rise = end - path.start
     jump = Cubic(path.start, end, rise, rise)
-    chosen = Cubic(*(jnp.where(entry.stochastic, x, y) for x, y in zip(jump, path, strict=True)))
-    died = entry.stochastic & died
-    return TumourStep(chosen, died, jnp.where(died, fraction, jnp.inf))
+    return TumourStep(jump, died, jnp.where(died, fraction, jnp.inf))
 
 
 def undisturbed(path: Cubic, tumour: Tumour) -> TumourStep:
     """Return the step of a tumour that follows its mean; an extinct one stays so."""
     still = Cubic(*(jnp.where(tumour.extinct, 0.0, value) for value in path))
     return TumourStep(still, tumour.extinct, jnp.full_like(path.start, jnp.inf))
-
-
-def keep_extinct(step: TumourStep, tumour: Tumour) -> TumourStep:
-    """Return the step, extinct also where the tumour was so before."""
-    return step._replace(extinct=step.extinct | tumour.extinct)
