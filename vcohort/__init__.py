@@ -27,6 +27,7 @@ from vcohort.models import car_t as car_t
 from vcohort.models import laws as laws
 from vcohort.models import presets as presets
 from vcohort.population import Population as Population
+from vcohort.regimen import Regimen as Regimen
 from vcohort.schema import validate as validate
 from vcohort.simulate import cure_probability as cure_probability
 from vcohort.simulate import simulate as simulate
@@ -35,5 +36,7 @@ from vcohort.survival import log_rank as log_rank
 from vcohort.survival import median_survival as median_survival
 from vcohort.survival import progression_free_survival as progression_free_survival
 from vcohort.survival import restricted_mean_survival as restricted_mean_survival
+from vcohort.treatments import Infusion as Infusion
+from vcohort.treatments import Lymphodepletion as Lymphodepletion
 
 __version__ = _version("vcohort")

@@ -19,7 +19,7 @@ from vcohort.demo import run_demo
 from vcohort.errors import VcohortError
 from vcohort.files import check_writable, save
 from vcohort.models import car_t, laws, presets
-from vcohort.notation import parse_setting
+from vcohort.notation import parse_fields, parse_setting
 from vcohort.study import make_study, read_fields
 from vcohort.summary import summarise, summary_table
 
@@ -53,6 +53,13 @@ def simulate(
     threshold: Annotated[float | None, typer.Option(help="Cells: stochastic below.")] = None,
     progression: Annotated[float | None, typer.Option(help="Relative size.")] = None,
     save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
+    infuse: Annotated[
+        list[str] | None, typer.Option(help="DAY or DAY:CELLS of an infusion. Repeatable.")
+    ] = None,
+    deplete: Annotated[
+        list[str] | None,
+        typer.Option(help="DAY:SURVIVAL of a lymphodepletion, 100:0.01. Repeatable."),
+    ] = None,
     tolerance: Annotated[float | None, typer.Option(help="Error of the log states.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, float64.")] = None,
 ) -> None:
@@ -67,6 +74,11 @@ def simulate(
     given = dict(parse_setting(text) for text in settings or [])
     if given:
         fields["set"] = {**make_study(fields).set, **given}
+    if infuse:
+        fields["infusion"] = [parse_fields("--infuse", text, ("day", "cells")) for text in infuse]
+    if deplete:
+        names = ("day", "survival")
+        fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
     checked = make_study(fields)
     checked.check()
     check_writable(output)

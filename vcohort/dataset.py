@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from vcohort.cohort import Cohort
-from vcohort.engine.pilot import Resolution
 from vcohort.schema import SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
@@ -19,11 +18,12 @@ from vcohort.settings import RunSettings
 def assemble(
     cohort: Cohort,
     run: RunSettings,
-    resolution: Resolution,
+    days: np.ndarray,
+    error: float,
     results: Mapping[str, np.ndarray],
     states: list[np.ndarray],
 ) -> xr.Dataset:
-    """Return the dataset of a run; see docs/schema.md."""
+    """Return the dataset of a run on a grid of ``days``; see docs/schema.md."""
     described = {variable.name: variable for each in run.endpoints for variable in each.variables}
     variables: dict[str, Any] = {}
     for name, values in results.items():
@@ -37,9 +37,13 @@ def assemble(
         param = cohort.model.param(name)
         attrs = {"long_name": param.description, "units": param.unit}
         variables[name] = ("patient", np.asarray(values), attrs)
+    for name, values, unit in run.regimen.named_fields():
+        if np.ndim(values):
+            attrs = {"long_name": name.replace("_", " "), "units": unit}
+            variables[name] = ("patient", np.asarray(values, float), attrs)
     for (name, attrs), values in zip(STATES.items(), states, strict=False):
         variables[name] = (("patient", "time"), values, attrs)
-    return xr.Dataset(variables, _coords(cohort, run), _attributes(cohort, run, resolution))
+    return xr.Dataset(variables, _coords(cohort, run), _attributes(cohort, run, days, error))
 
 
 def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
     return coords
 
 
-def _attributes(cohort: Cohort, run: RunSettings, resolution: Resolution) -> dict[str, Any]:
+def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float) -> dict[str, Any]:
     """Return everything that is needed to get the same numbers again."""
     device = jax.devices()[0]
     return {
@@ -70,8 +74,9 @@ def _attributes(cohort: Cohort, run: RunSettings, resolution: Resolution) -> dic
         "threshold": run.threshold,
         "progression": run.progression,
         "tolerance": run.tolerance,
-        "error_estimate": resolution.error,
-        "time_grid": resolution.days,
+        "regimen": repr(run.regimen),
+        "error_estimate": error,
+        "time_grid": days,
         "device": f"{device.platform}: {device.device_kind}",
         "dtype": run.dtype,
     }

@@ -51,6 +51,18 @@ def parse_setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, float]:
+    """Return the numbers of ``100:0.01`` under their names; the last may be missing."""
+    parts = text.split(":")
+    form = ":".join(name.upper() for name in names)
+    if len(parts) > len(names):
+        raise VcohortError(f"{flag} {text!r} has too many parts. Write {form}.")
+    try:
+        return {name: float(part) for name, part in zip(names, parts, strict=False)}
+    except ValueError:
+        raise VcohortError(f"{flag} {text!r} is not understood. Write {form}, numbers.") from None
+
+
 def _observed(name: str) -> Empirical:
     if name not in _OBSERVED:
         raise unknown("data set", name, _OBSERVED)

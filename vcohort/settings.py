@@ -14,6 +14,7 @@ from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
 
@@ -36,10 +37,15 @@ class RunSettings:
     tolerance: float = 1e-3
     dtype: str = "float32"
     endpoints: tuple[Endpoint, ...] = field(default=())
+    regimen: Regimen = field(default=Regimen())
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise unknown("method", self.method, METHODS)
+        if not isinstance(self.regimen, Regimen):
+            raise VcohortError(
+                f"regimen = {self.regimen!r} is no regimen. Try vc.Regimen(vc.Infusion(day=100))."
+            )
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         for name in ("horizon", "threshold", "progression", "tolerance"):
@@ -89,6 +95,7 @@ class RunSettings:
 
     def check_cohort(self, cohort: Cohort) -> None:
         """Refuse a cohort that the method cannot run; warn where it is coarse."""
+        self.regimen.check(len(cohort), self.horizon)
         if self.method == "exact" and not cohort.model.tumour_is_linear:
             raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
         smallest = float(np.min(cohort["B0"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +16,13 @@ from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.engine import cure, exact, loop
 from vcohort.engine.blocks import Work, run_blocks
-from vcohort.engine.grid import Floats, time_grid
-from vcohort.engine.loop import Grid, Patients, Settings
+from vcohort.engine.grid import grid_points
+from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
 from vcohort.engine.pilot import Resolution, resolve
-from vcohort.engine.random import seed_key
+from vcohort.engine.random import Key, seed_key
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.progress import progress_bar
+from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
@@ -39,7 +39,7 @@ def simulate(
     horizon: float = 2000.0,
     threshold: float = 100.0,
     progression: float = 1.2,
-    regimen: None = None,
+    regimen: Regimen | None = None,
     save_at: Sequence[float] | None = None,
     seed: int = 0,
     *,
@@ -58,8 +58,9 @@ def simulate(
     :param horizon: days to run.
     :param threshold: cells below which the tumour is stochastic.
     :param progression: tumour size, relative to the first, that counts as progression.
-    :param regimen: treatment beyond the first infusion; None is that infusion alone.
-    :param save_at: days, increasing, at which N, C and B (patient, time) are kept.
+    :param regimen: treatments beside the first infusion; None is that infusion alone.
+    :param save_at: days, increasing, at which N, C and B (patient, time) are kept; on a day of
+        treatment, before it (on day 0, after it).
     :param seed: of the tumour's random events; a patient's draws depend on it and on the
         patient's number alone.
     :param endpoints: what to read off beside the outcome; by default :class:`Nadir`,
@@ -70,31 +71,29 @@ def simulate(
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
-    if regimen is not None:
-        raise VcohortError("regimen must be None: one infusion of C0 at day 0 is all there is yet.")
     run = RunSettings(
         method, horizon, threshold, progression,
         None if save_at is None else tuple(save_at), seed, tolerance, dtype, tuple(endpoints),
+        Regimen() if regimen is None else regimen,
     )  # fmt: skip
     if block is not None and block < 1:
         raise VcohortError(f"block = {block} is impossible: it must be at least 1 patient.")
-    if is_traced(cohort):
+    if is_traced(cohort) or run.regimen.is_traced:
         raise VcohortError(
             "simulate draws outcomes, which have no derivative, and cannot be traced by jax.grad "
             "or jax.jit. cure_probability can."
         )
     check_values(cohort)
     run.check_cohort(cohort)
-    values = {name: np.asarray(value, np.float64) for name, value in cohort.values.items()}
-    resolution = _resolve(cohort, values, run)
+    roster = _roster(cohort, run)
+    resolution = _resolve(cohort, roster, run)
     variables = [variable for endpoint in run.endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
         run_blocks(
-            _work(cohort, run, resolution.days),
-            values,
-            np.asarray(cohort.patient),
+            _work(cohort, run, resolution.plan),
+            roster,
             [*results, *states],
             np.dtype(run.dtype),
             block,
@@ -102,13 +101,15 @@ def simulate(
         )
     _exponentiate(states)
     found = dict(zip((variable.name for variable in variables), results, strict=True))
-    return assemble(cohort, run, resolution, found, states)
+    days = _first_days(roster, resolution, run)
+    return assemble(cohort, run, days, resolution.error, found, states)
 
 
 def cure_probability(
     cohort: Cohort,
     horizon: float = 2000.0,
     *,
+    regimen: Regimen | None = None,
     tolerance: float = 1e-3,
     dtype: str = "float32",
 ) -> Array:
@@ -116,76 +117,102 @@ def cure_probability(
 
     exp(-Lambda(t)) with 1/Lambda(t) = int_0^t mu(s) / B(s) ds on the deterministic path
     (Kendall 1948), whether or not the tumour reached its progression size before. No random
-    number, no threshold. Differentiable in the cohort's values::
+    number, no threshold. Differentiable in the cohort's values and the regimen's fields::
 
         jax.grad(lambda K_C: vc.cure_probability(cohort.replace(K_C=K_C)).mean())(cohort["K_C"])
 
     While values are traced (``jax.grad``, ``jax.jit``) ``tolerance`` has no effect (a grid of
-    96 steps is used) and ``dtype`` follows the values.
+    96 steps, and 96 more for each treatment, is used) and ``dtype`` follows the values.
 
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
-    run = RunSettings("exact", horizon, tolerance=tolerance, dtype=dtype)
+    plan = Regimen() if regimen is None else regimen
+    run = RunSettings("exact", horizon, tolerance=tolerance, dtype=dtype, regimen=plan)
     if not cohort.model.tumour_is_linear:
         raise nonlinear("cure_probability", cohort, "Use simulate(method='hybrid').")
     check_values(cohort)
-    if is_traced(cohort):
-        arrays = {name: jnp.asarray(value) for name, value in cohort.values.items()}
-        kind = jnp.result_type(*arrays.values(), jnp.float32)
-        arrays = {name: value.astype(kind) for name, value in arrays.items()}
-        days = time_grid(run.horizon, _STEPS_WHEN_TRACED)
-        return cure.cure_probability(cohort.model, arrays, _grid(days, kind))
-    values = {name: np.asarray(value, np.float64) for name, value in cohort.values.items()}
-    days = _resolve(cohort, values, run, knots=()).days
+    run.regimen.check(len(cohort), run.horizon)
+    if is_traced(cohort) or run.regimen.is_traced:
+        return _traced_cure_probability(cohort, run)
+    roster = _roster(cohort, run)
+    time = _resolve(cohort, roster, run, knots=()).plan
 
     def work(patients: Patients) -> tuple[Array]:
-        grid = _grid(days, np.dtype(run.dtype))
-        return (cure.cure_probability(cohort.model, patients.values, grid),)
+        grid = time.grid(patients)
+        return (cure.cure_probability(cohort.model, patients.values, patients.schedule, grid),)
 
     result = np.empty(len(cohort), run.dtype)
-    run_blocks(work, values, np.asarray(cohort.patient), [result], result.dtype)
+    run_blocks(work, roster, [result], result.dtype)
     with jax.enable_x64(run.dtype == "float64"):
         return jnp.asarray(result)
 
 
+def _traced_cure_probability(cohort: Cohort, run: RunSettings) -> Array:
+    arrays = {name: jnp.asarray(value) for name, value in run.regimen.first_values(cohort).items()}
+    schedule = run.regimen.schedule(cohort)
+    kind = jnp.result_type(*arrays.values(), *(schedule or ()), jnp.float32)
+    arrays, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (arrays, schedule))
+    treatments = 0 if schedule is None else schedule.day.shape[1]
+    time = _time_plan(run, ()).with_steps(_STEPS_WHEN_TRACED * (1 + treatments))
+    nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
+    grid = time.grid(Patients(arrays, nobody, schedule))
+    return cure.cure_probability(cohort.model, arrays, schedule, grid)
+
+
+def _roster(cohort: Cohort, run: RunSettings) -> Roster:
+    """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
+    values = {
+        name: np.asarray(value, np.float64)
+        for name, value in run.regimen.first_values(cohort).items()
+    }
+    for name in ("N0", "C0"):
+        cohort.model.param(name).check(values[name])
+    return Roster(values, np.asarray(cohort.patient), run.regimen.schedule(cohort))
+
+
+def _time_plan(run: RunSettings, knots: Sequence[float]) -> TimePlan:
+    """Return the cut of time, with no steps yet."""
+    inside = np.unique([day for day in knots if 0.0 < day < run.horizon])
+    shared = run.regimen.shared_days()
+    intervals = inside.size + len(run.regimen.later) + 1
+    return TimePlan(0, run.horizon, inside, shared, intervals)
+
+
 def _resolve(
-    cohort: Cohort,
-    values: dict[str, np.ndarray],
-    run: RunSettings,
-    knots: tuple[float, ...] | None = None,
+    cohort: Cohort, roster: Roster, run: RunSettings, knots: Sequence[float] | None = None
 ) -> Resolution:
     """Choose the time grid; warn where it misses the tolerance, refuse where it fails."""
-    days = run.knots if knots is None else knots
+    time = _time_plan(run, run.knots if knots is None else knots)
     with jax.enable_x64(run.dtype == "float64"):
-        found = resolve(cohort.model, values, run.horizon, days, run.tolerance, np.dtype(run.dtype))
+        found = resolve(cohort.model, roster, time, run.tolerance, np.dtype(run.dtype))
     if not found.error < _NO_DIGIT:
         raise VcohortError(
-            f"The equations cannot be followed with {found.days.size - 1} steps: a rate is too "
+            f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
             "fast. Check the parameters' units (per day, cells)."
         )
     if found.error > run.tolerance:
         warnings.warn(
             f"The error of {found.error:.1e} misses the tolerance of {run.tolerance:.1e} with "
-            f"{found.days.size - 1} steps. Try dtype='float64', or a larger tolerance.",
+            f"{found.plan.steps} steps. Try dtype='float64', or a larger tolerance.",
             VcohortWarning,
             stacklevel=3,
         )
     return found
 
 
-def _work(cohort: Cohort, run: RunSettings, days: Floats) -> Work:
+def _work(cohort: Cohort, run: RunSettings, time: TimePlan) -> Work:
     """Return what one block runs."""
     dtype = np.dtype(run.dtype)
-    save = None if run.save_at is None else np.searchsorted(days, run.save_at)
 
     def work(patients: Patients) -> list[Array]:
         settings = Settings(
             seed_key(run.seed, run.method),
             *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),
         )
-        grid = _grid(days, dtype)
+        grid = time.grid(patients)
         if run.method == "exact":
             return list(exact.run(cohort.model, run.endpoints, patients, grid, settings))
+        save = None if run.save_at is None else grid_points(grid, jnp.asarray(run.save_at, dtype))
         found, paths = loop.run(
             run.method, cohort.model, run.endpoints, patients, grid, settings, save
         )
@@ -194,8 +221,14 @@ def _work(cohort: Cohort, run: RunSettings, days: Floats) -> Work:
     return work
 
 
-def _grid(days: Floats, dtype: Any) -> Grid:
-    return Grid(*(jnp.asarray(x, dtype) for x in (days[:-1], days[1:], np.diff(days))))
+def _first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.ndarray:
+    """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
+    device = jax.local_devices()[0]
+    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
+        patients = roster.take(np.zeros(1, np.int64), np.dtype(run.dtype))
+        grid = resolution.plan.grid(patients)
+        start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+    return np.append(start, end[-1])
 
 
 def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:

@@ -16,8 +16,10 @@ from vcohort.errors import VcohortError, did_you_mean, unknown
 from vcohort.models import Model, car_t
 from vcohort.notation import parse_value
 from vcohort.population import Population
+from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
 from vcohort.simulate import simulate
+from vcohort.treatments import Infusion, Lymphodepletion, Treatment
 
 
 class Laws(BaseModel):
@@ -35,10 +37,37 @@ class Laws(BaseModel):
         return car_t(self.growth, self.feedback, self.killing, self.proliferation)
 
 
+class InfusionEntry(BaseModel):
+    """An ``[[infusion]]``; see :class:`vcohort.Infusion`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: float
+    cells: float | None = None
+
+    def treatment(self) -> Treatment:
+        """Return the infusion."""
+        return Infusion(self.day, self.cells)
+
+
+class LymphodepletionEntry(BaseModel):
+    """A ``[[lymphodepletion]]``; see :class:`vcohort.Lymphodepletion`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: float
+    survival: float | tuple[float, float]
+
+    def treatment(self) -> Treatment:
+        """Return the lymphodepletion."""
+        return Lymphodepletion(self.day, self.survival)
+
+
 class Study(BaseModel):
     """A cohort and its run. Each field is a key of the TOML file and a flag of the command line.
 
     ``set`` overrides parameters, in cells and days, by a number or a distribution as text.
+    ``infusion`` and ``lymphodepletion`` are the regimen.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +85,8 @@ class Study(BaseModel):
     tolerance: float = 1e-3
     dtype: str = "float32"
     set: dict[str, float | str] = Field(default_factory=dict)
+    infusion: list[InfusionEntry] = Field(default_factory=list)
+    lymphodepletion: list[LymphodepletionEntry] = Field(default_factory=list)
     model: Laws = Laws()
 
     def check(self) -> None:
@@ -68,6 +99,7 @@ class Study(BaseModel):
             self.method, self.horizon, self.threshold, self.progression, days, self.seed,
             self.tolerance, self.dtype,
         )  # fmt: skip
+        self._regimen().check(self.patients, self.horizon)
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
@@ -75,7 +107,7 @@ class Study(BaseModel):
         cohort = self._population().sample(self.patients, self.seed, design=self.design)
         ds = simulate(
             cohort, self.method, self.horizon, self.threshold, self.progression,
-            save_at=self.save_at, seed=self.seed, tolerance=self.tolerance, dtype=self.dtype,
+            self._regimen(), self.save_at, self.seed, tolerance=self.tolerance, dtype=self.dtype,
             progress=progress,
         )  # fmt: skip
         return ds.assign_attrs(study=self.to_toml())
@@ -84,12 +116,23 @@ class Study(BaseModel):
         """Return the study as the text of a study file."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
+    def _regimen(self) -> Regimen:
+        entries = (*self.infusion, *self.lymphodepletion)
+        return Regimen(*(entry.treatment() for entry in entries))
+
     def _population(self) -> Population:
         overrides = {name: parse_value(value) for name, value in self.set.items()}
         for name in overrides:
             self.model.compose().param(name)
         chosen: Any = {"model": self.model.compose(), **overrides}
         return Population(self.preset, self.sigma, **chosen)
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "model": Laws,
+    "infusion": InfusionEntry,
+    "lymphodepletion": LymphodepletionEntry,
+}
 
 
 def make_study(fields: dict[str, Any]) -> Study:
@@ -116,11 +159,14 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _explain(error: ValidationError) -> str:
     """Say the first mistake in a study in the user's terms."""
-    first = error.errors()[0]
+    # A misspelt key is also a missing one: the first tells more.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     # Where several types are possible, the last part only names the one that was tried.
     parts = [str(part) for part in first["loc"] if part not in ("float", "str")]
     place = ".".join(parts)
     if first["type"] == "extra_forbidden":
-        known = Laws.model_fields if place.startswith("model.") else Study.model_fields
+        known = _TABLES.get(parts[0], Study).model_fields if len(parts) > 1 else Study.model_fields
         return f"Unknown key {place!r} in the study. {did_you_mean(parts[-1], known)}"
+    if first["type"] == "missing":
+        return f"In the study, {place} is missing."
     return f"In the study, {place} = {first['input']!r} is impossible: {first['msg'].lower()}."

@@ -16,8 +16,7 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
-from vcohort.engine.loop import Patients
-from vcohort.engine.random import Key
+from vcohort.engine.inputs import Patients, Roster
 
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
 """``work(patients)``: results with the patient first, for one block."""
@@ -35,8 +34,7 @@ def block_size(patients: int) -> int:
 
 def run_blocks(
     work: Work,
-    values: dict[str, np.ndarray],
-    numbers: np.ndarray,
+    roster: Roster,
     results: Sequence[np.ndarray],
     dtype: np.dtype,
     block: int | None = None,
@@ -46,7 +44,7 @@ def run_blocks(
 
     ``on_done`` is called with the number of patients of each finished block.
     """
-    total = numbers.shape[0]
+    total = len(roster.number)
     size = block or block_size(total)
     devices = jax.local_devices()
     x64 = dtype == np.float64
@@ -57,27 +55,12 @@ def run_blocks(
         chosen = np.minimum(np.arange(first, first + size), total - 1)
         device = devices[index % len(devices)]
         with jax.enable_x64(x64), jax.default_device(device):
-            patients = _patients(values, numbers, chosen, dtype)
-            found = work(patients)
+            found = work(roster.take(chosen, dtype))
             for result, part in zip(results, found, strict=True):
                 result[first:last] = np.asarray(part)[: last - first]
         on_done(last - first)
 
     _in_threads(run, -(-total // size), _workers(len(devices)))
-
-
-def _patients(
-    values: dict[str, np.ndarray], numbers: np.ndarray, chosen: np.ndarray, dtype: np.dtype
-) -> Patients:
-    number = numbers[chosen].astype(np.uint64)
-    words = Key(
-        jax.numpy.asarray((number >> np.uint64(32)).astype(np.uint32)),
-        jax.numpy.asarray((number & np.uint64(0xFFFFFFFF)).astype(np.uint32)),
-    )
-    arrays = {
-        name: jax.numpy.asarray(value[chosen].astype(dtype)) for name, value in values.items()
-    }
-    return Patients(arrays, words)
 
 
 def _workers(devices: int) -> int:

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride
-from vcohort.engine.loop import Grid, Step, steps_of
+from vcohort.engine.grid import Grid, Step, step_axes, steps_of
+from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride, treat_hazard
+from vcohort.engine.treatment import Schedule, when_due
 from vcohort.models import Cells, Model
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
@@ -17,7 +18,9 @@ _LARGEST_LOG_LAMBDA = 7.0
 
 
 @partial(jax.jit, static_argnames=("model",))
-def cure_probability(model: Model, values: dict[str, Array], grid: Grid) -> Array:
+def cure_probability(
+    model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
+) -> Array:
     """Return P(no tumour cell is left at the end of the grid), (patient,).
 
     exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`.
@@ -27,7 +30,9 @@ def cure_probability(model: Model, values: dict[str, Array], grid: Grid) -> Arra
     # cheaper to compute again than its results are to store.
     @jax.checkpoint
     def body(hazards: Hazard, step: Step) -> tuple[Hazard, None]:
-        moved = jax.vmap(partial(stride, model), (0, 0, None))(values, hazards, step.days)
+        hazards = when_due(schedule, step, treat_hazard, hazards)
+        axes = (0, 0, step_axes(step).days)
+        moved = jax.vmap(partial(stride, model), axes)(values, hazards, step.days)
         return jax.vmap(lambda each: each.after)(moved), None
 
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))

@@ -1,9 +1,10 @@
 """The fate of the tumour by the closed form, with no random number in the time loop.
 
 One exponential draw E gives the day of cure: the day on which Lambda (see ``hazard``) has
-fallen to E, if there is one. Else at least one lineage survives; the first took E of Lambda,
-so the others are Poisson(Lambda - E), and the regrowing tumour is the deterministic one times
-Gamma(K) / Lambda for K lineages (Kendall 1948; the theory page derives it).
+fallen to E, if there is one. Else at least one lineage survives, and the tumour that regrows
+is a sum of lineages (Kendall 1948; the theory page derives it; ``regrowth`` draws it).
+
+A treatment begins a new course: the number of tumour cells is drawn, and all starts afresh.
 
 The loop stores the deterministic path; the fate is drawn; endpoints of the tumour are then
 folded over the path with its fate.
@@ -28,56 +29,62 @@ from vcohort.endpoints import (
     TumourEndpoint,
     TumourSegment,
 )
-from vcohort.engine import sampling
-from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride, w_at_lambda
+from vcohort.engine import regrowth
+from vcohort.engine.grid import Grid, Step, step_axes, steps_of
+from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard, w_at_lambda
+from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.loop import (
-    Grid,
-    Patients,
-    Settings,
-    Step,
     finals,
     initial_cells,
     start_of,
-    steps_of,
     t_cell_segment,
 )
-from vcohort.engine.random import Key, fold, jax_key, uniforms
+from vcohort.engine.random import Key, fold
+from vcohort.engine.treatment import Jump, when_due
 from vcohort.models import Cells, Model, Values
 
-# Above this many expected lineages their number is normal to within 0.02 days of regrowth.
-_MANY = 1024.0
 
-_FATE, _OTHERS, _SIZES = 0, 1, 2
+class _Course(NamedTuple):
+    """One patient between two treatments: what was drawn at its start, and the nadir so far.
+
+    ``number``: how many courses came before. ``first``: its first step. ``target``: W at which
+    the last cell dies. ``nadir``: the step that begins at the lowest point of the path.
+    """
+
+    number: Array
+    first: Array
+    log_start: Array
+    draw: Array
+    target: Array
+    lowest: Array
+    nadir: Array
 
 
-class Nodes(NamedTuple):
-    """The deterministic path of the tumour at grid points: log of cells, slope per day."""
+class _Turns(NamedTuple):
+    """Courses of one patient (course,): first step, step of the nadir, shift from there on."""
 
-    log_cells: Array
-    slope: Array
+    first: Array
+    nadir: Array
+    log_shift: Array
 
 
 class _State(NamedTuple):
-    """What the time loop carries of one patient: the path so far, its nadir, the day of cure."""
+    """What the time loop carries of one patient."""
 
     hazard: Hazard
-    lowest: Array
-    nadir: Array
+    course: _Course
+    turns: _Turns
     cure_day: Array
+
+
+class _Fate(NamedTuple):
+    """What becomes of one patient's tumour: cured on a day (else infinite), or regrown."""
+
+    cure_day: Array
+    turns: _Turns
 
 
 _Loop: TypeAlias = tuple[_State, tuple[Carry, ...]]
-
-
-class Fate(NamedTuple):
-    """What becomes of one patient's tumour: cured on a day (else infinite), or regrown.
-
-    From the step ``nadir`` on, the path is ``log_shift`` above the deterministic one.
-    """
-
-    cure_day: Array
-    nadir: Array
-    log_shift: Array
 
 
 @partial(jax.jit, static_argnames=("model", "endpoints"))
@@ -91,28 +98,25 @@ def run(
     """Run a block: results of the endpoints (patient,)."""
     t_cell = tuple(each for each in endpoints if isinstance(each, TCellEndpoint))
     tumour = tuple(each for each in endpoints if isinstance(each, TumourEndpoint))
+    schedule = patients.schedule
+    courses = 1 if schedule is None else 1 + schedule.day.shape[1]
     first = jax.vmap(partial(_whole, settings))(patients.values)
     starts = jax.vmap(partial(start_of, settings=settings))(patients.values, first)
     keys = fold(settings.seed, *patients.number)
-    draws = jax.vmap(_exponential)(keys, first.log_tumour)
-    target = jax.vmap(w_at_lambda)(draws, first.log_tumour)
     steps = steps_of(grid)
 
-    def body(carry: _Loop, step: Step) -> tuple[_Loop, Nodes]:
-        advance = partial(_advance, model, t_cell)
-        state, carries, node = jax.vmap(advance, (0, 0, 0, 0, None))(
-            patients.values, target, *carry, step
-        )
-        return (state, carries), node
+    def body(carry: _Loop, step: Step) -> tuple[_Loop, Cubic]:
+        state, carries = carry
+        state, _ = when_due(schedule, step, partial(_renew, step.number), (state, keys))
+        advance = jax.vmap(partial(_advance, model, t_cell), (0, 0, 0, step_axes(step)))
+        state, carries, path = advance(patients.values, state, carries, step)
+        return (state, carries), path
 
+    begun = jax.vmap(partial(_begin, courses))(first, keys)
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in t_cell)
-    (state, carries), nodes = jax.lax.scan(body, (jax.vmap(_begin)(first), carries), steps)
-
-    mean_lineages = jnp.exp(jax.vmap(log_lambda)(state.hazard.w, first.log_tumour))
-    log_shift = jax.vmap(_log_shift)(keys, mean_lineages, draws, state.cure_day)
-    fate = Fate(state.cure_day, state.nadir, log_shift)
-    slope = jax.vmap(partial(_slope, model))(patients.values, first)
-    seen = _fold(tumour, starts, steps, Nodes(first.log_tumour, slope), nodes, fate)
+    (state, carries), paths = jax.lax.scan(body, (begun, carries), steps)
+    fates = jax.vmap(_close)(keys, state)
+    seen = _fold(tumour, starts, steps, paths, fates)
     return _in_order(endpoints, t_cell, carries, tumour, seen)
 
 
@@ -121,99 +125,119 @@ def _whole(settings: Settings, values: Values) -> Cells:
     return initial_cells(values, jnp.full_like(settings.threshold, jnp.inf))
 
 
-def _exponential(key: Key, log_start: Array) -> Array:
-    """Draw the exponential number that decides the cure of one patient."""
-    first, _ = uniforms(key, _FATE, 0, log_start.dtype)
-    return -jnp.log(first)
-
-
-def _begin(cells: Cells) -> _State:
+def _begin(courses: int, cells: Cells, key: Key) -> _State:
     """Return one patient's state at day 0."""
     never = jnp.full_like(cells.log_tumour, jnp.inf)
-    return _State(first_hazard(cells), cells.log_tumour, jnp.uint32(0), never)
+    course = _course(jnp.uint32(0), jnp.uint32(0), cells.log_tumour, key)
+    unused = jnp.full(courses, jnp.iinfo(jnp.uint32).max, jnp.uint32)
+    turns = _Turns(unused, unused, jnp.zeros(courses, cells.log_tumour.dtype))
+    return _State(first_hazard(cells), course, turns, never)
 
 
-def _slope(model: Model, values: Values, cells: Cells) -> Array:
-    """Return d ln B / dt of one patient."""
-    rates = model.rates(values, cells)
-    return rates.birth - rates.death
+def _course(number: Array, first: Array, log_cells: Array, key: Key) -> _Course:
+    """Begin a course of one patient: draw what decides on cure."""
+    draw = regrowth.exponential(key, number, log_cells.dtype)
+    target = w_at_lambda(draw, log_cells)
+    return _Course(number, first, log_cells, draw, target, log_cells, first)
+
+
+def _renew(number: Array, jump: Jump, state_and_key: tuple[_State, Key]) -> tuple[_State, Key]:
+    """End one patient's course at a treatment, with a whole number of cells, and begin the next."""
+    state, key = state_and_key
+    course, hazard, alive = state.course, state.hazard, jnp.isinf(state.cure_day)
+    log_cells = regrowth.log_cells(key, course.number, _end(state), alive)
+    log_cells = jnp.where(alive, log_cells, 0.0)
+    turns = _turn(state, log_cells - hazard.log_tumour)
+    begun = Hazard(hazard.t_cells, log_cells, jnp.zeros_like(hazard.w))
+    course = _course(course.number + 1, number, log_cells, key)
+    return _State(treat_hazard(jump, begun), course, turns, state.cure_day), key
+
+
+def _close(key: Key, state: _State) -> _Fate:
+    """Draw the regrowth of one patient's last course."""
+    alive = jnp.isinf(state.cure_day)
+    log_shift = regrowth.log_factor(key, state.course.number, _end(state), alive)
+    return _Fate(state.cure_day, _turn(state, log_shift))
+
+
+def _end(state: _State) -> regrowth.End:
+    """Return the end of one patient's course."""
+    course, hazard = state.course, state.hazard
+    return regrowth.end_of(hazard.w, hazard.log_tumour, course.log_start, course.draw)
+
+
+def _turn(state: _State, log_shift: Array) -> _Turns:
+    """Note the course that ends."""
+    course, turns = state.course, state.turns
+    return _Turns(
+        turns.first.at[course.number].set(course.first),
+        turns.nadir.at[course.number].set(course.nadir),
+        turns.log_shift.at[course.number].set(log_shift),
+    )
 
 
 def _advance(
     model: Model,
     endpoints: tuple[TCellEndpoint, ...],
     values: Values,
-    target: Array,
     state: _State,
     carries: tuple[Carry, ...],
     step: Step,
-) -> tuple[_State, tuple[Carry, ...], Nodes]:
+) -> tuple[_State, tuple[Carry, ...], Cubic]:
     """Step one patient along the deterministic path; note the day on which W meets its target."""
+    course = state.course
     moved = stride(model, values, state.hazard, step.days)
-    cured = (moved.w.start < target) & (moved.w.end >= target)
+    cured = (moved.w.start < course.target) & (moved.w.end >= course.target)
+    cured = cured & jnp.isinf(state.cure_day)
 
     def locate(growth: Cubic, target: Array) -> Array:
         return step.day + growth.crossing(target) * step.days
 
     end = moved.tumour.end
-    after = _State(
-        moved.after,
-        jnp.minimum(end, state.lowest),
-        jnp.where(end < state.lowest, step.number + 1, state.nadir),
-        when(cured, locate, state.cure_day, moved.w, target),
+    lower = end < course.lowest
+    course = course._replace(
+        lowest=jnp.where(lower, end, course.lowest),
+        nadir=jnp.where(lower, step.number + 1, course.nadir),
     )
+    cure_day = when(cured, locate, state.cure_day, moved.w, course.target)
     segment = t_cell_segment(step, state.hazard.t_cells, moved.moved)
     carries = tuple(
         endpoint.update(carry, segment) for endpoint, carry in zip(endpoints, carries, strict=True)
     )
-    return after, carries, Nodes(end, moved.tumour.slope_end / step.days)
-
-
-def _log_shift(key: Key, mean: Array, draw: Array, cure_day: Array) -> Array:
-    """Draw ln(B / deterministic B) of one patient after the nadir, given survival."""
-    many = mean > _MANY
-    u, normal = uniforms(key, _OTHERS, 0, mean.dtype)
-    mean_others = jnp.where(many, 1.0, jnp.maximum(mean - draw, 0.0))
-    others = sampling.poisson(u, mean_others)
-    # The count's and the sizes' variances add up to 2 / Lambda of the mean squared.
-    spread = jnp.sqrt(2.0 / mean) * jax.scipy.special.ndtri(normal)
-
-    def sizes(key: Key, others: Array, mean: Array) -> Array:
-        log_gamma = jax.random.loggamma(jax_key(fold(key, _SIZES, 0)), 1.0 + others)
-        return log_gamma.astype(mean.dtype) - jnp.log(mean)
-
-    return when(~many & jnp.isinf(cure_day), sizes, spread, key, others, mean)
+    return _State(moved.after, course, state.turns, cure_day), carries, moved.tumour
 
 
 def _fold(
     endpoints: tuple[TumourEndpoint, ...],
     starts: Start,
     steps: Step,
-    first: Nodes,
-    later: Nodes,
-    fate: Fate,
+    paths: Cubic,
+    fates: _Fate,
 ) -> tuple[Carry, ...]:
-    """Fold the tumour's endpoints over stored nodes (step, patient), given the fates."""
+    """Fold the tumour's endpoints over stored paths (step, patient), given the fates."""
 
-    def see(fate: Fate, last: Nodes, node: Nodes, carries: tuple[Carry, ...], step: Step):
-        shift = jnp.where(step.number >= fate.nadir, fate.log_shift, 0.0)
-        path = Cubic(
-            last.log_cells + shift,
-            node.log_cells + shift,
-            last.slope * step.days,
-            node.slope * step.days,
-        )
+    def see(fate: _Fate, path: Cubic, carries: tuple[Carry, ...], step: Step):
+        shift = _shift(fate.turns, step.number)
+        path = path._replace(start=path.start + shift, end=path.end + shift)
         extinct = fate.cure_day <= step.end
         segment = TumourSegment(step.day, step.end, path, extinct, fate.cure_day)
         pairs = zip(endpoints, carries, strict=True)
         return tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
 
-    def body(carry: tuple[Nodes, tuple[Carry, ...]], item: tuple[Step, Nodes]):
-        (last, carries), (step, node) = carry, item
-        return (node, jax.vmap(see, (0, 0, 0, 0, None))(fate, last, node, carries, step)), None
+    def body(carries: tuple[Carry, ...], item: tuple[Step, Cubic]):
+        step, path = item
+        return jax.vmap(see, (0, 0, 0, step_axes(step)))(fates, path, carries, step), None
 
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in endpoints)
-    return jax.lax.scan(body, (first, carries), (steps, later))[0][1]
+    return jax.lax.scan(body, carries, (steps, paths))[0]
+
+
+def _shift(turns: _Turns, number: Array) -> Array:
+    """Return how far above the deterministic path one patient's tumour is in a step."""
+    ends = jnp.append(turns.first[1:], jnp.uint32(jnp.iinfo(jnp.uint32).max))
+    # The first step of a course already starts from the cells that were drawn.
+    now = (turns.first <= number) & (number < ends) & (turns.nadir <= number)
+    return jnp.sum(jnp.where(now, turns.log_shift, 0.0))
 
 
 def _in_order(

@@ -1,47 +1,114 @@
-"""The time grid that all patients share: fine after an infusion, coarse later."""
+"""The time grid: fine after a treatment, coarse later, every knot and treatment among its days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import jax
+import jax.numpy as jnp
+from jax import Array
 
-Floats = NDArray[np.float64]
-
-# Steps grow in proportion to the time since infusion plus this many days. Against powers
-# t = T (k/n)^p, p = 2 to 6, such a grid has a fifth of the error at the same number of steps.
+# Steps grow in proportion to the time since the last treatment plus this many days. Against
+# powers t = T (k/n)^p, p = 2 to 6, such a grid has a fifth of the error at the same steps.
 _SCALE = 2.0
 
 LADDER = (32, 48, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Numbers of steps in use: few of them, so that few programs are compiled."""
 
 
-def time_grid(horizon: float, steps: int, knots: Iterable[float] = ()) -> Floats:
-    """Return the days (steps + 1,) from 0 to ``horizon``, every knot among them.
+class Grid(NamedTuple):
+    """``start``, ``end`` and length of each step, in days: (step,), or (step, patient)."""
 
-    ``steps`` are spread over the intervals between knots in proportion to the plain
-    grid's density, at least one each; at least as many are taken as there are intervals.
+    start: Array
+    end: Array
+    days: Array
+
+
+class Step(NamedTuple):
+    """One step of a grid, and its number."""
+
+    number: Array
+    day: Array
+    end: Array
+    days: Array
+
+
+class Days(NamedTuple):
+    """What a grid must hold: its last day, days that all patients share, days of treatment.
+
+    ``treatments``: (treatment,), or (patient, treatment) for a grid of each patient's own.
     """
-    inside = [day for day in knots if 0.0 < day < horizon]
-    edges = np.unique(np.array([0.0, *inside, horizon]))
-    marks = np.log1p(edges / _SCALE)
-    counts = _apportion(np.diff(marks), max(steps, edges.size - 1))
-    pieces = [
-        _SCALE * np.expm1(np.linspace(marks[i], marks[i + 1], count, endpoint=False))
-        for i, count in enumerate(counts)
-    ]
-    days = np.concatenate([*pieces, [horizon]])
-    days[np.concatenate([[0], np.cumsum(counts)])] = edges
-    return days
+
+    horizon: Array
+    knots: Array
+    treatments: Array
 
 
-def _apportion(shares: Floats, total: int) -> np.ndarray:
-    """Split ``total`` in proportion to ``shares``, at least one each (largest remainders)."""
-    ideal = shares / shares.sum() * total
-    counts = np.maximum(np.floor(ideal), 1.0)
-    while counts.sum() < total:
-        counts[np.argmax(ideal - counts)] += 1.0
-    while counts.sum() > total:
-        counts[np.argmax(np.where(counts > 1.0, counts - ideal, -np.inf))] -= 1.0
-    return counts.astype(np.int64)
+@partial(jax.jit, static_argnames=("size",))
+def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
+    """Return a grid of ``steps`` steps, filled up to ``size`` with steps of no length."""
+    each = partial(time_nodes, size, steps, days.horizon, days.knots)
+    if days.treatments.ndim == 1:
+        nodes = each(days.treatments)
+    else:
+        nodes = jax.vmap(each, out_axes=1)(days.treatments)
+    return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
+
+
+def grid_points(grid: Grid, days: Array) -> Array:
+    """Return the numbers of the grid points (time,), or (time, patient), that hold ``days``."""
+    nodes = jnp.concatenate([grid.start[:1], grid.end])
+    if nodes.ndim == 1:
+        return jnp.searchsorted(nodes, days)
+    return jax.vmap(jnp.searchsorted, (1, None), 1)(nodes, days)
+
+
+def steps_of(grid: Grid) -> Step:
+    """Return the steps of a grid, numbered."""
+    return Step(jnp.arange(grid.days.shape[0], dtype=jnp.uint32), *grid)
+
+
+def step_axes(step: Step) -> Any:
+    """Return which parts of a step have a patient axis, for ``jax.vmap``."""
+    return jax.tree.map(lambda part: 0 if part.ndim else None, step)
+
+
+def time_nodes(
+    size: int, steps: Array | int, horizon: Array, knots: Array, treatments: Array
+) -> Array:
+    """Return the days (size + 1,) from 0 to ``horizon``, knots and treatments among them.
+
+    ``steps`` are spread over the intervals between these days in proportion to the plain
+    grid's density, at least one each. Treatments beyond the horizon never come.
+    """
+    treatments = jnp.minimum(treatments, horizon)
+    start = jnp.zeros_like(horizon)[None]
+    edges = jnp.sort(jnp.concatenate([start, knots, treatments, horizon[None]]))
+    begins = jnp.sort(jnp.concatenate([start, treatments]))
+    begun = begins[_last_at_or_before(begins, edges[:-1])]
+    first = jnp.log1p((edges[:-1] - begun) / _SCALE)
+    last = jnp.log1p((edges[1:] - begun) / _SCALE)
+    at_edge = _apportion(edges, last - first, steps)
+
+    number = jnp.minimum(jnp.arange(size + 1), steps)
+    i = jnp.clip(_last_at_or_before(at_edge, number), 0, edges.size - 2)
+    taken, all_taken = number - at_edge[i], at_edge[i + 1] - at_edge[i]
+    share = taken / jnp.maximum(all_taken, 1)
+    inside = begun[i] + _SCALE * jnp.expm1(first[i] + share * (last[i] - first[i]))
+    inside = jnp.clip(inside, edges[i], edges[i + 1])
+    # The days asked for are held to the last bit.
+    return jnp.where(taken == 0, edges[i], jnp.where(taken == all_taken, edges[i + 1], inside))
+
+
+def _last_at_or_before(marks: Array, values: Array) -> Array:
+    """Return the index of the last of the increasing ``marks`` that is at most each value."""
+    return jnp.searchsorted(marks, values, side="right", method="compare_all") - 1
+
+
+def _apportion(edges: Array, shares: Array, steps: Array | int) -> Array:
+    """Return the step number of each edge: steps by share, one at least where days pass."""
+    wanted = jnp.round(jnp.cumsum(shares) / jnp.sum(shares) * steps).astype(jnp.int32)
+    least = jnp.cumsum(edges[1:] > edges[:-1])
+    spare = jnp.clip(jax.lax.cummax(wanted - least), 0, steps - least[-1])
+    return jnp.concatenate([jnp.zeros(1, jnp.int32), (least + spare).astype(jnp.int32)])

@@ -17,6 +17,7 @@ from jax import Array
 from vcohort.endpoints import Cubic
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
 from vcohort.engine.passage import Passage
+from vcohort.engine.treatment import Jump, treat
 from vcohort.models import Cells, Model, Values
 
 # e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
@@ -54,6 +55,11 @@ def stride(model: Model, values: Values, hazard: Hazard, days: Array) -> Stride:
     moved = drift(model, values, hazard.t_cells, hazard.log_tumour, days)
     tumour = moved.passage.path(hazard.log_tumour)
     return Stride(moved, tumour, _accumulate(hazard.w, moved.passage, tumour))
+
+
+def treat_hazard(jump: Jump, hazard: Hazard) -> Hazard:
+    """Return the path of one patient after a treatment, which touches the T cells alone."""
+    return hazard._replace(t_cells=treat(jump, hazard.t_cells))
 
 
 def log_lambda(w: Array, log_start: Array) -> Array:

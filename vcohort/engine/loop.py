@@ -22,7 +22,10 @@ from vcohort.endpoints import (
 )
 from vcohort.engine import deterministic, gillespie, hybrid
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
+from vcohort.engine.grid import Grid, Step, step_axes, steps_of
+from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.random import Key, fold
+from vcohort.engine.treatment import Jump, treat, when_due
 from vcohort.engine.tumour import Tumour, TumourMethod, TumourStep
 from vcohort.models import Cells, Model, Values
 
@@ -32,39 +35,6 @@ METHODS: Mapping[str, TumourMethod] = {
     "deterministic": deterministic.step,
 }
 """The methods that step the tumour. (``exact`` draws its fate from the whole path.)"""
-
-
-class Patients(NamedTuple):
-    """A block of patients: arrays (patient,), numbers as two 32-bit words."""
-
-    values: dict[str, Array]
-    number: Key
-
-
-class Grid(NamedTuple):
-    """The time grid: ``start``, ``end`` and length of each step (step,), in days."""
-
-    start: Array
-    end: Array
-    days: Array
-
-
-class Settings(NamedTuple):
-    """Numbers that a run depends on, and that need no new program when they change."""
-
-    seed: Key
-    threshold: Array
-    progression: Array
-    horizon: Array
-
-
-class Step(NamedTuple):
-    """One step of the grid, and its number."""
-
-    number: Array
-    day: Array
-    end: Array
-    days: Array
 
 
 class Paths(NamedTuple):
@@ -91,11 +61,6 @@ def start_of(values: Values, cells: Cells, settings: Settings) -> Start:
     """Return what endpoints may know of one patient before the first step."""
     level = jnp.log(settings.progression) + jnp.log(values["B0"])
     return Start(*cells, level, settings.horizon)
-
-
-def steps_of(grid: Grid) -> Step:
-    """Return the steps of a grid, numbered."""
-    return Step(jnp.arange(grid.days.size, dtype=jnp.uint32), *grid)
 
 
 def t_cell_segment(step: Step, before: TCells, moved: Drift) -> TCellSegment:
@@ -133,7 +98,11 @@ def run(
     settings: Settings,
     save: Array | None,
 ) -> tuple[tuple[Array, ...], Paths | None]:
-    """Run a block: results of the endpoints (patient,), and paths at the grid points ``save``."""
+    """Run a block: results of the endpoints (patient,), and paths at the grid points ``save``.
+
+    ``save``: (time,), or (time, patient) on a grid of each patient's own. The state at a day of
+    treatment is the one before it; at day 0, after it.
+    """
     tumour_method = METHODS[method]
 
     def begin(values: Values) -> tuple[_State, tuple[Carry, ...]]:
@@ -158,7 +127,10 @@ def run(
     def body(
         carry: tuple[_State, tuple[Carry, ...]], step: Step
     ) -> tuple[tuple[_State, tuple[Carry, ...]], _State | None]:
-        moved = jax.vmap(advance, (0, 0, 0, 0, None))(patients.values, keys, *carry, step)
+        state, carries = carry
+        state = when_due(patients.schedule, step, _treat, state)
+        move = jax.vmap(advance, (0, 0, 0, 0, step_axes(step)))
+        moved = move(patients.values, keys, state, carries, step)
         return moved, (moved[0] if save is not None else None)
 
     keys = fold(settings.seed, *patients.number)
@@ -166,6 +138,10 @@ def run(
     (_, carries), states = jax.lax.scan(body, first, steps_of(grid))
     paths = None if save is None or states is None else _paths(first[0], states, save)
     return jax.vmap(partial(finals, endpoints))(carries), paths
+
+
+def _treat(jump: Jump, state: _State) -> _State:
+    return state._replace(t_cells=treat(jump, state.t_cells))
 
 
 def _update(
@@ -179,9 +155,11 @@ def _update(
 
 def _paths(first: _State, later: _State, save: Array) -> Paths:
     """Pick the saved grid points; point 0 is the start."""
+    point = save if save.ndim == 2 else save[:, None]
 
     def pick(start: Array, rest: Array) -> Array:
-        return jnp.where((save == 0)[:, None], start[None], rest[jnp.maximum(save - 1, 0)])
+        picked = jnp.take_along_axis(rest, jnp.maximum(point - 1, 0), axis=0)
+        return jnp.where(point == 0, start[None], picked)
 
     picked: _State = jax.tree.map(pick, first, later)
     log_tumour = jnp.where(picked.tumour.extinct, -jnp.inf, picked.tumour.log_cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.grid import LADDER, Floats, time_grid
-from vcohort.engine.hazard import Hazard, first_hazard, stride
+from vcohort.engine.grid import LADDER, Grid, Step, step_axes
+from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard
+from vcohort.engine.inputs import Patients, Roster, TimePlan
 from vcohort.engine.loop import initial_cells
+from vcohort.engine.treatment import when_due
 from vcohort.models import Model, Values
 
 PATIENTS = 256
@@ -29,19 +31,14 @@ _RICHARDSON = 16.0 / 15.0
 
 
 class Resolution(NamedTuple):
-    """A grid (steps + 1,) in days, and the error seen on it."""
+    """A grid that is fine enough, and the error seen on it."""
 
-    days: Floats
+    plan: TimePlan
     error: float
 
 
 def resolve(
-    model: Model,
-    values: dict[str, np.ndarray],
-    horizon: float,
-    knots: Iterable[float],
-    tolerance: float,
-    dtype: np.dtype,
+    model: Model, roster: Roster, plan: TimePlan, tolerance: float, dtype: np.dtype
 ) -> Resolution:
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
 
@@ -51,33 +48,33 @@ def resolve(
     cure, by the error over the rate of killing. Where even the finest grid fails, that one is
     returned, with its error.
     """
-    pilot = {name: jnp.asarray(value, dtype) for name, value in _choose(values).items()}
-    room = 2 * (LADDER[-1] + sum(1 for _ in knots) + 2)
+    pilot = roster.take(_choose(roster), dtype)
+    room = LADDER[-1] + plan.intervals
     resolution = None
     for steps in LADDER:
-        days = time_grid(horizon, steps, knots)
-        lengths = np.zeros(room, dtype)
-        lengths[: days.size - 1] = np.diff(days)
-        error = float(_error(model, pilot, jnp.asarray(lengths), days.size - 1))
-        resolution = Resolution(days, error)
+        tried = plan.with_steps(steps)
+        error = float(_error(model, pilot, tried.grid(pilot, room), tried.steps))
+        resolution = Resolution(tried, error)
         if error <= tolerance:
             break
     assert resolution is not None
     return resolution
 
 
-def _choose(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Take patients spread over the cohort, and those with the extremes of each parameter."""
-    patients = next(iter(values.values())).shape[0]
-    extremes = [pick(value) for value in values.values() for pick in (np.argmin, np.argmax)]
-    spread = np.linspace(0, patients - 1, PATIENTS - len(extremes)).astype(np.int64)
-    chosen = np.concatenate([spread, np.array(extremes, dtype=np.int64)])
-    return {name: value[chosen] for name, value in values.items()}
+def _choose(roster: Roster) -> np.ndarray:
+    """Take patients spread over the cohort, and those with the extremes of each value."""
+    columns = list(roster.values.values())
+    for part in roster.schedule or ():
+        columns += list(part.T)
+    extremes = [pick(column) for column in columns for pick in (np.argmin, np.argmax)]
+    spread = np.linspace(0, len(roster.number) - 1, PATIENTS - len(extremes))
+    return np.concatenate([spread.astype(np.int64), np.array(extremes, dtype=np.int64)])
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array) -> Array:
+def _error(model: Model, patients: Patients, grid: Grid, steps: int) -> Array:
     """Return the largest error of whole steps against half steps. One program for all grids."""
+    values, schedule = patients.values, patients.schedule
 
     def begin(values: Values) -> Hazard:
         return first_hazard(initial_cells(values, jnp.asarray(0.0)))
@@ -85,18 +82,20 @@ def _error(model: Model, values: dict[str, Array], lengths: Array, steps: Array)
     def advance(values: Values, hazard: Hazard, days: Array) -> Hazard:
         return stride(model, values, hazard, days).after
 
-    move = jax.vmap(advance, (0, 0, None))
     first = jax.vmap(begin)(values)
     seen = partial(_logs, log_start=first.log_tumour)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
+        step = Step(index, *(part[index] for part in grid))
         coarse, fine, worst = carry
-        days = lengths[index]
-        coarse = move(values, coarse, days)
-        fine = move(values, move(values, fine, 0.5 * days), 0.5 * days)
+        coarse, fine = (when_due(schedule, step, treat_hazard, path) for path in (coarse, fine))
+        move = jax.vmap(advance, (0, 0, step_axes(step).days))
+        coarse = move(values, coarse, step.days)
+        half = 0.5 * step.days
+        fine = move(values, move(values, fine, half), half)
         return coarse, fine, jnp.maximum(worst, _gap(seen(coarse), seen(fine)))
 
-    begun = (first, first, jnp.zeros((), lengths.dtype))
+    begun = (first, first, jnp.zeros((), grid.days.dtype))
     coarse, fine, worst = jax.lax.fori_loop(0, steps, body, begun)
     worst = jnp.maximum(worst, _gap(_log_w(coarse), _log_w(fine)))
     # A step too long for the method ends in NaN: no error at all is not a small one.

@@ -1,4 +1,4 @@
-"""Exact samples of binomial, negative binomial and Poisson numbers, for one patient.
+"""Exact samples of binomial, negative binomial, Poisson and Gamma numbers, for one patient.
 
 Inversion from the mode outwards: one uniform number, about one deviation's worth of
 multiplications. Wide laws go to ``jax.random``. All counts are floats that hold whole
@@ -12,10 +12,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import gammaln, ndtri, xlogy
 
 from vcohort.control import when
-from vcohort.engine.random import Key, jax_key
+from vcohort.engine.random import Key, jax_key, uniforms
 
 # Standard deviation from which rejection (jax.random) beats the search from the mode.
 _WIDE = 64.0
@@ -31,6 +31,17 @@ Ratio = Callable[[Array], Array]
 
 def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
     """Draw Binomial(n, p). ``q`` is 1 - p, given apart so that neither loses its digits."""
+    wide = n * p * q > _WIDE**2
+    narrow = narrow_binomial(jnp.where(wide, 0.0, u), n, p, q)
+
+    def rejection(key: Key, n: Array, p: Array) -> Array:
+        return jax.random.binomial(jax_key(key), n, p, dtype=n.dtype)
+
+    return when(wide, rejection, narrow, key, n, p)
+
+
+def narrow_binomial(u: Array, n: Array, p: Array, q: Array) -> Array:
+    """Draw Binomial(n, p) of a small deviation, by ``u`` alone."""
     p, q = jnp.maximum(p, _TINY), jnp.maximum(q, _TINY)
     mode = jnp.minimum(jnp.floor((n + 1.0) * p), n)
     log_mode = (
@@ -40,19 +51,13 @@ def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
         + xlogy(mode, p)
         + xlogy(n - mode, q)
     )
-    wide = n * p * q > _WIDE**2
-    narrow = _from_mode(
-        jnp.where(wide, 0.0, u),
+    return _from_mode(
+        u,
         mode,
         log_mode,
         lambda x: (n - x) * p / ((x + 1.0) * q),
         lambda x: x * q / ((n - x + 1.0) * p),
     )
-
-    def rejection(key: Key, n: Array, p: Array) -> Array:
-        return jax.random.binomial(jax_key(key), n, p, dtype=n.dtype)
-
-    return when(wide, rejection, narrow, key, n, p)
 
 
 def poisson(u: Array, mean: Array) -> Array:
@@ -93,6 +98,26 @@ def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array
         return jnp.where(mean > 1e9, mean, count)
 
     return when(wide, mixture, narrow, key, k, p, q)
+
+
+def log_gamma(key: Key, shape: Array) -> Array:
+    """Draw the log of a Gamma number of a shape of 1 or more and scale 1.
+
+    Marsaglia & Tsang 2000, ACM Trans. Math. Softw. 26:363; nearly every proposal is accepted.
+    """
+    d = shape - 1.0 / 3.0
+    c = 1.0 / (3.0 * jnp.sqrt(d))
+
+    def propose(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        turn, _, _ = carry
+        u, w = uniforms(key, turn, 0, shape.dtype)
+        x = ndtri(w)
+        v = jnp.maximum(1.0 + c * x, _TINY) ** 3
+        accepted = jnp.log(u) < 0.5 * x**2 + d - d * v + d * jnp.log(v)
+        return turn + 1, accepted, jnp.log(d * v)
+
+    start = (jnp.uint32(0), jnp.asarray(False), jnp.zeros_like(shape))
+    return jax.lax.while_loop(lambda carry: ~carry[1], propose, start)[2]
 
 
 def _from_mode(u: Array, mode: Array, log_mode: Array, up: Ratio, down: Ratio) -> Array:

@@ -1,0 +1,90 @@
+"""Treatments after day 0: jumps of the T cells at the start of the step on whose day they fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.engine.drift import TCells
+from vcohort.engine.grid import Step
+
+State = TypeVar("State")
+
+
+class Schedule(NamedTuple):
+    """Treatments: arrays (treatment,) of one patient, (patient, treatment) of a block.
+
+    An infinite ``day`` never comes. Of the T cells a share lives through, given as its log;
+    ``cells`` CAR T cells are then infused.
+    """
+
+    day: Array
+    log_normal_survival: Array
+    log_car_survival: Array
+    cells: Array
+
+
+class Jump(NamedTuple):
+    """What befalls one patient's T cells at one moment."""
+
+    log_normal_survival: Array
+    log_car_survival: Array
+    cells: Array
+
+
+def when_due(
+    schedule: Schedule | None,
+    step: Step,
+    act: Callable[[Jump, State], State],
+    state: State,
+) -> State:
+    """Return a block's state, changed by ``act(jump, state)`` for each patient due for treatment.
+
+    ``act`` is written for one patient. It costs nothing in steps in which no one is due, and
+    reverse-mode derivatives pass through.
+    """
+    if schedule is None:
+        return state
+    # A step of no length is not the one that follows the treatment.
+    due = (schedule.day == step.day[..., None]) & (step.days > 0.0)[..., None]
+
+    def treated(state: State) -> State:
+        jumps = jax.vmap(_jump)(schedule, due)
+        after = jax.vmap(act)(jumps, state)
+        chosen = due.any(axis=-1)
+
+        def choose(new: Array, old: Array) -> Array:
+            return jnp.where(chosen.reshape(chosen.shape + (1,) * (new.ndim - 1)), new, old)
+
+        return jax.tree.map(choose, after, state)
+
+    return jax.lax.cond(due.any(), treated, lambda state: state, state)
+
+
+def treat(jump: Jump, t_cells: TCells) -> TCells:
+    """Return one patient's T cells after a jump."""
+    car = _cut(t_cells.log_car, jump.log_car_survival)
+    infused = jump.cells > 0.0
+    log_cells = jnp.log(jnp.where(infused, jump.cells, 1.0))
+    nothing = jnp.zeros_like(car)
+    return TCells(
+        _cut(t_cells.log_normal, jump.log_normal_survival),
+        jnp.where(infused, jnp.logaddexp(car, log_cells), car),
+        nothing,
+        nothing,
+    )
+
+
+def _jump(schedule: Schedule, due: Array) -> Jump:
+    """Add up what is due of one patient's schedule."""
+    parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
+    return Jump(*(jnp.sum(jnp.where(due, part, 0.0)) for part in parts))
+
+
+def _cut(log_cells: Array, log_survival: Array) -> Array:
+    """Cut a population, to one cell at the least: below, its law of growth means nothing."""
+    return jnp.maximum(log_cells + log_survival, jnp.minimum(log_cells, 0.0))

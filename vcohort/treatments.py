@@ -1,0 +1,114 @@
+"""The two treatments: an infusion of CAR T cells, a lymphodepletion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import jax.core
+import numpy as np
+
+from vcohort.errors import VcohortError
+
+Field: TypeAlias = Any
+"""A number, or one a patient: an array (patient,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Infusion:
+    """An infusion of CAR T cells.
+
+    ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
+    default as many as the patient's first infusion, C0. Each a number or an array (patient,).
+    The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
+    """
+
+    day: Field
+    cells: Field | None = None
+
+    def __post_init__(self) -> None:
+        _check("Infusion", "day", self.day, 0.0, np.inf)
+        if self.cells is not None:
+            _check("Infusion", "cells", self.cells, 0.0, 1e18)
+
+    @property
+    def fields(self) -> dict[str, tuple[Field, str]]:
+        """The values by name, each with its unit; without those left to the default."""
+        given = {"day": (self.day, "day")}
+        return given if self.cells is None else given | {"cells": (self.cells, "cells")}
+
+    def __repr__(self) -> str:
+        cells = "" if self.cells is None else f", cells={_text(self.cells)}"
+        return f"Infusion(day={_text(self.day)}{cells})"
+
+
+@dataclass(frozen=True, eq=False)
+class Lymphodepletion:
+    """Chemotherapy that kills T cells at once.
+
+    ``day``: days since the first infusion; infinite where a patient gets none. ``survival``:
+    the fraction of T cells that lives through it, or a pair, of the normal and of the CAR
+    T cells. Each a number or an array (patient,). On the day of an infusion it comes first.
+    Of a population that is cut below it, one cell is left: the laws of growth have no meaning
+    for less.
+    """
+
+    day: Field
+    survival: Field | tuple[Field, Field]
+
+    def __post_init__(self) -> None:
+        _check("Lymphodepletion", "day", self.day, 0.0, np.inf)
+        if isinstance(self.survival, tuple) and len(self.survival) != 2:
+            raise VcohortError(
+                f"Lymphodepletion(survival={self.survival}): give one fraction, or two: of the "
+                "normal T cells and of the CAR T cells. One a patient is an array."
+            )
+        for fraction in self.fractions:
+            _check("Lymphodepletion", "survival", fraction, 0.0, 1.0)
+
+    @property
+    def fractions(self) -> tuple[Field, Field]:
+        """The fractions of the normal and of the CAR T cells that survive."""
+        both = self.survival
+        return both if isinstance(both, tuple) else (both, both)
+
+    @property
+    def fields(self) -> dict[str, tuple[Field, str]]:
+        """The values by name, each with its unit."""
+        normal, car = self.fractions
+        return {
+            "day": (self.day, "day"),
+            "normal_survival": (normal, "1"),
+            "car_survival": (car, "1"),
+        }
+
+    def __repr__(self) -> str:
+        normal, car = (_text(fraction) for fraction in self.fractions)
+        pair = isinstance(self.survival, tuple)
+        return (
+            f"Lymphodepletion(day={_text(self.day)}, "
+            f"survival={f'({normal}, {car})' if pair else normal})"
+        )
+
+
+Treatment: TypeAlias = Infusion | Lymphodepletion
+
+
+def _text(value: Field) -> str:
+    return f"one of {np.size(value)}" if np.ndim(value) else f"{value:g}"
+
+
+def _check(kind: str, name: str, value: Field, low: float, high: float) -> None:
+    """Refuse what is no number, or out of bounds; traced values cannot be looked at."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise VcohortError(
+            f"{kind}({name}={value!r}): it must be a number, or one a patient."
+        ) from None
+    wrong = array[~((array >= low) & (array <= high))] if array.ndim < 2 else array
+    if wrong.size:
+        bound = "at least 0" if high == np.inf else f"between {low:g} and {high:g}"
+        raise VcohortError(f"{kind}({name}={wrong.flat[0]:g}) is impossible: it must be {bound}.")
