@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow lint docs bench lock clean
+.PHONY: help demo test test-slow lint docs paper bench lock clean
 
 help:
 	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-slow  the slow ones"
 	@echo "make lint       style, types, layers"
 	@echo "make docs       the documentation, in docs/_build/html"
+	@echo "make paper      the paper's figures anew, and docs/paper.md"
 	@echo "make bench      speed and memory of the engine, to bench/results"
 	@echo "make lock       pin the newest dependencies in requirements.lock"
 
@@ -41,6 +42,9 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
 
+paper: $(READY)
+	$(BIN)/python experiments/paper.py --patients 10000 --out results
+
 bench: $(READY)
 	$(BIN)/python bench/engine.py
 
@@ -51,4 +55,4 @@ lock:
 	  --no-header --upgrade --output-file requirements.lock
 
 clean:
-	rm -rf .venv demo docs/_build
+	rm -rf .venv demo results docs/_build

@@ -23,7 +23,8 @@ PATIENTS = 256
 # A tumour of e^5 times its first size has progressed long ago.
 _LOG_OUTGROWN = 5.0
 
-# Lambda is 1 / W: beyond e^10 lineages cure is out of the question, below e^-10 it is certain.
+# Lambda is 1 / W: beyond e^10 lineages cure is out of the question, below e^-10 it is certain;
+# and so it is where fewer than e^-10 cells are expected.
 _LOG_DECIDED = 10.0
 
 # Halving the steps of a fourth-order method leaves a sixteenth of the error.
@@ -43,10 +44,10 @@ def resolve(
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
-    grid point (ln B up to e^5 times the first tumour) and of the log of the cure integral W
-    at the last one (where cure is in doubt): on the way, an error of W only moves the day of
-    cure, by the error over the rate of killing. Where even the finest grid fails, that one is
-    returned, with its error.
+    grid point (of one T cell or more; ln B from e^-10 cells, where cure is certain, up to e^5
+    times the first tumour) and of the log of the cure integral W at the last one (where cure
+    is in doubt): on the way, an error of W only moves the day of cure, by the error over the
+    rate of killing. Where even the finest grid fails, that one is returned, with its error.
     """
     pilot = roster.take(_choose(roster), dtype)
     room = LADDER[-1] + plan.intervals
@@ -109,9 +110,13 @@ def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
 
 
 def _logs(hazard: Hazard, log_start: Array) -> tuple[Array, ...]:
-    """Return the logs of all cells, that of a tumour that has long progressed cut off."""
-    tumour = jnp.minimum(hazard.log_tumour, log_start + _LOG_OUTGROWN)
-    return hazard.t_cells.log_normal, hazard.t_cells.log_car, tumour
+    """Return the logs of all cells, as far as they matter.
+
+    T cells count from one cell on; the tumour until it has long progressed, and down to where
+    cure is certain.
+    """
+    t_cells = (jnp.maximum(x, 0.0) for x in (hazard.t_cells.log_normal, hazard.t_cells.log_car))
+    return *t_cells, jnp.clip(hazard.log_tumour, -_LOG_DECIDED, log_start + _LOG_OUTGROWN)
 
 
 def _log_w(hazard: Hazard) -> tuple[Array]:

@@ -1,0 +1,41 @@
+"""The experiments run by their command line, and the page about the paper is theirs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+ROOT = Path(__file__).parent.parent
+
+QUICK = ("fig1_dynamics", "stability", "table1")
+LONG = ("fig2_model", "fig3_outcomes", "fig4_timing", "growth_laws", "second_infusion", "threshold")
+
+
+def run(name, out):
+    program = ROOT / "experiments" / f"{name}.py"
+    arguments = [sys.executable, program, "--patients", "200", "--out", out]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
+)
+def test_each_writes_its_dataset_and_picture(name, tmp_path):
+    result = run(name, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    with xr.open_dataset(tmp_path / f"{name}.nc") as ds:
+        assert ds.attrs["patients"] == 200
+        assert all("units" in ds[variable].attrs for variable in ds.data_vars)
+
+
+def test_the_page_has_every_experiment_and_its_picture():
+    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    assert {path.stem for path in (ROOT / "experiments").glob("*.py")} == {
+        *QUICK, *LONG, "common", "paper",
+    }  # fmt: skip
+    for name in (*QUICK, *LONG):
+        assert f"images/paper/{name}.png" in page
+        assert (ROOT / "docs" / "images" / "paper" / f"{name}.png").exists()
