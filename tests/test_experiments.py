@@ -9,8 +9,11 @@ import xarray as xr
 
 ROOT = Path(__file__).parent.parent
 
-QUICK = ("fig1_dynamics", "stability", "table1")
-LONG = ("fig2_model", "fig3_outcomes", "fig4_timing", "growth_laws", "second_infusion", "threshold")
+QUICK = ("stability",)
+LONG = (
+    "fig1_dynamics", "fig2_model", "fig3_outcomes", "fig4_timing", "growth_laws",
+    "second_infusion", "table1", "threshold",
+)  # fmt: skip
 
 
 def run(name, out):

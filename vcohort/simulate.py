@@ -184,7 +184,10 @@ def _resolve(
     """Choose the time grid; warn where it misses the tolerance, refuse where it fails."""
     time = _time_plan(run, run.knots if knots is None else knots)
     with jax.enable_x64(run.dtype == "float64"):
-        found = resolve(cohort.model, roster, time, run.tolerance, np.dtype(run.dtype))
+        found = resolve(
+            cohort.model, roster, time, run.tolerance, np.dtype(run.dtype),
+            mortal=run.method != "deterministic",
+        )  # fmt: skip
     if not found.error < _NO_DIGIT:
         raise VcohortError(
             f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "

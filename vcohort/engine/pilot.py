@@ -39,13 +39,19 @@ class Resolution(NamedTuple):
 
 
 def resolve(
-    model: Model, roster: Roster, plan: TimePlan, tolerance: float, dtype: np.dtype
+    model: Model,
+    roster: Roster,
+    plan: TimePlan,
+    tolerance: float,
+    dtype: np.dtype,
+    *,
+    mortal: bool,
 ) -> Resolution:
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
-    grid point (of one T cell or more; ln B from e^-10 cells, where cure is certain, up to e^5
-    times the first tumour) and of the log of the cure integral W at the last one (where cure
+    grid point (of one T cell or more; of ln B up to e^5 times the first tumour, and where the
+    tumour is ``mortal`` from e^-10 cells on, where cure is certain) and of the log of the cure integral W at the last one (where cure
     is in doubt): on the way, an error of W only moves the day of cure, by the error over the
     rate of killing. Where even the finest grid fails, that one is returned, with its error.
     """
@@ -54,7 +60,8 @@ def resolve(
     resolution = None
     for steps in LADDER:
         tried = plan.with_steps(steps)
-        error = float(_error(model, pilot, tried.grid(pilot, room), tried.steps))
+        grid = tried.grid(pilot, room)
+        error = float(_error(model, pilot, grid, tried.steps, -_LOG_DECIDED if mortal else -np.inf))
         resolution = Resolution(tried, error)
         if error <= tolerance:
             break
@@ -73,7 +80,7 @@ def _choose(roster: Roster) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _error(model: Model, patients: Patients, grid: Grid, steps: int) -> Array:
+def _error(model: Model, patients: Patients, grid: Grid, steps: int, log_least: float) -> Array:
     """Return the largest error of whole steps against half steps. One program for all grids."""
     values, schedule = patients.values, patients.schedule
 
@@ -84,7 +91,7 @@ def _error(model: Model, patients: Patients, grid: Grid, steps: int) -> Array:
         return stride(model, values, hazard, days).after
 
     first = jax.vmap(begin)(values)
-    seen = partial(_logs, log_start=first.log_tumour)
+    seen = partial(_logs, log_start=first.log_tumour, log_least=log_least)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
         step = Step(index, *(part[index] for part in grid))
@@ -109,14 +116,10 @@ def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
     return jnp.max(jnp.stack([jnp.max(jnp.abs(x - y)) for x, y in pairs]))
 
 
-def _logs(hazard: Hazard, log_start: Array) -> tuple[Array, ...]:
-    """Return the logs of all cells, as far as they matter.
-
-    T cells count from one cell on; the tumour until it has long progressed, and down to where
-    cure is certain.
-    """
+def _logs(hazard: Hazard, log_start: Array, log_least: float) -> tuple[Array, ...]:
+    """Return the logs of all cells, as far as they matter: of T cells from one cell on."""
     t_cells = (jnp.maximum(x, 0.0) for x in (hazard.t_cells.log_normal, hazard.t_cells.log_car))
-    return *t_cells, jnp.clip(hazard.log_tumour, -_LOG_DECIDED, log_start + _LOG_OUTGROWN)
+    return *t_cells, jnp.clip(hazard.log_tumour, log_least, log_start + _LOG_OUTGROWN)
 
 
 def _log_w(hazard: Hazard) -> tuple[Array]:
