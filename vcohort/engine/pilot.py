@@ -51,9 +51,10 @@ def resolve(
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
     grid point (of one T cell or more; of ln B up to e^5 times the first tumour, and where the
-    tumour is ``mortal`` from e^-10 cells on, where cure is certain) and of the log of the cure integral W at the last one (where cure
-    is in doubt): on the way, an error of W only moves the day of cure, by the error over the
-    rate of killing. Where even the finest grid fails, that one is returned, with its error.
+    tumour is ``mortal`` from e^-10 cells on, where cure is certain) and of the log of the cure
+    integral W at the last one (where cure is in doubt): on the way, an error of W only moves
+    the day of cure, by the error over the rate of killing. Where even the finest grid fails,
+    that one is returned, with its error.
     """
     pilot = roster.take(_choose(roster), dtype)
     room = LADDER[-1] + plan.intervals

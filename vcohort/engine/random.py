@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -62,8 +61,3 @@ def uniforms(key: Key, high: ArrayLike, low: ArrayLike, dtype: jnp.dtype) -> tup
     """Return two independent uniform numbers in (0, 1)."""
     x, y = threefry(key, high, low)
     return uniform(x, dtype), uniform(y, dtype)
-
-
-def jax_key(key: Key) -> Array:
-    """Return the same key as one of ``jax.random``."""
-    return jax.random.wrap_key_data(jnp.stack([key.high, key.low]), impl="threefry2x32")

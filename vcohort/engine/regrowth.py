@@ -17,7 +17,7 @@ from jax import Array
 from jax.scipy.special import ndtri
 
 from vcohort.control import when
-from vcohort.engine import sampling
+from vcohort.engine import rejection, sampling
 from vcohort.engine.hazard import log_lambda
 from vcohort.engine.random import Key, fold, uniforms
 
@@ -68,7 +68,7 @@ def log_factor(key: Key, course: Array, end: End, alive: Array) -> Array:
     u, normal = uniforms(key, _OTHERS, course, end.draw.dtype)
 
     def few(key: Key, course: Array, u: Array, end: End) -> Array:
-        sizes = sampling.log_gamma(fold(key, _SIZES, course), _lineages(u, end))
+        sizes = rejection.log_gamma(fold(key, _SIZES, course), _lineages(u, end))
         return sizes - (end.log_start + end.log_survival)
 
     needed = alive & (end.mean <= _MANY)
@@ -82,7 +82,7 @@ def log_cells(key: Key, course: Array, end: End, alive: Array) -> Array:
 
     def few(key: Key, course: Array, u: Array, end: End) -> Array:
         lineages = _lineages(u, end)
-        sizes = sampling.log_gamma(fold(key, _SIZES, course), lineages) - end.log_single
+        sizes = rejection.log_gamma(fold(key, _SIZES, course), lineages) - end.log_single
         return _log_count(key, course, end, lineages, sizes)
 
     found = when(alive & (end.mean <= _MANY), few, many, key, course, u, end)

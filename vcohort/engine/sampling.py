@@ -1,8 +1,7 @@
-"""Exact samples of binomial, negative binomial, Poisson and Gamma numbers, for one patient.
+"""Exact samples of binomial, negative binomial and Poisson numbers, for one patient.
 
 Inversion from the mode outwards: one uniform number, about one deviation's worth of
-multiplications. Wide laws go to ``jax.random``. All counts are floats that hold whole
-numbers.
+multiplications. Wide laws go to ``rejection``. All counts are floats that hold whole numbers.
 """
 
 from __future__ import annotations
@@ -12,13 +11,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import gammaln, ndtri, xlogy
+from jax.scipy.special import gammaln, xlogy
 
 from vcohort.control import when
-from vcohort.engine.random import Key, jax_key, uniforms
+from vcohort.engine import rejection
+from vcohort.engine.random import Key, fold, uniforms
 
-# Standard deviation from which rejection (jax.random) beats the search from the mode.
+# Standard deviation from which rejection beats the search from the mode.
 _WIDE = 64.0
+
+# Mean from which rejection draws a Poisson number.
+_MANY = 1000.0
 
 # Keeps 0 / 0 out of the ratios of a law that is certain.
 _TINY = 1e-30
@@ -34,10 +37,9 @@ def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
     wide = n * p * q > _WIDE**2
     narrow = narrow_binomial(jnp.where(wide, 0.0, u), n, p, q)
 
-    def rejection(key: Key, n: Array, p: Array) -> Array:
-        return jax.random.binomial(jax_key(key), n, p, dtype=n.dtype)
-
-    return when(wide, rejection, narrow, key, n, p)
+    # Laws that are not wide are not for rejection: theirs are replaced by one that is.
+    law = (jnp.where(wide, part, other) for part, other in ((n, 1e5), (p, 0.5), (q, 0.5)))
+    return when(wide, rejection.binomial, narrow, key, *law)
 
 
 def narrow_binomial(u: Array, n: Array, p: Array, q: Array) -> Array:
@@ -91,33 +93,13 @@ def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array
     )
 
     def mixture(key: Key, k: Array, p: Array, q: Array) -> Array:
-        first, second = jax.random.split(jax_key(key))
-        mean = jax.random.gamma(first, k) * q / p
-        # Beyond the Poisson sampler's integers its noise is below one part in 30,000.
-        count = jax.random.poisson(second, jnp.minimum(mean, 1e9)).astype(k.dtype)
-        return jnp.where(mean > 1e9, mean, count)
+        log_mean = rejection.log_gamma(fold(key, 0, 0), k) + jnp.log(q) - jnp.log(p)
+        mean = jnp.exp(log_mean)
+        v, _ = uniforms(key, 1, 0, k.dtype)
+        large = rejection.poisson(fold(key, 2, 0), jnp.maximum(mean, _MANY))
+        return jnp.where(mean < _MANY, poisson(v, jnp.minimum(mean, _MANY)), large)
 
     return when(wide, mixture, narrow, key, k, p, q)
-
-
-def log_gamma(key: Key, shape: Array) -> Array:
-    """Draw the log of a Gamma number of a shape of 1 or more and scale 1.
-
-    Marsaglia & Tsang 2000, ACM Trans. Math. Softw. 26:363; nearly every proposal is accepted.
-    """
-    d = shape - 1.0 / 3.0
-    c = 1.0 / (3.0 * jnp.sqrt(d))
-
-    def propose(carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        turn, _, _ = carry
-        u, w = uniforms(key, turn, 0, shape.dtype)
-        x = ndtri(w)
-        v = jnp.maximum(1.0 + c * x, _TINY) ** 3
-        accepted = jnp.log(u) < 0.5 * x**2 + d - d * v + d * jnp.log(v)
-        return turn + 1, accepted, jnp.log(d * v)
-
-    start = (jnp.uint32(0), jnp.asarray(False), jnp.zeros_like(shape))
-    return jax.lax.while_loop(lambda carry: ~carry[1], propose, start)[2]
 
 
 def _from_mode(u: Array, mode: Array, log_mode: Array, up: Ratio, down: Ratio) -> Array:
