@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import jax
@@ -17,10 +16,10 @@ from vcohort.endpoints import Endpoint, Variable
 from vcohort.engine import cure, exact, loop
 from vcohort.engine.blocks import Work, run_blocks
 from vcohort.engine.grid import grid_points
-from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
-from vcohort.engine.pilot import Resolution, resolve
+from vcohort.engine.inputs import Patients, Settings, TimePlan
 from vcohort.engine.random import Key, seed_key
-from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.errors import VcohortError
+from vcohort.preparation import choose_grid, first_days, make_roster, time_plan
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
@@ -28,9 +27,6 @@ from vcohort.settings import RunSettings, nonlinear
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
 _STEPS_WHEN_TRACED = 96
-
-# With an error of this in a log not even the first digit is known, and nothing is returned.
-_NO_DIGIT = 1.0
 
 
 def simulate(
@@ -85,8 +81,8 @@ def simulate(
         )
     check_values(cohort)
     run.check_cohort(cohort)
-    roster = _roster(cohort, run)
-    resolution = _resolve(cohort, roster, run)
+    roster = make_roster(cohort, run)
+    resolution = choose_grid(cohort, roster, run, run.knots)
     variables = [variable for endpoint in run.endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
     states = _empty_states(run, len(cohort))
@@ -101,7 +97,7 @@ def simulate(
         )
     _exponentiate(states)
     found = dict(zip((variable.name for variable in variables), results, strict=True))
-    days = _first_days(roster, resolution, run)
+    days = first_days(roster, resolution, run)
     return assemble(cohort, run, days, resolution.error, found, states)
 
 
@@ -134,8 +130,8 @@ def cure_probability(
     run.regimen.check(len(cohort), run.horizon)
     if is_traced(cohort) or run.regimen.is_traced:
         return _traced_cure_probability(cohort, run)
-    roster = _roster(cohort, run)
-    time = _resolve(cohort, roster, run, knots=()).plan
+    roster = make_roster(cohort, run)
+    time = choose_grid(cohort, roster, run, knots=()).plan
 
     def work(patients: Patients) -> tuple[Array]:
         grid = time.grid(patients)
@@ -153,54 +149,10 @@ def _traced_cure_probability(cohort: Cohort, run: RunSettings) -> Array:
     kind = jnp.result_type(*arrays.values(), *(schedule or ()), jnp.float32)
     arrays, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (arrays, schedule))
     treatments = 0 if schedule is None else schedule.day.shape[1]
-    time = _time_plan(run, ()).with_steps(_STEPS_WHEN_TRACED * (1 + treatments))
+    time = time_plan(run, ()).with_steps(_STEPS_WHEN_TRACED * (1 + treatments))
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
     grid = time.grid(Patients(arrays, nobody, schedule))
     return cure.cure_probability(cohort.model, arrays, schedule, grid)
-
-
-def _roster(cohort: Cohort, run: RunSettings) -> Roster:
-    """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
-    values = {
-        name: np.asarray(value, np.float64)
-        for name, value in run.regimen.first_values(cohort).items()
-    }
-    for name in ("N0", "C0"):
-        cohort.model.param(name).check(values[name])
-    return Roster(values, np.asarray(cohort.patient), run.regimen.schedule(cohort))
-
-
-def _time_plan(run: RunSettings, knots: Sequence[float]) -> TimePlan:
-    """Return the cut of time, with no steps yet."""
-    inside = np.unique([day for day in knots if 0.0 < day < run.horizon])
-    shared = run.regimen.shared_days()
-    intervals = inside.size + len(run.regimen.later) + 1
-    return TimePlan(0, run.horizon, inside, shared, intervals)
-
-
-def _resolve(
-    cohort: Cohort, roster: Roster, run: RunSettings, knots: Sequence[float] | None = None
-) -> Resolution:
-    """Choose the time grid; warn where it misses the tolerance, refuse where it fails."""
-    time = _time_plan(run, run.knots if knots is None else knots)
-    with jax.enable_x64(run.dtype == "float64"):
-        found = resolve(
-            cohort.model, roster, time, run.tolerance, np.dtype(run.dtype),
-            mortal=run.method != "deterministic",
-        )  # fmt: skip
-    if not found.error < _NO_DIGIT:
-        raise VcohortError(
-            f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
-            "fast. Check the parameters' units (per day, cells)."
-        )
-    if found.error > run.tolerance:
-        warnings.warn(
-            f"The error of {found.error:.1e} misses the tolerance of {run.tolerance:.1e} with "
-            f"{found.plan.steps} steps. Try dtype='float64', or a larger tolerance.",
-            VcohortWarning,
-            stacklevel=3,
-        )
-    return found
 
 
 def _work(cohort: Cohort, run: RunSettings, time: TimePlan) -> Work:
@@ -222,16 +174,6 @@ def _work(cohort: Cohort, run: RunSettings, time: TimePlan) -> Work:
         return [*found, *(path.T for path in paths or ())]
 
     return work
-
-
-def _first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.ndarray:
-    """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
-    device = jax.local_devices()[0]
-    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
-        patients = roster.take(np.zeros(1, np.int64), np.dtype(run.dtype))
-        grid = resolution.plan.grid(patients)
-        start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
-    return np.append(start, end[-1])
 
 
 def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""From a cohort and its run to what the engine takes: patients, and how time is cut."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from vcohort.cohort import Cohort
+from vcohort.engine.inputs import Roster, TimePlan
+from vcohort.engine.pilot import Resolution, resolve
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.settings import RunSettings
+
+# With an error of this in a log not even the first digit is known, and nothing is returned.
+_NO_DIGIT = 1.0
+
+
+def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
+    """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
+    values = {
+        name: np.asarray(value, np.float64)
+        for name, value in run.regimen.first_values(cohort).items()
+    }
+    for name in ("N0", "C0"):
+        cohort.model.param(name).check(values[name])
+    return Roster(values, np.asarray(cohort.patient), run.regimen.schedule(cohort))
+
+
+def time_plan(run: RunSettings, knots: Sequence[float]) -> TimePlan:
+    """Return the cut of time, with no steps yet."""
+    inside = np.unique([day for day in knots if 0.0 < day < run.horizon])
+    shared = run.regimen.shared_days()
+    intervals = inside.size + len(run.regimen.later) + 1
+    return TimePlan(0, run.horizon, inside, shared, intervals)
+
+
+def choose_grid(
+    cohort: Cohort, roster: Roster, run: RunSettings, knots: Sequence[float]
+) -> Resolution:
+    """Choose the time grid, which holds ``knots``.
+
+    Warns where it misses the tolerance, refuses where it fails.
+    """
+    time = time_plan(run, knots)
+    with jax.enable_x64(run.dtype == "float64"):
+        found = resolve(
+            cohort.model, roster, time, run.tolerance, np.dtype(run.dtype),
+            mortal=run.method != "deterministic",
+        )  # fmt: skip
+    if not found.error < _NO_DIGIT:
+        raise VcohortError(
+            f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
+            "fast. Check the parameters' units (per day, cells)."
+        )
+    if found.error > run.tolerance:
+        warnings.warn(
+            f"The error of {found.error:.1e} misses the tolerance of {run.tolerance:.1e} with "
+            f"{found.plan.steps} steps. Try dtype='float64', or a larger tolerance.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.ndarray:
+    """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
+    device = jax.local_devices()[0]
+    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
+        patients = roster.take(np.zeros(1, np.int64), np.dtype(run.dtype))
+        grid = resolution.plan.grid(patients)
+        start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+    return np.append(start, end[-1])
