@@ -13,13 +13,12 @@ from common import FIGURES, SIGMA, TABLE_1, Finding, main, variable, verdict
 from matplotlib.figure import Figure
 
 import vcohort as vc
-from vcohort.plots.style import BLUE, DAYS, GREY, OUTCOME, SERIES, plain
+from vcohort.plots.style import DAYS, GREY, OUTCOME, SERIES, plain
 
 TITLE = "Figure 2: the model against the data, sensitivities, chance"
 
 PARAMETERS = ("r_N", "rho_C", "K_N", "K_C", "a", "b", "r_B", "gamma_B", "k_B")
 PRESETS = (FIGURES, TABLE_1)
-_STEP = 1e-4
 _TO_UNITS = {"N": 1 / vc.units.CELLS_PER_UL, "C": 1 / vc.units.CELLS_PER_UL, "B": 1e-9}
 
 
@@ -32,33 +31,14 @@ def paths(cohort: vc.Cohort, days: np.ndarray) -> np.ndarray:
     return np.stack([ds[state].values * unit for state, unit in _TO_UNITS.items()])
 
 
-def sensitivities(preset: str, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return derivatives of ln(state) and of the state to ln(parameter), (state, parameter, time).
-
-    By central differences, all perturbed patients in one cohort.
-    """
-    values = {name: vc.presets()[preset].values[name] for name in PARAMETERS}
-    factor = np.ones((len(PARAMETERS), 2 * len(PARAMETERS)))
-    for index in range(len(PARAMETERS)):
-        factor[index, 2 * index : 2 * index + 2] = np.exp([_STEP, -_STEP])
-    varied = {name: values[name] * factor[index] for index, name in enumerate(PARAMETERS)}
-    found = paths(vc.Cohort.from_values(preset, **varied), days)
-    above, below = found[:, 0::2], found[:, 1::2]
-    return np.log(above / below) / (2 * _STEP), (above - below) / (2 * _STEP)
-
-
-def correlations(raw: np.ndarray) -> np.ndarray:
-    """Return Pearson's correlation of the raw sensitivities, all states and times stacked."""
-    return np.corrcoef(raw.transpose(1, 0, 2).reshape(len(PARAMETERS), -1))
-
-
 def run(patients: int, seed: int) -> xr.Dataset:
     """Follow the median patient of both presets, his sensitivities, and two of his fates."""
     days = np.linspace(0.0, 200.0, 401)
     states = np.stack([paths(vc.Cohort.from_values(each), days)[:, 0] for each in PRESETS], axis=1)
-    relative, raw = zip(*(sensitivities(each, days) for each in PRESETS), strict=True)
-    norms = np.stack([(each**2).sum(axis=(0, 2)) for each in relative])
-    matrices = np.stack([correlations(each) for each in raw])
+    local = [
+        vc.local_sensitivity(vc.Cohort.from_values(each), days, PARAMETERS) for each in PRESETS
+    ]
+    together = [vc.identifiability(each) for each in local]
     pair, fate = two_fates(seed)
     slopes = np.stack([cure_slopes(each, patients, seed) for each in PRESETS])
     return xr.Dataset(
@@ -67,11 +47,13 @@ def run(patients: int, seed: int) -> xr.Dataset:
                 states, ("state", "preset", "time"), "cells/ul, cells/ul, ml", "median patient"
             ),
             "sensitivity": variable(
-                norms / norms.max(axis=1, keepdims=True), ("preset", "parameter"), "1",
+                np.stack([each["ranking"].values[0] for each in local]), ("preset", "parameter"),
+                "1",
                 "squared L2 norm of relative sensitivities over 200 days, to the largest",
             ),
             "correlation": variable(
-                matrices, ("preset", "parameter", "other"), "1", "correlation of sensitivities"
+                np.stack([each["correlation"].values for each in together]),
+                ("preset", "parameter", "other"), "1", "correlation of sensitivities",
             ),
             "cure_slope": variable(
                 slopes,
@@ -118,8 +100,9 @@ def draw(ds: xr.Dataset) -> Figure:
     )  # fmt: skip
     _t_cells(panels["a"], ds, "N")
     _t_cells(panels["b"], ds, "C")
-    _ranking(panels["c"], ds)
-    _correlations(panels["C"], ds)
+    shown = ds.sel(preset=FIGURES).rename(sensitivity="ranking")
+    vc.plots.sensitivity_ranking(shown, axes=panels["c"])
+    vc.plots.sensitivity_correlation(shown, axes=panels["C"])
     _fates(panels["d"], ds)
     for letter, axes in panels.items():
         axes.set_title(letter.lower(), loc="left", fontweight="bold")
@@ -142,26 +125,6 @@ def _t_cells(axes, ds: xr.Dataset, state: str) -> None:
                       label="ZUMA-1, median and quartiles")  # fmt: skip
         axes.set(ylabel="CAR T cells per µl", xlabel=DAYS, yscale="log")
     axes.legend(frameon=False)
-
-
-def _ranking(axes, ds: xr.Dataset) -> None:
-    ranked = ds["sensitivity"].sel(preset=FIGURES).sortby(ds["sensitivity"].sel(preset=FIGURES))
-    symbols = [f"${vc.car_t().param(str(name)).symbol}$" for name in ranked["parameter"].values]
-    plain(axes).barh(symbols, ranked.values, color=BLUE)
-    axes.set(xlabel="relative sensitivity, squared L2 norm over 200 days", xscale="log")
-
-
-def _correlations(axes, ds: xr.Dataset) -> None:
-    matrix = ds["correlation"].sel(preset=FIGURES).values
-    shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    names = [f"${vc.car_t().param(name).symbol}$" for name in PARAMETERS]
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
-    for row, column in np.ndindex(matrix.shape):
-        value = matrix[row, column]
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
-                  color="white" if abs(value) > 0.6 else "black")  # fmt: skip
-    axes.figure.colorbar(shown, ax=axes, label="correlation of sensitivities")
 
 
 def _fates(axes, ds: xr.Dataset) -> None:

@@ -1,0 +1,44 @@
+"""Sensitivities as a ranking, correlations as a matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from vcohort.models import Param, car_t
+from vcohort.plots.style import BLUE, panel
+
+
+def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Draw the ``ranking`` of one patient's parameters, from :func:`vcohort.local_sensitivity`.
+
+    Of several patients the first is drawn.
+    """
+    axes = panel(axes)
+    ranking = ds["ranking"].isel(patient=0) if "patient" in ds["ranking"].dims else ds["ranking"]
+    ranking = ranking.sortby(ranking)
+    axes.barh(_symbols(ranking["parameter"].values), ranking.values, color=BLUE)
+    axes.set(xlabel="relative sensitivity, squared L2 norm", xscale="log")
+    return axes
+
+
+def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Draw the ``correlation`` of sensitivities, from :func:`vcohort.identifiability`."""
+    axes = panel(axes)
+    matrix, names = ds["correlation"].values, _symbols(ds["parameter"].values)
+    shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    for row, column in np.ndindex(matrix.shape):
+        value = float(matrix[row, column])
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
+                  color="white" if abs(value) > 0.6 else "black")  # fmt: skip
+    axes.figure.colorbar(shown, ax=axes, label="correlation of sensitivities")
+    return axes
+
+
+def _symbols(names: np.ndarray) -> list[str]:
+    """Return the parameters' symbols; the name where the paper's model does not have it."""
+    known: dict[str, Param] = car_t().parameters
+    return [f"${known[name].symbol}$" if name in known else str(name) for name in names]
