@@ -12,7 +12,6 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.cohort import Cohort, check_values
-from vcohort.engine.cure import cure_probability
 from vcohort.engine.grid import grid_points
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.path import path
@@ -76,7 +75,7 @@ def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
 
 def _derivatives(
     cohort: Cohort, names: list[str], patients: Patients, time: TimePlan, days: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return logs (state, time, patient), their derivatives (…, parameter), those of P(cure)."""
     model, schedule = cohort.model, patients.schedule
     grid = time.grid(patients)
@@ -89,18 +88,13 @@ def _derivatives(
             values[name] = values[name] * jnp.exp(shift[index])
         return values
 
-    def logs(shift: Array) -> tuple[Array, Array]:
-        found, _ = path(model, moved(shift), schedule, grid)
-        picked = jnp.take_along_axis(found, point[None], axis=1)
-        return picked, picked
+    def follow(shift: Array) -> tuple[tuple[Array, Array], Array]:
+        points, cure = path(model, moved(shift), schedule, grid)
+        logs = jnp.take_along_axis(points, point[None], axis=1)
+        return (logs, cure), logs
 
-    def cure(shift: Array) -> Array:
-        return cure_probability(model, moved(shift), schedule, grid)
-
-    nowhere = jnp.zeros(len(names))
-    slopes, states = jax.jacfwd(logs, has_aux=True)(nowhere)
-    cured = jax.jacfwd(cure)(nowhere) if model.tumour_is_linear else None
-    return np.asarray(states), np.asarray(slopes), None if cured is None else np.asarray(cured)
+    (slopes, cured), logs = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
+    return np.asarray(logs), np.asarray(slopes), np.asarray(cured)
 
 
 def _dataset(
@@ -109,7 +103,7 @@ def _dataset(
     days: np.ndarray,
     logs: np.ndarray,
     slopes: np.ndarray,
-    cure: np.ndarray | None,
+    cure: np.ndarray,
 ) -> xr.Dataset:
     sensitivity = slopes.transpose(0, 2, 1, 3)
     norm = np.trapezoid((sensitivity**2).sum(axis=0), days, axis=1)
@@ -120,7 +114,7 @@ def _dataset(
         "sensitivity": (("state", "patient", "time", "parameter"), sensitivity, about),
         "ranking": (("patient", "parameter"), norm / np.where(largest > 0, largest, 1), ranked),
     }
-    if cure is not None:
+    if cohort.model.tumour_is_linear:
         text = {"units": "1", "long_name": "d P(cure by the last day) / d ln(parameter)"}
         variables["cure_sensitivity"] = (("patient", "parameter"), cure, text)
     with np.errstate(over="ignore"):

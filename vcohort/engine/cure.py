@@ -9,12 +9,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
-from vcohort.engine.hazard import Hazard, first_hazard, log_lambda, stride, treat_hazard
+from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.treatment import Schedule, when_due
 from vcohort.models import Cells, Model
-
-# exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
-_LARGEST_LOG_LAMBDA = 7.0
 
 
 @partial(jax.jit, static_argnames=("model",))
@@ -37,5 +34,4 @@ def cure_probability(
 
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
     end, _ = jax.lax.scan(body, first_hazard(cells), steps_of(grid))
-    log_hazard = jnp.minimum(log_lambda(end.w, cells.log_tumour), _LARGEST_LOG_LAMBDA)
-    return jnp.exp(-jnp.exp(log_hazard))
+    return extinct(end.w, cells.log_tumour)

@@ -23,6 +23,9 @@ from vcohort.models import Cells, Model, Values
 # e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
 _LARGEST_EXPONENT = 80.0
 
+# exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
+_LARGEST_LOG_LAMBDA = 7.0
+
 
 class Hazard(NamedTuple):
     """The state of one patient on the deterministic path, and W."""
@@ -69,6 +72,12 @@ def log_lambda(w: Array, log_start: Array) -> Array:
     rare = log_odds < -15.0
     log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))
     return log_start + jnp.where(rare, log_odds, log_each)
+
+
+def extinct(w: Array, log_start: Array) -> Array:
+    """Return the probability that no lineage is left, exp(-Lambda)."""
+    log_hazard = jnp.minimum(log_lambda(w, log_start), _LARGEST_LOG_LAMBDA)
+    return jnp.exp(-jnp.exp(log_hazard))
 
 
 def w_at_lambda(value: Array, log_start: Array) -> Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
-from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard
+from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.treatment import Schedule, when_due
 from vcohort.models import Cells, Model
 
@@ -18,9 +18,10 @@ from vcohort.models import Cells, Model
 def path(
     model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
 ) -> tuple[Array, Array]:
-    """Return ln N, ln C and ln B (state, point, patient), and W at the end (patient,).
+    """Return ln N, ln C and ln B (state, point, patient), and P(cure by the end) (patient,).
 
-    Points are those of the grid, day 0 the first; on a day of treatment, before it.
+    Points are those of the grid, day 0 the first; on a day of treatment, before it. The
+    probability holds where no rate depends on the tumour.
     """
 
     def body(hazards: Hazard, step: Step) -> tuple[Hazard, Array]:
@@ -33,7 +34,8 @@ def path(
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
     first = first_hazard(cells)
     end, later = jax.lax.scan(body, first, steps_of(grid))
-    return jnp.concatenate([_logs(first)[None], later]).swapaxes(0, 1), end.w
+    points = jnp.concatenate([_logs(first)[None], later])
+    return points.swapaxes(0, 1), extinct(end.w, cells.log_tumour)
 
 
 def _logs(hazard: Hazard) -> Array:
