@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 import vcohort as vc
 
 FIGURES, TABLE_1 = "kimmel2021-figures", "kimmel2021"
+PRESETS = (FIGURES, TABLE_1)
 
 # The smallest, the median and the largest tumour of ZUMA-1, in ml, as in the paper.
 TUMOURS_ML = {"smallest": 2.3, "median": 94.84, "largest": 1275.3}

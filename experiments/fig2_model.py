@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from common import FIGURES, SIGMA, TABLE_1, Finding, main, variable, verdict
+from common import FIGURES, PRESETS, SIGMA, Finding, main, variable, verdict
 from matplotlib.figure import Figure
 
 import vcohort as vc
@@ -18,7 +18,6 @@ from vcohort.plots.style import DAYS, GREY, OUTCOME, SERIES, plain
 TITLE = "Figure 2: the model against the data, sensitivities, chance"
 
 PARAMETERS = ("r_N", "rho_C", "K_N", "K_C", "a", "b", "r_B", "gamma_B", "k_B")
-PRESETS = (FIGURES, TABLE_1)
 _TO_UNITS = {"N": 1 / vc.units.CELLS_PER_UL, "C": 1 / vc.units.CELLS_PER_UL, "B": 1e-9}
 
 

@@ -10,6 +10,7 @@ from common import (
     GROWTH,
     NO,
     OTHER_PRESET,
+    PRESETS,
     SIGMA,
     TABLE_1,
     TUMOURS_ML,
@@ -30,7 +31,6 @@ from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, plain
 
 TITLE = "Figure 3: outcomes"
 
-PRESETS = (FIGURES, TABLE_1)
 K_C = np.arange(100.0, 201.0, 5.0)
 # Normal T cells per microlitre at the infusion.
 N0 = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0])

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from common import (
     FIGURES,
+    PRESETS,
     SIGMA,
-    TABLE_1,
     Finding,
     cured,
     days_of,
@@ -24,7 +24,6 @@ from vcohort.plots.style import DAYS, SERIES, plain
 
 TITLE = "Figure 4: times to cure and to progression"
 
-PRESETS = (FIGURES, TABLE_1)
 EDGES = np.arange(0.0, 2001.0, 5.0)
 EVENTS = {"cure": 1, "progression": 2}
 

@@ -80,7 +80,6 @@ def _derivatives(
     model, schedule = cohort.model, patients.schedule
     grid = time.grid(patients)
     point = grid_points(grid, jnp.asarray(days))
-    point = point if point.ndim == 2 else point[:, None]
 
     def moved(shift: Array) -> dict[str, Array]:
         values = dict(patients.values)

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.engine.grid import Grid, Step, step_axes, steps_of
-from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
-from vcohort.engine.treatment import Schedule, when_due
+from vcohort.engine.grid import Grid, Step, steps_of
+from vcohort.engine.hazard import Hazard, advance, extinct, first_hazard
+from vcohort.engine.treatment import Schedule
 from vcohort.models import Cells, Model
 
 
@@ -27,10 +27,7 @@ def cure_probability(
     # cheaper to compute again than its results are to store.
     @jax.checkpoint
     def body(hazards: Hazard, step: Step) -> tuple[Hazard, None]:
-        hazards = when_due(schedule, step, treat_hazard, hazards)
-        axes = (0, 0, step_axes(step).days)
-        moved = jax.vmap(partial(stride, model), axes)(values, hazards, step.days)
-        return jax.vmap(lambda each: each.after)(moved), None
+        return advance(model, values, schedule, hazards, step), None
 
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
     end, _ = jax.lax.scan(body, first_hazard(cells), steps_of(grid))

@@ -57,10 +57,10 @@ def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
 
 
 def grid_points(grid: Grid, days: Array) -> Array:
-    """Return the numbers of the grid points (time,), or (time, patient), that hold ``days``."""
+    """Return the numbers of the grid points that hold ``days``: (time, patient), or (time, 1)."""
     nodes = jnp.concatenate([grid.start[:1], grid.end])
     if nodes.ndim == 1:
-        return jnp.searchsorted(nodes, days)
+        return jnp.searchsorted(nodes, days)[:, None]
     return jax.vmap(jnp.searchsorted, (1, None), 1)(nodes, days)
 
 

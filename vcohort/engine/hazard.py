@@ -8,6 +8,7 @@ large B0 (Kendall 1948; the theory page derives it).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,8 +17,9 @@ from jax import Array
 
 from vcohort.endpoints import Cubic
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
+from vcohort.engine.grid import Step, step_axes
 from vcohort.engine.passage import Passage
-from vcohort.engine.treatment import Jump, treat
+from vcohort.engine.treatment import Jump, Schedule, treat, when_due
 from vcohort.models import Cells, Model, Values
 
 # e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
@@ -63,6 +65,20 @@ def stride(model: Model, values: Values, hazard: Hazard, days: Array) -> Stride:
 def treat_hazard(jump: Jump, hazard: Hazard) -> Hazard:
     """Return the path of one patient after a treatment, which touches the T cells alone."""
     return hazard._replace(t_cells=treat(jump, hazard.t_cells))
+
+
+def advance(
+    model: Model,
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    hazards: Hazard,
+    step: Step,
+) -> Hazard:
+    """Return a block's paths after a step, and after what treatment is due at its start."""
+    hazards = when_due(schedule, step, treat_hazard, hazards)
+    axes = (0, 0, step_axes(step).days)
+    moved = jax.vmap(partial(stride, model), axes)(values, hazards, step.days)
+    return jax.vmap(lambda each: each.after)(moved)
 
 
 def log_lambda(w: Array, log_start: Array) -> Array:

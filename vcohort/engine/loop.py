@@ -100,7 +100,7 @@ def run(
 ) -> tuple[tuple[Array, ...], Paths | None]:
     """Run a block: results of the endpoints (patient,), and paths at the grid points ``save``.
 
-    ``save``: (time,), or (time, patient) on a grid of each patient's own. The state at a day of
+    ``save``: (time, patient), or (time, 1) on a grid that all share. The state at a day of
     treatment is the one before it; at day 0, after it.
     """
     tumour_method = METHODS[method]
@@ -155,11 +155,10 @@ def _update(
 
 def _paths(first: _State, later: _State, save: Array) -> Paths:
     """Pick the saved grid points; point 0 is the start."""
-    point = save if save.ndim == 2 else save[:, None]
 
     def pick(start: Array, rest: Array) -> Array:
-        picked = jnp.take_along_axis(rest, jnp.maximum(point - 1, 0), axis=0)
-        return jnp.where(point == 0, start[None], picked)
+        picked = jnp.take_along_axis(rest, jnp.maximum(save - 1, 0), axis=0)
+        return jnp.where(save == 0, start[None], picked)
 
     picked: _State = jax.tree.map(pick, first, later)
     log_tumour = jnp.where(picked.tumour.extinct, -jnp.inf, picked.tumour.log_cells)
