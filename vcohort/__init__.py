@@ -5,8 +5,12 @@ from importlib.metadata import version as _version
 from vcohort import data as data
 from vcohort import plots as plots
 from vcohort import units as units
+from vcohort.analysis import compare_models as compare_models
+from vcohort.analysis import fit as fit
 from vcohort.analysis import identifiability as identifiability
 from vcohort.analysis import local_sensitivity as local_sensitivity
+from vcohort.analysis import posterior as posterior
+from vcohort.analysis import profile_likelihood as profile_likelihood
 from vcohort.cohort import Cohort as Cohort
 from vcohort.distributions import Empirical as Empirical
 from vcohort.distributions import Fixed as Fixed

@@ -56,15 +56,11 @@ def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
 
 def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float) -> dict[str, Any]:
     """Return everything that is needed to get the same numbers again."""
-    device = jax.devices()[0]
     return {
         "Conventions": "CF-1.11",
         "title": "virtual cohort of CAR T cell therapy",
         "schema_version": SCHEMA_VERSION,
-        "vcohort_version": version("vcohort"),
-        "jax_version": jax.__version__,
-        "numpy_version": np.__version__,
-        "xarray_version": xr.__version__,
+        **provenance(),
         "model": cohort.model.name,
         **{f"law_{kind}": law.formula for kind, law in zip(_KINDS, cohort.model.laws, strict=True)},
         **dict(cohort.origin),
@@ -77,8 +73,19 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "regimen": repr(run.regimen),
         "error_estimate": error,
         "time_grid": days,
-        "device": f"{device.platform}: {device.device_kind}",
         "dtype": run.dtype,
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """Return which versions compute, and on what."""
+    device = jax.devices()[0]
+    return {
+        "vcohort_version": version("vcohort"),
+        "jax_version": jax.__version__,
+        "numpy_version": np.__version__,
+        "xarray_version": xr.__version__,
+        "device": f"{device.platform}: {device.device_kind}",
     }
 
 

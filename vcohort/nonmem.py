@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError
+from vcohort.tables import read_columns
 from vcohort.treatments import Infusion
 
 _OBSERVATION, _DOSE, _OTHER = 0, 1, 2
+
+_EXAMPLE = "{'TIME': [0, 100], 'AMT': [1.8e8, 1.8e8]}"
 
 
 def doses(rows: Any) -> list[Infusion]:
@@ -64,7 +63,7 @@ def _repeats(additional: float, interval: float) -> int:
 
 def _table(rows: Any) -> dict[str, np.ndarray]:
     """Return the known columns as numbers, each of one length."""
-    columns = _read(rows) if isinstance(rows, str | os.PathLike) else _named(rows)
+    columns = {name.upper(): column for name, column in read_columns(rows, _EXAMPLE).items()}
     missing = [name for name in ("TIME", "AMT") if name not in columns]
     if missing:
         raise VcohortError(
@@ -76,32 +75,6 @@ def _table(rows: Any) -> dict[str, np.ndarray]:
     if len(set(sizes.values())) > 1 or not sizes["TIME"]:
         raise VcohortError(f"The columns must have one length, at least one row, not {sizes}.")
     return table
-
-
-def _named(rows: Any) -> dict[str, Any]:
-    if not isinstance(rows, Mapping) and not hasattr(rows, "columns"):
-        raise VcohortError(
-            "from_nonmem takes a CSV file's path, a data frame, or columns by name: "
-            "{'TIME': [0, 100], 'AMT': [1.8e8, 1.8e8]}."
-        )
-    return {str(name).strip().upper(): rows[name] for name in rows}
-
-
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            header, *lines = [line for line in csv.reader(file) if line] or [[]]
-    except FileNotFoundError:
-        raise VcohortError(f"There is no file {path}.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise VcohortError(f"Cannot read {path}: {error}.") from None
-    short = [number for number, line in enumerate(lines, 2) if len(line) != len(header)]
-    if short:
-        raise VcohortError(f"{path}, line {short[0]}: it must have {len(header)} fields.")
-    columns = zip(*lines, strict=True) if lines else [() for _ in header]
-    return {
-        name.strip().upper(): list(column) for name, column in zip(header, columns, strict=True)
-    }
 
 
 def _numbers(name: str, column: Any) -> np.ndarray:

@@ -25,22 +25,26 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
+def is_shown(show: bool | None) -> bool:
+    """Whether a bar is shown: as told, else on a terminal or in a notebook."""
+    console = Console(stderr=True)
+    return console.is_terminal or console.is_jupyter if show is None else show
+
+
 @contextmanager
 def progress_bar(
     what: str, total: int, show: bool | None = None
 ) -> Generator[Callable[[int], None]]:
     """Yield a function that reports finished work; ``show`` None shows a bar on a terminal."""
-    console = Console(stderr=True)
-    visible = console.is_terminal or console.is_jupyter if show is None else show
     bar = Progress(
         TextColumn(what),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(),
         TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
         transient=True,
-        disable=not visible,
+        disable=not is_shown(show),
     )
     with bar:
         task = bar.add_task(what, total=total)

@@ -88,9 +88,9 @@ def _derivatives(
         return values
 
     def follow(shift: Array) -> tuple[tuple[Array, Array], Array]:
-        points, cure = path(model, moved(shift), schedule, grid)
-        logs = jnp.take_along_axis(points, point[None], axis=1)
-        return (logs, cure), logs
+        found = path(model, moved(shift), schedule, grid)
+        logs = jnp.take_along_axis(found.logs, point[None], axis=1)
+        return (logs, found.cured), logs
 
     (slopes, cured), logs = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
     return np.asarray(logs), np.asarray(slopes), np.asarray(cured)

@@ -7,7 +7,10 @@ from importlib.resources import files
 import numpy as np
 import xarray as xr
 
+from vcohort.errors import unknown
 from vcohort.units import CELLS_PER_ML
+
+QUARTILES = ("q1", "median", "q3")
 
 
 def baseline_tumour_volumes() -> xr.DataArray:
@@ -48,6 +51,34 @@ def t_cell_counts() -> xr.Dataset:
     """
     columns, source = _read("zuma1_t_cell_counts.csv")
     return _counts(columns, source)
+
+
+def fit_table(*quartiles: str, detection_limit: float | None = None) -> xr.Dataset:
+    """Return the paper's eleven data for each quartile, as a long table (row,) to fit.
+
+    Five CAR T cell counts, five of normal T cells (median lymphocytes less CAR T cells) and no
+    tumour on day 30. ``quartiles``: of ``"q1"``, ``"median"``, ``"q3"``, by default all, each a
+    patient. ``detection_limit``: ml below which a tumour is not seen; by default none was
+    there, which a loss of logs cannot take.
+
+    :raises VcohortError: for an unknown quartile.
+    """
+    counts = t_cell_counts()
+    days, limit = list(counts["day"].values), detection_limit or 0.0
+    columns: dict[str, list[float | str]] = {
+        name: [] for name in ("patient", "day", "observable", "value", "below")
+    }
+    for quartile in quartiles or QUARTILES:
+        if quartile not in QUARTILES:
+            raise unknown("quartile", quartile, QUARTILES)
+        car = counts[f"car_t_{quartile}"].values
+        columns["patient"] += [quartile] * (2 * len(days) + 1)
+        columns["day"] += [*days, *days, 30.0]
+        columns["observable"] += ["C_per_ul"] * len(days) + ["N_per_ul"] * len(days) + ["B_ml"]
+        columns["value"] += [*car, *(counts["alc_median"].values - car), limit]
+        columns["below"] += [0.0] * 2 * len(days) + [float(detection_limit is not None)]
+    variables = {name: ("row", np.array(column)) for name, column in columns.items()}
+    return xr.Dataset(variables, attrs={"source": counts.attrs["source"]})
 
 
 def moffitt_car_t_counts() -> xr.Dataset:

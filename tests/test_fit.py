@@ -1,0 +1,289 @@
+"""Fits against synthetic truth and closed forms; criteria, profiles, posterior; bad data."""
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+
+DAYS = np.array([7.0, 14.0, 28.0, 90.0, 180.0])
+
+# Without killing ln B = ln B0 + r_B t: linear in r_B and ln B0, so all laws are closed forms.
+GROWTH_DAYS = np.array([10.0, 40.0, 80.0, 120.0, 200.0])
+ERROR = 0.1
+
+
+def still_tumour(**values):
+    return vc.Cohort.from_values("kimmel2021-figures", gamma_B=0.0, **values)
+
+
+@pytest.fixture(scope="module")
+def growth_table():
+    noise = np.random.default_rng(3).normal(0.0, ERROR, GROWTH_DAYS.size)
+    value = 94.84 * np.exp(0.065 * GROWTH_DAYS + noise)
+    return {"day": GROWTH_DAYS, "observable": ["B_ml"] * 5, "value": value}
+
+
+def weighted_line(table, columns):
+    """Return least squares of ln value on the columns, with errors of ERROR, and its covariance."""
+    covariance = np.linalg.inv(columns.T @ columns) * ERROR**2
+    return covariance @ columns.T @ np.log(table["value"]) / ERROR**2, covariance
+
+
+@pytest.fixture(scope="module")
+def line(growth_table):
+    """The fit of r_B alone, ln B0 known, and its closed form."""
+    table = growth_table | {"error": np.full(5, ERROR)}
+    shifted = np.log(table["value"]) - np.log(94.84)
+    variance = ERROR**2 / (GROWTH_DAYS**2).sum()
+    slope = (GROWTH_DAYS * shifted).sum() / (GROWTH_DAYS**2).sum()
+    return table, slope, np.sqrt(variance)
+
+
+def test_a_line_is_fitted_as_least_squares_do(growth_table):
+    """r_B and ln B0 from a line: estimates, errors and their correlation in closed form."""
+    columns = np.stack([np.ones(5), GROWTH_DAYS], axis=1)
+    best, covariance = weighted_line(growth_table, columns)
+    table = growth_table | {"error": np.full(5, ERROR)}
+    ds = vc.fit(table, ["B0", "r_B"], still_tumour(), starts=8, progress=False)
+    one = ds.isel(patient=0)
+    assert one["estimate"].values == pytest.approx([np.exp(best[0]) * 1e9, best[1]], rel=1e-6)
+    # Errors of ln B0 and of r_B; the correlation is that of logs, as the parameters are.
+    assert one["standard_error"].values / one["estimate"].values * [1, best[1]] == pytest.approx(
+        np.sqrt(np.diag(covariance)), rel=1e-5
+    )
+    assert one["correlation"].values[0, 1] == pytest.approx(
+        covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]), rel=1e-5
+    )
+    residual = (np.log(table["value"]) - columns @ best) / ERROR
+    assert float(one["loss"]) == pytest.approx((residual**2).sum(), rel=1e-6)
+    assert bool(one["converged"][0])
+
+
+def test_without_errors_they_come_from_the_residuals(growth_table):
+    columns = np.stack([np.ones(5), GROWTH_DAYS], axis=1)
+    best, covariance = weighted_line(growth_table, columns)
+    left = np.log(growth_table["value"]) - columns @ best
+    scale = (left**2).sum() / (5 - 2)
+    one = vc.fit(growth_table, ["B0", "r_B"], still_tumour(), starts=8, progress=False).isel(
+        patient=0
+    )
+    assert one["standard_error"].values[1] == pytest.approx(
+        np.sqrt(covariance[1, 1] / ERROR**2 * scale), rel=1e-5
+    )
+
+
+def test_the_profile_of_a_line_has_the_closed_form_s_interval(line):
+    """The deviance of a linear model with normal errors is a parabola in r_B."""
+    table, slope, error = line
+    ds = vc.profile_likelihood(
+        table, ["r_B"], still_tumour(), starts=8, points=40, progress=False
+    ).isel(patient=0, parameter=0)
+    assert ds["deviance"].values == pytest.approx(
+        ((ds["value"].values - slope) / error) ** 2, rel=1e-4, abs=1e-6
+    )
+    assert float(ds["lower"]) == pytest.approx(slope - 1.959964 * error, rel=1e-4)
+    assert float(ds["upper"]) == pytest.approx(slope + 1.959964 * error, rel=1e-4)
+
+
+def test_a_profile_lets_the_others_make_up_for_it(growth_table):
+    """With ln B0 free too, the interval of r_B widens to that of the line's slope."""
+    columns = np.stack([np.ones(5), GROWTH_DAYS], axis=1)
+    best, covariance = weighted_line(growth_table, columns)
+    table = growth_table | {"error": np.full(5, ERROR)}
+    ds = vc.profile_likelihood(
+        table, ["B0", "r_B"], still_tumour(), starts=8, points=12, progress=False
+    ).sel(parameter="r_B").isel(patient=0)  # fmt: skip
+    half = 1.959964 * np.sqrt(covariance[1, 1])
+    # The deviance is a parabola in r_B; between points in ln r_B its root is nearly linear.
+    assert float(ds["lower"]) == pytest.approx(best[1] - half, rel=2e-4)
+    assert float(ds["upper"]) == pytest.approx(best[1] + half, rel=2e-4)
+
+
+def test_the_posterior_of_a_conjugate_toy():
+    """ln B0 has a normal prior and normal data: its posterior is normal, in closed form."""
+    value, median, sigma = 120.0 * np.exp(0.065 * 10.0), 94.84, 0.2
+    table = {"day": [10.0], "observable": ["B_ml"], "value": [value], "error": [0.1]}
+    tree = vc.posterior(
+        table, ["B0"], still_tumour(), priors={"B0": vc.LogNormal(median * 1e9, sigma)},
+        warmup=200, draws=500, chains=4, seed=1, progress=False,
+    )  # fmt: skip
+    weights = np.array([1 / sigma**2, 1 / 0.1**2])
+    mean = (weights @ np.log([median, 120.0])) / weights.sum()
+    sd = 1 / np.sqrt(weights.sum())
+    logs = np.log(tree["posterior"]["B0"].values / 1e9).ravel()
+    # Monte Carlo errors at an effective size of 500: 4.5 of them.
+    assert logs.mean() == pytest.approx(mean, abs=4.5 * sd / np.sqrt(500))
+    assert logs.std() == pytest.approx(sd, rel=4.5 / np.sqrt(1000))
+    summary = tree["summary"].ds.sel(parameter="B0").isel(patient=0)
+    assert float(summary["r_hat"]) < 1.01
+    assert float(summary["ess"]) > 400
+    assert tree["posterior"]["B0"].dims == ("chain", "draw", "patient")
+    assert {"diverging", "acceptance_rate"} <= set(tree["sample_stats"])
+
+
+def test_synthetic_patients_are_recovered():
+    """Two patients, each with parameters of its own, from data without noise."""
+    truth = {"rho_C": [0.03, 0.05], "K_C": [6e10, 9e10]}
+    cohort = vc.Cohort.from_values("kimmel2021-figures", **truth)
+    states = vc.simulate(
+        cohort, "deterministic", 180.0, save_at=DAYS, dtype="float64", tolerance=1e-8,
+        progress=False,
+    )  # fmt: skip
+    table = {"patient": [], "day": [], "observable": [], "value": []}
+    for patient in range(2):
+        for name, unit in (("C_per_ul", 5e8), ("ALC", 5e8)):
+            cells = states["C"] + (states["N"] if name == "ALC" else 0.0)
+            table["patient"] += [f"p{patient}"] * 5
+            table["day"] += list(DAYS)
+            table["observable"] += [name] * 5
+            table["value"] += list(cells.values[patient] / unit)
+    ds = vc.fit(table, list(truth), starts=16, progress=False)
+    for name, values in truth.items():
+        assert ds["estimate"].sel(parameter=name).values == pytest.approx(values, rel=1e-3)
+    assert list(ds["patient"].values) == ["p0", "p1"]
+    assert (ds["loss"] < 1e-6).all()
+
+
+@pytest.fixture(scope="module")
+def published():
+    free = ["r_N", "rho_C", "K_C", "a", "b", "gamma_B", "k_B"]
+    return vc.fit(vc.data.fit_table("median"), free, loss="kimmel2021", starts=32, progress=False)
+
+
+def test_the_paper_s_fit(published):
+    """Table 1 within the fit's own errors; the loss by hand, with the published weights."""
+    one = published.isel(patient=0)
+    table_1 = vc.presets()["kimmel2021"].values
+    for name in one["parameter"].values:
+        at = one.sel(parameter=name)
+        assert abs(table_1[name] - float(at["estimate"])) < 2 * float(at["standard_error"])
+    assert float(one["estimate"].sel(parameter="rho_C")) == pytest.approx(0.0251, rel=0.01)
+    counts = vc.data.t_cell_counts()
+    car = counts["car_t_median"].values
+    normal = counts["alc_median"].values - car
+    best = dict(zip(one["parameter"].values, one["estimate"].values, strict=True))
+    cohort = vc.Cohort.from_values("kimmel2021-figures", **best)
+    ds = vc.simulate(
+        cohort, "deterministic", 180.0, save_at=[7, 14, 28, 30, 90, 180], dtype="float64",
+        tolerance=1e-6, progress=False,
+    ).isel(patient=0)  # fmt: skip
+    seen = ds.sel(time=DAYS)
+    squares = 10 * ((seen["C"].values / 5e8 - car) ** 2).sum() / car.max() ** 2
+    squares += ((seen["N"].values / 5e8 - normal) ** 2).sum() / normal.max() ** 2
+    squares += 1e6 * float(ds["B"].sel(time=30)) ** 2 / 9.484e10**2
+    penalty = sum(value for name, value in best.items() if name not in ("K_C", "k_B"))
+    penalty = 0.01 * (penalty + 5e8 / best["k_B"])
+    assert float(one["data_loss"]) == pytest.approx(squares, rel=1e-3)
+    assert float(one["loss"]) == pytest.approx(squares + penalty, rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_fit(published):
+    free = list(published["parameter"].values)
+    again = vc.fit(vc.data.fit_table("median"), free, loss="kimmel2021", starts=32, progress=False)
+    assert again.identical(published)
+    assert (np.diff(published["start_loss"].values[0]) >= 0).all()
+
+
+def test_criteria_by_hand(growth_table):
+    """AIC, AICc and BIC of two models of a line, with the errors known and unknown."""
+    models = {"plain": vc.car_t(), "saturated": vc.car_t(proliferation="saturation")}
+    everything = {name for model in models.values() for name in model.parameters}
+    fixed = sorted(everything - {"r_B", "N0", "C0", "B0"})
+    options = {"fixed": fixed, "loss": "log", "starts": 8, "progress": False}
+    days = np.array([1.0, 5.0, 10.0, 20.0, 40.0])
+    noise = np.random.default_rng(4).normal(0.0, 0.1, 5)
+    cohort = vc.Cohort.from_values("kimmel2021-figures")
+    path = vc.simulate(cohort, "deterministic", 40.0, save_at=days, progress=False)
+    table = {"day": days, "observable": ["B"] * 5, "value": path["B"].values[0] * np.exp(noise)}
+    unknown = vc.compare_models(table, models, **options).isel(patient=0)
+    loss = unknown["loss"].values
+    assert unknown["aic"].values == pytest.approx(5 * np.log(loss / 5) + 4)
+    assert unknown["aicc"].values == pytest.approx(5 * np.log(loss / 5) + 4 + 12 / 2)
+    assert unknown["bic"].values == pytest.approx(5 * np.log(loss / 5) + 2 * np.log(5))
+    gap = np.exp(-0.5 * (unknown["aicc"].values - unknown["aicc"].values.min()))
+    assert unknown["weight"].values == pytest.approx(gap / gap.sum())
+    known = vc.compare_models(table | {"error": [0.1] * 5}, models, **options).isel(patient=0)
+    assert known["aic"].values == pytest.approx(known["loss"].values + 2)
+    assert known["bic"].values == pytest.approx(known["loss"].values + np.log(5))
+
+
+def test_an_upper_limit_says_nothing_below_it():
+    """A tumour that was not seen: predictions under the limit cost nothing, those above do."""
+    table = {"day": [0.0, 10.0], "observable": ["B_ml"] * 2, "value": [94.84, 1e-3],
+             "below": [0, 1]}  # fmt: skip
+    loss = [
+        float(
+            vc.fit(
+                table | {"value": [94.84, limit]}, ["r_B"], bounds={"r_B": (0.06, 0.07)},
+                starts=4, progress=False,
+            )["loss"][0]
+        )
+        for limit in (1e3, 1e-3)
+    ]  # fmt: skip
+    assert loss[0] < 1e-12
+    assert loss[1] > 1.0
+
+
+def test_a_loss_of_one_s_own_and_weights():
+    """A weight of 2 is the same datum twice; the mean of two relative errors, by hand."""
+
+    def relative(predicted, measured, values):
+        return predicted / measured.value - 1.0
+
+    # A tumour that only grows: B(10) / B0 = e^(10 r_B), wanted 2 (twice) and 4.
+    table = {"day": [10, 10], "observable": ["B"] * 2, "weight": [2.0, 1.0],
+             "value": np.array([2.0, 4.0]) * 9.484e10}  # fmt: skip
+    ds = vc.fit(table, ["r_B"], still_tumour(), loss=relative, starts=4, progress=False)
+    x, weight = np.array([1 / 2, 1 / 4]), np.array([2.0, 1.0])
+    growth = (weight @ x) / (weight @ x**2)
+    assert float(ds["estimate"][0, 0]) == pytest.approx(np.log(growth) / 10, rel=1e-6)
+    assert ds.attrs["loss"] == "relative"
+
+
+GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]}
+
+
+@pytest.mark.parametrize(
+    ("table", "free", "options", "text"),
+    [
+        ({"day": [], "observable": [], "value": []}, ["K_C"], {}, "empty"),
+        (GOOD | {"value": [30.0, np.nan]}, ["K_C"], {}, "value = nan is impossible"),
+        (GOOD | {"value": [30.0, "nine"]}, ["K_C"], {}, "column value holds text"),
+        (GOOD | {"observable": ["C_per_ul", "C_per_ml"]}, ["K_C"], {}, "Did you mean"),
+        (GOOD | {"day": [7.0, -1.0]}, ["K_C"], {}, "day = -1 is impossible"),
+        (GOOD | {"day": [7.0, 2e6]}, ["K_C"], {}, "horizon"),
+        (GOOD | {"error": [0.1, 0.0]}, ["K_C"], {}, "error = 0 is impossible"),
+        (GOOD | {"error": [1, 1], "weight": [1, 1]}, ["K_C"], {}, "both weight and error"),
+        (GOOD | {"wieght": [1, 1]}, ["K_C"], {}, "Did you mean 'weight'"),
+        ({"day": [7.0], "value": [3.0]}, ["K_C"], {}, "no column observable"),
+        (GOOD | {"day": [7.0]}, ["K_C"], {}, "one length"),
+        (GOOD, ["K_C", "rho_C", "a"], {}, "2 data for 3 free"),
+        (GOOD, ["K_c"], {}, "Did you mean 'K_C'"),
+        (GOOD, ["K_C", "K_C"], {}, "twice"),
+        (GOOD, "K_C", {}, "no list of parameters"),
+        (GOOD, ["K_C"], {"bounds": {"a": (1, 2)}}, "not free"),
+        (GOOD, ["K_C"], {"bounds": {"K_C": (2e9, 1e9)}}, "smaller one first"),
+        (GOOD, ["K_C"], {"loss": "squared"}, "Unknown loss"),
+        (GOOD | {"value": [30.0, 0.0]}, ["K_C"], {"loss": "log"}, "limit of detection"),
+        (GOOD, ["K_C"], {"starts": 0}, "starts = 0"),
+        (GOOD, ["K_C"], {"cohort": vc.Cohort.from_values(r_B=[0.1, 0.2])}, "data are of 1"),
+        (GOOD, ["C0"], {"regimen": vc.Regimen(vc.Infusion(5.0))}, "cannot be free"),
+        (GOOD, ["K_C"], {"regimen": vc.Regimen(vc.Infusion(500.0))}, "past the horizon"),
+    ],
+)  # fmt: skip
+def test_bad_input(table, free, options, text):
+    with pytest.raises(vc.VcohortError, match=text):
+        vc.fit(table, free, progress=False, **options)
+
+
+def test_bad_profiles_and_priors():
+    with pytest.raises(vc.VcohortError, match="not free"):
+        vc.profile_likelihood(GOOD, ["K_C"], parameters=["a"], progress=False)
+    with pytest.raises(vc.VcohortError, match="not free"):
+        vc.posterior(GOOD, ["K_C"], priors={"a": vc.Uniform(0, 1)}, progress=False)
+    with pytest.raises(vc.VcohortError, match="none of LogNormal"):
+        vc.posterior(GOOD, ["K_C"], priors={"K_C": vc.Fixed(1e10)}, progress=False)
+    with pytest.raises(vc.VcohortError, match="at least one"):
+        vc.compare_models(GOOD, {}, progress=False)
+    with pytest.raises(vc.VcohortError, match="Unknown quartile"):
+        vc.data.fit_table("q2")

@@ -1,0 +1,202 @@
+"""Profile likelihoods: how far each parameter can go while the others make up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.stats import chi2
+
+from vcohort.analysis.estimation import estimate, judge, pose
+from vcohort.analysis.losses import Residuals
+from vcohort.analysis.problem import Problem
+from vcohort.analysis.solver import Candidates, polish
+from vcohort.cohort import Cohort
+from vcohort.errors import VcohortError
+from vcohort.progress import progress_bar
+from vcohort.regimen import Regimen
+
+# The first look goes this many standard errors to each side.
+_REACH = 5.0
+
+
+class _Grid(NamedTuple):
+    """Points of each parameter's profile: logs (patient, parameter, point), and what is found.
+
+    ``logs``: of all parameters (patient, parameter, point, parameter).
+    """
+
+    at: np.ndarray
+    logs: np.ndarray
+    loss: np.ndarray
+
+
+def profile_likelihood(
+    data: Any,
+    free: Sequence[str],
+    cohort: Cohort | None = None,
+    *,
+    parameters: Sequence[str] | None = None,
+    points: int = 24,
+    confidence: float = 0.95,
+    loss: str | Residuals = "log",
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    starts: int = 200,
+    seed: int = 0,
+    regimen: Regimen | None = None,
+    tolerance: float = 1e-4,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Return the profile likelihood of each parameter, and its confidence interval.
+
+    The parameter is held at each of its points while the others are fitted anew; all points of
+    all parameters are one batch (Raue et al. 2009, Bioinformatics 25:1923). The deviance is
+    S - S_min where the data give their errors, else n ln(S / S_min), S the loss and n the number
+    of data; the interval is where it is below the quantile of chi-square with one degree of
+    freedom.
+
+    :param parameters: of those that are free; by default all.
+    :param points: of each profile.
+    :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance: as for
+        :func:`vcohort.fit`.
+    :return: over (patient, parameter): ``estimate``, ``lower``, ``upper`` (NaN where the interval
+        is open: the bound is reached first), and over the points ``value``, ``deviance`` and
+        ``others`` (…, other), the values of all parameters there.
+    :raises VcohortError: as for :func:`vcohort.fit`, and for parameters that are not free.
+    """
+    if not 0 < confidence < 1:
+        raise VcohortError(f"confidence = {confidence:g} is impossible: it must be in (0, 1).")
+    if points < 4:
+        raise VcohortError(f"points = {points} is impossible: a profile needs at least 4.")
+    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance)
+    names = problem.question.names
+    chosen = names if parameters is None else tuple(parameters)
+    for name in chosen:
+        if name not in names:
+            raise VcohortError(f"{name} is not free, so it has no profile. Free: {names}.")
+    problem, solved = estimate(problem, starts, seed, progress)
+    best = solved.logs[:, 0]
+    which = np.array([names.index(name) for name in chosen])
+    error = np.nan_to_num(judge(problem, best).log_error, nan=np.inf)
+    limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
+    grid = _walk(problem, best, which, error, limits, points, progress)
+    least = np.minimum(solved.loss[:, :1, None], grid.loss.min(axis=2, keepdims=True))
+    deviance = _deviance(problem, grid.loss, least)
+    ends = _ends(best[:, which], grid.at, deviance, float(chi2.ppf(confidence, 1)))
+    return _dataset(problem, chosen, best[:, which], grid, deviance, ends, confidence)
+
+
+def _walk(
+    problem: Problem,
+    best: np.ndarray,
+    which: np.ndarray,
+    error: np.ndarray,
+    limits: np.ndarray,
+    points: int,
+    progress: bool | None,
+) -> _Grid:
+    """Fit all points; twice, the second time each from its neighbour nearer to the best."""
+    patients, parameters = len(best), len(which)
+    centre, (low, high) = best[:, which], limits[which].T
+    reach = _REACH * error[:, which]
+    share = np.linspace(-1.0, 1.0, points)
+    below = np.minimum(reach, centre - low)[..., None] * np.minimum(share, 0.0)
+    above = np.minimum(reach, high - centre)[..., None] * np.maximum(share, 0.0)
+    at = centre[..., None] + below + above
+    start = np.broadcast_to(best[:, None, None, :], (*at.shape, best.shape[1])).copy()
+    grid = _Grid(at, start, np.full(at.shape, np.inf))
+    inner = np.where(share < 0, np.minimum(np.arange(points) + 1, points - 1),
+                     np.maximum(np.arange(points) - 1, 0))  # fmt: skip
+    with progress_bar("profiles, points", 2 * at.size, progress) as advance:
+        for again in range(2):
+            logs = grid.logs[:, :, inner] if again else grid.logs
+            found = _hold(problem, at, which, logs)
+            better = found.loss < grid.loss
+            grid = _Grid(
+                at,
+                np.where(better[..., None], found.logs, grid.logs),
+                np.where(better, found.loss, grid.loss),
+            )
+            advance(patients * parameters * points)
+    return grid
+
+
+def _hold(problem: Problem, at: np.ndarray, which: np.ndarray, logs: np.ndarray) -> _Grid:
+    """Fit all parameters but one, which is held, at every point."""
+    patients, parameters, points = at.shape
+    held = np.broadcast_to(which[None, :, None], at.shape)
+    start = logs.copy()
+    np.put_along_axis(start, held[..., None], at[..., None], axis=3)
+    who = np.repeat(np.arange(patients), parameters * points)
+    candidates = Candidates(who, start.reshape(at.size, -1), held.reshape(-1))
+    found = polish(problem, candidates, blocks_of=at.size)
+    return _Grid(at, found.logs.reshape(start.shape), found.loss.reshape(at.shape))
+
+
+def _deviance(problem: Problem, loss: np.ndarray, least: np.ndarray) -> np.ndarray:
+    if problem.data.errors_known:
+        return loss - least
+    number = np.asarray(problem.subjects.measured.present).sum(axis=1)[:, None, None]
+    return number * np.log(loss / least)
+
+
+def _ends(
+    centre: np.ndarray, at: np.ndarray, deviance: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logs of both ends of each interval, NaN where it is open.
+
+    Between points the root of the deviance is taken as linear: it is, for linear models.
+    """
+    ends = np.full((2, *centre.shape), np.nan)
+    root, wanted = np.sqrt(np.maximum(deviance, 0.0)), np.sqrt(level)
+    for place in np.ndindex(centre.shape):
+        for side, sign in enumerate((-1.0, 1.0)):
+            outward = sign * (at[place] - centre[place]) > 0
+            x = np.append(centre[place], at[place][outward][:: int(sign)])
+            y = np.append(0.0, root[place][outward][:: int(sign)])
+            beyond = np.flatnonzero(y >= wanted)
+            if beyond.size:
+                last = beyond[0]
+                share = (wanted - y[last - 1]) / (y[last] - y[last - 1])
+                ends[(side, *place)] = x[last - 1] + share * (x[last] - x[last - 1])
+    return ends[0], ends[1]
+
+
+def _dataset(
+    problem: Problem,
+    chosen: tuple[str, ...],
+    best: np.ndarray,
+    grid: _Grid,
+    deviance: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
+    confidence: float,
+) -> xr.Dataset:
+    model, about = problem.question.model, {"units": "as the parameter"}
+    over, along = ("patient", "parameter"), ("patient", "parameter", "point")
+    percent = f"of the {100 * confidence:g} % confidence interval"
+    return xr.Dataset(
+        {
+            "estimate": (over, np.exp(best), about | {"long_name": "best value"}),
+            "lower": (over, np.exp(ends[0]), about | {"long_name": f"lower end {percent}"}),
+            "upper": (over, np.exp(ends[1]), about | {"long_name": f"upper end {percent}"}),
+            "value": (along, np.exp(grid.at), about | {"long_name": "value that is held"}),
+            "deviance": (
+                along, deviance, {"units": "1", "long_name": "twice the log likelihood lost"},
+            ),
+            "others": (
+                (*along, "other"), np.exp(grid.logs),
+                about | {"long_name": "values of all parameters at the point"},
+            ),
+        },
+        {
+            "patient": list(problem.data.patients), "parameter": list(chosen),
+            "other": list(problem.question.names),
+            "unit": ("parameter", [model.param(name).unit for name in chosen]),
+        },
+        {
+            "model": model.name, "loss": problem.question.loss.name, "confidence": confidence,
+            "level": float(chi2.ppf(confidence, 1)),
+        },
+    )  # fmt: skip
