@@ -33,9 +33,10 @@ from vcohort.models import car_t as car_t
 from vcohort.models import laws as laws
 from vcohort.models import presets as presets
 from vcohort.population import Population as Population
+from vcohort.probability import cure_probability as cure_probability
+from vcohort.probability import progression_free_probability as progression_free_probability
 from vcohort.regimen import Regimen as Regimen
 from vcohort.schema import validate as validate
-from vcohort.simulate import cure_probability as cure_probability
 from vcohort.simulate import simulate as simulate
 from vcohort.summary import summarise as summarise
 from vcohort.survival import log_rank as log_rank

@@ -9,7 +9,14 @@ import numpy as np
 
 from vcohort.cohort import Cohort, preset_values
 from vcohort.designs import uniforms
-from vcohort.distributions import Distribution, Floats, MultivariateNormal, as_distribution
+from vcohort.distributions import (
+    Distribution,
+    Floats,
+    LogNormal,
+    MultivariateNormal,
+    Normal,
+    as_distribution,
+)
 from vcohort.errors import VcohortError
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
@@ -96,6 +103,15 @@ class Population:
             drawn |= self.joint.quantiles(together)
         return drawn
 
+    def replace(self, **overrides: float | Distribution) -> Population:
+        """Return the population with other centres or distributions of some parameters.
+
+        A number moves the centre of a distribution that was given, and keeps its relative spread.
+        """
+        moved = {name: _moved(self.overrides.get(name), value) for name, value in overrides.items()}
+        kept: Any = {**self.overrides, **moved}
+        return Population(self.preset, self.sigma, model=self.model, joint=self.joint, **kept)
+
     def _origin(self, seed: int, design: str) -> tuple[tuple[str, str], ...]:
         """Record how the cohort came to be."""
         record = {"preset": self.preset, "sigma": repr(self.sigma)}
@@ -108,6 +124,19 @@ class Population:
     def __repr__(self) -> str:
         overrides = "".join(f", {name}={value!r}" for name, value in self.overrides.items())
         return f"Population({self.preset!r}, sigma={self.sigma:g}{overrides})"
+
+
+def _moved(before: Any, value: Any) -> Any:
+    """Return the distribution ``before`` about another centre."""
+    if isinstance(value, Distribution):
+        return value
+    match before:
+        case LogNormal(_, sigma):
+            return LogNormal(float(value), sigma)
+        case Normal(mean, sd):
+            return Normal(float(value), sd / mean * float(value))
+        case _:
+            return value
 
 
 def _typical(name: str, value: Any) -> float:

@@ -1,10 +1,9 @@
-"""The front door: cohorts in, datasets and cure probabilities out."""
+"""The front door: cohorts in, datasets out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -13,20 +12,16 @@ from jax import Array
 from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
-from vcohort.engine import cure, exact, loop
+from vcohort.engine import exact, loop
 from vcohort.engine.blocks import Work, run_blocks
 from vcohort.engine.grid import grid_points
 from vcohort.engine.inputs import Patients, Settings, TimePlan
-from vcohort.engine.random import Key, seed_key
+from vcohort.engine.random import seed_key
 from vcohort.errors import VcohortError
-from vcohort.preparation import choose_grid, first_days, make_roster, time_plan
+from vcohort.preparation import choose_grid, first_days, make_roster
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
-from vcohort.settings import RunSettings, nonlinear
-
-# Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
-# 2000 days at sigma = 0.1.
-_STEPS_WHEN_TRACED = 96
+from vcohort.settings import RunSettings
 
 
 def simulate(
@@ -99,60 +94,6 @@ def simulate(
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     days = first_days(roster, resolution, run)
     return assemble(cohort, run, days, resolution.error, found, states)
-
-
-def cure_probability(
-    cohort: Cohort,
-    horizon: float = 2000.0,
-    *,
-    regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
-) -> Array:
-    """Return each patient's probability (patient,) that no tumour cell is left at the horizon.
-
-    exp(-Lambda(t)) with 1/Lambda(t) = int_0^t mu(s) / B(s) ds on the deterministic path
-    (Kendall 1948), whether or not the tumour reached its progression size before. No random
-    number, no threshold. Differentiable in the cohort's values and the regimen's fields::
-
-        jax.grad(lambda K_C: vc.cure_probability(cohort.replace(K_C=K_C)).mean())(cohort["K_C"])
-
-    While values are traced (``jax.grad``, ``jax.jit``) ``tolerance`` has no effect (a grid of
-    96 steps, and 96 more for each treatment, is used) and ``dtype`` follows the values.
-
-    :raises VcohortError: where a rate of the model depends on the tumour.
-    """
-    plan = Regimen() if regimen is None else regimen
-    run = RunSettings("exact", horizon, tolerance=tolerance, dtype=dtype, regimen=plan)
-    if not cohort.model.tumour_is_linear:
-        raise nonlinear("cure_probability", cohort, "Use simulate(method='hybrid').")
-    check_values(cohort)
-    run.regimen.check(len(cohort), run.horizon)
-    if is_traced(cohort) or run.regimen.is_traced:
-        return _traced_cure_probability(cohort, run)
-    roster = make_roster(cohort, run)
-    time = choose_grid(cohort, roster, run, knots=()).plan
-
-    def work(patients: Patients) -> tuple[Array]:
-        grid = time.grid(patients)
-        return (cure.cure_probability(cohort.model, patients.values, patients.schedule, grid),)
-
-    result = np.empty(len(cohort), run.dtype)
-    run_blocks(work, roster, [result], result.dtype)
-    with jax.enable_x64(run.dtype == "float64"):
-        return jnp.asarray(result)
-
-
-def _traced_cure_probability(cohort: Cohort, run: RunSettings) -> Array:
-    arrays = {name: jnp.asarray(value) for name, value in run.regimen.first_values(cohort).items()}
-    schedule = run.regimen.schedule(cohort)
-    kind = jnp.result_type(*arrays.values(), *(schedule or ()), jnp.float32)
-    arrays, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (arrays, schedule))
-    treatments = 0 if schedule is None else schedule.day.shape[1]
-    time = time_plan(run, ()).with_steps(_STEPS_WHEN_TRACED * (1 + treatments))
-    nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
-    grid = time.grid(Patients(arrays, nobody, schedule))
-    return cure.cure_probability(cohort.model, arrays, schedule, grid)
 
 
 def _work(cohort: Cohort, run: RunSettings, time: TimePlan) -> Work:

@@ -1,37 +1,109 @@
-"""Whether a tumour is below a size: the law of a regrown tumour, without a random number.
+"""Progression-free survival of each patient, without a random number.
 
-The lineages that are left are Poisson(Lambda) many, and each counts an exponential number of
-cells; on the deterministic path their mean is B. So with y = Lambda x / B
+The lineages that are left of a tumour are Poisson(Lambda) many, and each counts an exponential
+number of cells; on the deterministic path their sum has the mean B. So with y = Lambda x / B
 
     P(tumour < x) = e^-Lambda (1 + sum over k >= 1 of Lambda^k / k! P(Gamma(k) < y)),
 
 a non-central chi-square probability with zero degrees of freedom (Siegel 1979, Biometrika
-66:381). Few lineages are summed; for many the saddle point is within 1e-4
-(Barndorff-Nielsen 1986, Biometrika 73:307).
+66:381). Few lineages are summed; for many the saddle point is within 1e-4 (Barndorff-Nielsen
+1986, Biometrika 73:307).
+
+Probabilities are carried as normal deviates z, P = Phi(z): a tumour of many lineages passes a
+size within hours, and z, unlike P, then still says when.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import i0e, i1e, ndtr
+from jax.scipy.special import i0e, i1e, ndtr, ndtri
+from jax.scipy.stats import norm
 
+from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.hazard import log_lambda
+from vcohort.engine.path import Path, path
+from vcohort.engine.treatment import Schedule
+from vcohort.models import Model
 
-# From here on the saddle point is used: its error is below 1e-4. Below, so many terms are enough.
+# From here on the saddle point is used. Below, so many terms are enough.
 _MANY, _TERMS = 25.0, 72
 
 # Below e^-16 lineages none is left, and no derivative either.
 _LEAST_LOG, _LARGEST_LOG_Y = -16.0, 4.5
 
+# The nearest to certainty that float32 can tell.
+_DOUBT = 1e-7
 
-def below(log_tumour: Array, w: Array, log_start: Array, log_level: Array, blur: float) -> Array:
-    """Return P(tumour < level), from ln B and W of the deterministic path.
 
-    ``blur``: standard deviation of a normal error of the log of the measured tumour. It
-    makes the step that many lineages leave a slope, for derivatives; 0 is the exact law.
+@partial(jax.jit, static_argnames=("model",))
+def survival(
+    model: Model,
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    grid: Grid,
+    days: Array,
+    progression: Array,
+    blur: Array,
+) -> Array:
+    """Return P(no progression so far) (day, patient) of a block, on days that the grid holds."""
+    found = path(model, values, schedule, grid)
+    level = jnp.log(values["B0"]) + jnp.log(progression)
+    points = grid_points(grid, days)
+    if schedule is None:
+        return ndtr(progression_free(found, level, points, blur))
+    # A treatment may hide a progression from the days asked for.
+    everywhere = jnp.arange(found.w.shape[0])[:, None]
+    return ndtr(_at(progression_free(found, level, everywhere, blur), points))
+
+
+def progression_free(path: Path, log_level: Array, points: Array, blur: Array | float) -> Array:
+    """Return z (time, patient) of P(no progression so far) at grid ``points``, in their order.
+
+    Progression is a tumour of ``log_level`` (patient,): one that grows so far before its nadir, or
+    regrows so far after it. Between the points it is not looked for, which without treatment
+    changes nothing. ``blur``: standard deviation of a normal error of the log of the measured
+    tumour, which gives the step that many lineages make a slope, for derivatives; 0 is the
+    exact law.
     """
+    log_tumour = path.logs[2]
+    log_start, nadir = log_tumour[0], jnp.argmin(log_tumour, axis=0)
+    late = deviate(_at(log_tumour, points), _at(path.w, points), log_start, log_level, blur)
+    largest = _at(jax.lax.cummax(log_tumour), jnp.minimum(points, nadir))
+    early = (log_level - largest) / jnp.maximum(blur, _DOUBT)
+    return jax.lax.cummin(jnp.minimum(late, early))
+
+
+def _at(course: Array, points: Array) -> Array:
+    return jnp.take_along_axis(course, points, axis=0)
+
+
+def mean_free_days(z: Array, grid: Grid, until: Array) -> Array:
+    """Return the mean progression-free days (patient,) to ``until``, a point of the grid.
+
+    Between points z is linear, and the mean of Phi(z) over a step is that of its integral,
+    z Phi(z) + phi(z), exactly.
+    """
+    start, end = z[:-1], z[1:]
+    gap = end - start
+    small = jnp.abs(gap) < 1e-2
+    area = (_area(end) - _area(start)) / jnp.where(small, 1.0, gap)
+    mean = jnp.where(small, ndtr(0.5 * (start + end)), area)
+    days = jnp.where(grid.end <= until, grid.days, 0.0)
+    return jnp.sum(mean * (days if days.ndim == 2 else days[:, None]), axis=0)
+
+
+def _area(z: Array) -> Array:
+    return z * ndtr(z) + norm.pdf(z)
+
+
+def deviate(
+    log_tumour: Array, w: Array, log_start: Array, log_level: Array, blur: Array | float
+) -> Array:
+    """Return z of P(tumour < level), from ln B and W of the deterministic path."""
     log_hazard = log_lambda(w, log_start)
     log_y = log_level + log_hazard - log_tumour
     many = log_hazard > jnp.log(_MANY)
@@ -39,11 +111,12 @@ def below(log_tumour: Array, w: Array, log_start: Array, log_level: Array, blur:
         jnp.clip(jnp.where(many, 0.0, log_hazard), _LEAST_LOG, None),
         jnp.clip(jnp.where(many, 0.0, log_y), _LEAST_LOG, _LARGEST_LOG_Y),
     )
-    return jnp.where(many, _saddle_point(log_hazard, log_y, many, blur), few)
+    z = ndtri(jnp.clip(jnp.where(many, 0.5, few), _DOUBT, 1.0 - _DOUBT))
+    return jnp.where(many, _saddle_point(log_hazard, log_y, many, blur), z)
 
 
-def _saddle_point(log_hazard: Array, log_y: Array, many: Array, blur: float) -> Array:
-    """Return Phi(w + ln(y / Lambda) / (4 w)), w = sqrt(2) (sqrt(y) - sqrt(Lambda))."""
+def _saddle_point(log_hazard: Array, log_y: Array, many: Array, blur: Array | float) -> Array:
+    """Return w + ln(y / Lambda) / (4 w), w = sqrt(2) (sqrt(y) - sqrt(Lambda))."""
     log_ratio = jnp.clip(jnp.where(many, log_y - log_hazard, 0.0), -20.0, 20.0)
     root = jnp.exp(0.5 * jnp.where(many, log_hazard, jnp.log(_MANY)))
     distance = jnp.sqrt(2.0) * root * jnp.expm1(0.5 * log_ratio)
@@ -51,7 +124,7 @@ def _saddle_point(log_hazard: Array, log_y: Array, many: Array, blur: float) -> 
     ratio = jnp.where(near, 1.0, log_ratio) / jnp.where(near, 1.0, jnp.expm1(0.5 * log_ratio))
     shift = jnp.where(near, 2.0 - 0.5 * log_ratio, ratio) / (4.0 * jnp.sqrt(2.0) * root)
     spread = 1.0 + 0.5 * blur**2 * (root**2 - _MANY)
-    return ndtr((distance + shift) / jnp.sqrt(spread))
+    return (distance + shift) / jnp.sqrt(spread)
 
 
 @jax.custom_jvp

@@ -1,0 +1,191 @@
+"""What a patient comes to, in numbers that have no chance in them: cure, survival, kinetics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtr
+
+from vcohort.cohort import Cohort, check_values
+from vcohort.endpoints import Kinetics
+from vcohort.engine.blocks import run_blocks
+from vcohort.engine.grid import Grid, grid_points
+from vcohort.engine.inputs import Patients
+from vcohort.engine.path import path
+from vcohort.engine.progression import mean_free_days, progression_free
+from vcohort.errors import VcohortError, unknown
+from vcohort.models import Model
+from vcohort.preparation import choose_grid, make_roster
+from vcohort.progress import progress_bar
+from vcohort.regimen import Regimen
+from vcohort.settings import RunSettings, nonlinear
+
+_FORMS = {
+    "cure": "P(cure by the horizon)",
+    "pfs_DAY": "P(no progression by the day)",
+    "rmst_DAY": "mean progression-free days until the day",
+    "C_max": "largest number of CAR T cells",
+    "T_max": "day of the largest number of CAR T cells",
+    "C_auc_DAY": "area under CAR T cells until the day",
+}
+
+_UNITS = {"cure": "1", "pfs": "1", "rmst": "day", "C_max": "cells", "T_max": "day",
+          "C_auc": "cells day"}  # fmt: skip
+
+# Between these points of the grid a tumour's log is straight enough for the mean survival.
+_MEAN_KNOTS = 16
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number a patient; ``day`` where it speaks of one."""
+
+    name: str
+    kind: str
+    day: float | None
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+        return _UNITS[self.kind]
+
+    @property
+    def long_name(self) -> str:
+        """What it is."""
+        form = self.kind if self.day is None else f"{self.kind}_DAY"
+        return _FORMS[form].replace("the day", f"day {self.day:g}" if self.day else "")
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Days that the grid must hold."""
+        if self.day is None:
+            return ()
+        if self.kind == "rmst":
+            return tuple(np.linspace(0.0, self.day, _MEAN_KNOTS + 1)[1:])
+        return (self.day,)
+
+    @property
+    def needs_tumour(self) -> bool:
+        """Whether it needs the closed form of the tumour's law."""
+        return self.kind in {"cure", "pfs", "rmst"}
+
+
+def find_measures(names: Sequence[str]) -> tuple[Measure, ...]:
+    """Return measures by their names, such as ``cure``, ``pfs_365`` and ``C_auc_28``."""
+    if isinstance(names, str) or not len(names):
+        raise VcohortError(f"{names!r} is no list of measures. Try ['cure', 'pfs_365'].")
+    return tuple(_find(str(name)) for name in names)
+
+
+def _find(name: str) -> Measure:
+    found = re.fullmatch(r"(\w+?)(?:_(\d+(?:\.\d+)?))?", name)
+    kind, day = found.groups() if found else (name, None)
+    if (f"{kind}_DAY" if day else kind) not in _FORMS:
+        raise unknown("measure", name, [form.replace("DAY", "365") for form in _FORMS])
+    if day and not 0 < float(day) <= 1e6:
+        raise VcohortError(f"{name}: the day must be greater than 0, and at most 1e6.")
+    return Measure(name, kind, float(day) if day else None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The measures of a run, with what they are measured against."""
+
+    measures: tuple[Measure, ...]
+    run: RunSettings
+
+    def check(self, cohort: Cohort) -> None:
+        """Refuse a cohort that cannot be measured so."""
+        needy = [each.name for each in self.measures if each.needs_tumour]
+        if needy and not cohort.model.tumour_is_linear:
+            raise nonlinear(needy[0], cohort, "Measure C_max, T_max or C_auc instead.")
+        check_values(cohort)
+        self.run.regimen.check(len(cohort), self.run.horizon)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Days that the grid must hold."""
+        return tuple(day for measure in self.measures for day in measure.knots)
+
+
+def ask(
+    names: Sequence[str],
+    horizon: float,
+    progression: float,
+    regimen: Regimen | None,
+    tolerance: float,
+    dtype: str,
+) -> Asked:
+    """Return the checked measures."""
+    measures = find_measures(names)
+    regimen = Regimen() if regimen is None else regimen
+    run = RunSettings(
+        "deterministic", horizon, progression=progression, tolerance=tolerance, dtype=dtype,
+        regimen=regimen,
+    )  # fmt: skip
+    for measure in measures:
+        if measure.day is not None and measure.day > horizon:
+            raise VcohortError(
+                f"{measure.name}: the day is past the horizon of {horizon:g} days. Give an earlier "
+                "day, or a longer horizon."
+            )
+    return Asked(measures, run)
+
+
+def evaluate(
+    cohort: Cohort, asked: Asked, progress: bool | None = None, what: str = "patients"
+) -> np.ndarray:
+    """Return all measures of all patients, (patient, measure)."""
+    asked.check(cohort)
+    roster = make_roster(cohort, asked.run)
+    time = choose_grid(cohort, roster, asked.run, asked.knots).plan
+    result = np.empty((len(cohort), len(asked.measures)), asked.run.dtype)
+
+    def work(patients: Patients) -> tuple[Array]:
+        level = jnp.asarray(asked.run.progression, patients.values["B0"].dtype)
+        return (measure(cohort.model, asked.measures, patients, time.grid(patients), level),)
+
+    with progress_bar(what, len(cohort), progress) as on_done:
+        run_blocks(work, roster, [result], result.dtype, on_done=on_done)
+    return result
+
+
+@partial(jax.jit, static_argnames=("model", "measures"))
+def measure(
+    model: Model, measures: tuple[Measure, ...], patients: Patients, grid: Grid, progression: Array
+) -> Array:
+    """Return the measures of a block, (patient, measure)."""
+    days = dict.fromkeys(each.day or 0.0 for each in measures if each.kind[0] in "CT")
+    kinetics = tuple(Kinetics(auc_until=day or 28.0) for day in days)
+    found = path(model, patients.values, patients.schedule, grid, kinetics)
+    seen = [found.seen[4 * index : 4 * index + 4] for index in range(len(kinetics))]
+    of_day = dict(zip(days, seen, strict=True))
+    level = jnp.log(patients.values["B0"]) + jnp.log(progression)
+    everywhere = jnp.arange(found.w.shape[0])[:, None]
+    z = None
+    if any(each.kind in {"pfs", "rmst"} for each in measures):
+        z = progression_free(found, level, everywhere, 0.0)
+    results: list[Array] = []
+    for each in measures:
+        day = jnp.asarray(each.day or 0.0, found.w.dtype)
+        match each.kind:
+            case "cure":
+                results.append(found.cured)
+            case "pfs":
+                assert z is not None
+                point = grid_points(grid, day[None])
+                results.append(ndtr(jnp.take_along_axis(z, point, axis=0))[0])
+            case "rmst":
+                assert z is not None
+                results.append(mean_free_days(z, grid, day))
+            case kind:
+                place = {"C_max": 0, "T_max": 1, "C_auc": 2}[kind]
+                results.append(of_day[each.day or 0.0][place])
+    return jnp.stack(results, axis=1)

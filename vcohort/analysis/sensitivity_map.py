@@ -1,0 +1,128 @@
+"""P(cure) and its derivatives on a grid of two parameters, without Monte Carlo noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+import xarray as xr
+from jax import Array
+from numpy.typing import ArrayLike
+
+from vcohort.cohort import Cohort, check_values
+from vcohort.dataset import provenance
+from vcohort.engine import cure
+from vcohort.engine.blocks import run_blocks
+from vcohort.engine.inputs import Patients
+from vcohort.errors import VcohortError
+from vcohort.population import Population
+from vcohort.preparation import choose_grid, make_roster
+from vcohort.progress import progress_bar
+from vcohort.regimen import Regimen
+from vcohort.settings import RunSettings, nonlinear
+
+
+def sensitivity_map(
+    population: Population,
+    axes: Mapping[str, ArrayLike],
+    n: int = 256,
+    *,
+    seed: int = 0,
+    horizon: float = 2000.0,
+    regimen: Regimen | None = None,
+    tolerance: float = 1e-3,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Return mean P(cure) on a grid of two parameters, and its derivative to every parameter.
+
+    Each cell holds the same ``n`` patients (a Sobol' design), their distributions of the two
+    parameters centred at the cell's values. One differentiated pass gives all derivatives.
+
+    :param axes: two parameters and their values, in cells and days, by name.
+    :param n: patients a cell; 1 where nothing varies in the population.
+    :return: over both names: ``cure_probability``, and ``sensitivity`` (…, parameter): the
+        derivative of mean P(cure) to ln(parameter) of all patients of the cell.
+    :raises VcohortError: for other than two parameters, unknown ones, impossible values, and
+        where a rate of the model depends on the tumour.
+    """
+    grids = _axes(population, axes)
+    (first, rows), (second, columns) = grids.items()
+    cells = [
+        population.replace(**{first: float(x), second: float(y)}).sample(n, seed, design="sobol")
+        for x in rows for y in columns
+    ]  # fmt: skip
+    names = list(cells[0].values)
+    values = {name: np.concatenate([cell[name] for cell in cells]) for name in names}
+    cohort = Cohort(values, np.arange(n * len(cells)), population.model)
+    run = RunSettings(
+        "exact", horizon, tolerance=tolerance, regimen=Regimen() if regimen is None else regimen
+    )
+    if not cohort.model.tumour_is_linear:
+        raise nonlinear("sensitivity_map", cohort, "Use simulate(method='hybrid') on a grid.")
+    cured, slopes = _differentiate(cohort, run, progress)
+    shape = (rows.size, columns.size)
+    mean = cured.reshape(*shape, n).mean(axis=2)
+    slope = slopes.reshape(*shape, n, len(names)).mean(axis=2)
+    param = {name: population.model.param(name) for name in (first, second)}
+    over = (first, second)
+    return xr.Dataset(
+        {
+            "cure_probability": (over, mean, {"units": "1", "long_name": "mean P(cure)"}),
+            "sensitivity": (
+                (*over, "parameter"), slope,
+                {"units": "1", "long_name": "d mean P(cure) / d ln(parameter)"},
+            ),
+        },
+        {
+            **{
+                name: (name, at, {"units": param[name].unit, "long_name": param[name].description})
+                for name, at in grids.items()
+            },
+            "parameter": names,
+        },
+        {
+            "population": repr(population), "n": n, "seed": str(seed), "horizon": horizon,
+            "regimen": repr(run.regimen), **provenance(),
+        },
+    )  # fmt: skip
+
+
+def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    if len(axes) != 2:
+        raise VcohortError(
+            f"A map has two axes, not {len(axes)}. Try {{'K_C': values, 'gamma_B': values}}."
+        )
+    grids = {name: np.atleast_1d(np.asarray(values, float)) for name, values in axes.items()}
+    for name, values in grids.items():
+        param = population.model.param(name)
+        if values.ndim != 1 or not values.size:
+            raise VcohortError(f"The axis {name} must be a list of values.")
+        param.check(values)
+        param.advise(values)
+    return grids
+
+
+def _differentiate(
+    cohort: Cohort, run: RunSettings, progress: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return P(cure) (patient,) and its derivatives to ln(parameter) (patient, parameter)."""
+    check_values(cohort)
+    run.regimen.check(len(cohort), run.horizon)
+    roster = make_roster(cohort, run)
+    time = choose_grid(cohort, roster, run, ()).plan
+    results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
+
+    def work(patients: Patients) -> list[Array]:
+        grid = time.grid(patients)
+
+        def probability(values: dict[str, Array]) -> Array:
+            return cure.cure_probability(cohort.model, values, patients.schedule, grid)
+
+        cured, back = jax.vjp(probability, patients.values)
+        (slopes,) = back(jax.numpy.ones_like(cured))
+        return [cured, *(slopes[name] * patients.values[name] for name in cohort.values)]
+
+    with progress_bar("map, patients", len(cohort), progress) as on_done:
+        run_blocks(work, roster, results, np.dtype(run.dtype), on_done=on_done)
+    return results[0], np.stack(results[1:], axis=1)
