@@ -64,7 +64,7 @@ def progression_free_probability(
     regimen: Regimen | None = None,
     tolerance: float = 1e-3,
     dtype: str = "float32",
-    blur: float = 0.0,
+    blur: float | Array = 0.0,
 ) -> Array:
     """Return each patient's probability (patient, day) of no progression by each day.
 

@@ -1,8 +1,10 @@
-"""Local sensitivities: how paths and cure change with each parameter, by forward derivatives."""
+"""Local sensitivities: how paths and outputs change with each parameter, by forward derivatives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +13,35 @@ import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.cohort import Cohort, check_values
-from vcohort.engine.grid import grid_points
-from vcohort.engine.inputs import Patients, TimePlan
+from vcohort.analysis.measures import Asked, Measure, find_measures, measure
+from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
+from vcohort.engine.grid import Grid, grid_points
+from vcohort.engine.inputs import Patients
 from vcohort.engine.path import path
 from vcohort.errors import VcohortError
+from vcohort.models import Model
 from vcohort.preparation import choose_grid, make_roster
+from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.schema import STATES, TIME
 from vcohort.settings import RunSettings
+
+# Patients differentiated at a time.
+_BLOCK = 64
+
+# A parameter may be given as its inverse: 1/k_B is what the paper's code fits.
+_INVERSE = "1/"
+
+
+class _Slopes(NamedTuple):
+    """Logs (state, time, patient), their derivatives (…, parameter); outputs and P(cure) alike."""
+
+    logs: np.ndarray
+    slopes: np.ndarray
+    outputs: np.ndarray
+    output_slopes: np.ndarray
+    cure_slopes: np.ndarray
 
 
 def local_sensitivity(
@@ -27,8 +49,10 @@ def local_sensitivity(
     days: ArrayLike,
     parameters: Sequence[str] | None = None,
     *,
+    outputs: Sequence[str] = (),
     regimen: Regimen | None = None,
     tolerance: float = 1e-6,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """Return the sensitivities of each patient to each parameter, along the deterministic path.
 
@@ -37,14 +61,19 @@ def local_sensitivity(
       states, relative to the largest (Kimmel, Locke & Altrock 2021, figure 2c);
     - ``cure_sensitivity`` (patient, parameter): d P(cure by the last day) / d ln(parameter), where
       the model has the closed form;
+    - ``output``, ``output_sensitivity`` (patient, output, parameter): each of ``outputs``, and
+      d output / d ln(parameter);
     - ``N``, ``C``, ``B`` (patient, time): the path, in cells.
 
     Derivatives are exact, those of the integrator's own steps, in double precision.
 
     :param days: increasing, at least two.
-    :param parameters: by default all but the initial numbers N0, C0, B0.
+    :param parameters: by default all but the initial numbers N0, C0, B0; ``"1/k_B"`` is the
+        inverse of a parameter.
+    :param outputs: ``cure``, ``pfs_DAY``, ``rmst_DAY``, ``C_max``, ``T_max``, ``C_auc_DAY``, within
+        the last day.
     :param tolerance: largest error of the logs of the path.
-    :raises VcohortError: for unknown parameters or impossible days.
+    :raises VcohortError: for unknown parameters or outputs, or impossible days.
     """
     at = np.atleast_1d(np.asarray(days, dtype=np.float64))
     if at.size < 2:
@@ -54,14 +83,10 @@ def local_sensitivity(
         "deterministic", float(at[-1]), save_at=tuple(at), tolerance=tolerance, dtype="float64",
         regimen=Regimen() if regimen is None else regimen,
     )  # fmt: skip
-    check_values(cohort)
-    run.regimen.check(len(cohort), run.horizon)
-    roster = make_roster(cohort, run)
-    time = choose_grid(cohort, roster, run, run.knots).plan
-    with jax.enable_x64(True):
-        patients = roster.take(np.arange(len(cohort)), np.dtype(np.float64))
-        logs, slopes, cure = _derivatives(cohort, names, patients, time, at)
-    return _dataset(cohort, names, at, logs, slopes, cure)
+    asked = Asked(find_measures(outputs) if len(outputs) else (), run)
+    asked.check(cohort)
+    found = _derivatives(cohort, names, asked, at, progress)
+    return _dataset(cohort, names, asked.measures, at, found)
 
 
 def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
@@ -70,60 +95,115 @@ def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
         return [name for name in cohort.model.parameters if name not in ("N0", "C0", "B0")]
     if isinstance(parameters, str) or not parameters:
         raise VcohortError(f"parameters = {parameters!r} is no list of names. Try ['K_C', 'r_B'].")
-    return [cohort.model.param(name).name for name in parameters]
+    for name in parameters:
+        cohort.model.param(name.removeprefix(_INVERSE))
+    return list(parameters)
 
 
 def _derivatives(
-    cohort: Cohort, names: list[str], patients: Patients, time: TimePlan, days: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return logs (state, time, patient), their derivatives (…, parameter), those of P(cure)."""
-    model, schedule = cohort.model, patients.schedule
-    grid = time.grid(patients)
-    point = grid_points(grid, jnp.asarray(days))
+    cohort: Cohort, names: list[str], asked: Asked, days: np.ndarray, progress: bool | None
+) -> _Slopes:
+    """Differentiate all patients, in blocks."""
+    roster = make_roster(cohort, asked.run)
+    time = choose_grid(cohort, roster, asked.run, (*asked.run.knots, *asked.knots)).plan
+    total, parts = len(cohort), list[_Slopes]()
+    block = min(_BLOCK, total)
+    bar = progress_bar("sensitivity, patients", total, progress)
+    with bar as advance, jax.enable_x64(True):
+        for first in range(0, total, block):
+            count = min(block, total - first)
+            chosen = np.minimum(np.arange(first, first + block), total - 1)
+            patients = roster.take(chosen, np.dtype(np.float64))
+            found = _differentiate(
+                cohort.model, tuple(names), asked.measures, patients, time.grid(patients),
+                jnp.asarray(days), jnp.asarray(asked.run.progression),
+            )  # fmt: skip
+            parts.append(_Slopes(*(np.asarray(part)[_first(index, count)]
+                                   for index, part in enumerate(found))))  # fmt: skip
+            advance(count)
+    axes = (2, 2, 0, 0, 0)
+    return _Slopes(
+        *(np.concatenate(part, axis) for part, axis in zip(zip(*parts, strict=True), axes,
+                                                           strict=True))
+    )  # fmt: skip
 
-    def moved(shift: Array) -> dict[str, Array]:
+
+def _first(index: int, count: int) -> Any:
+    """Return the slice of the first patients of the parts of _Slopes."""
+    return (slice(None), slice(None), slice(count)) if index < 2 else slice(count)
+
+
+@partial(jax.jit, static_argnames=("model", "names", "measures"))
+def _differentiate(
+    model: Model,
+    names: tuple[str, ...],
+    measures: tuple[Measure, ...],
+    patients: Patients,
+    grid: Grid,
+    days: Array,
+    progression: Array,
+) -> tuple[Array, ...]:
+    point = grid_points(grid, days)
+
+    def moved(shift: Array) -> Patients:
         values = dict(patients.values)
         for index, name in enumerate(names):
-            values[name] = values[name] * jnp.exp(shift[index])
-        return values
+            sign = -1.0 if name.startswith(_INVERSE) else 1.0
+            plain = name.removeprefix(_INVERSE)
+            values[plain] = values[plain] * jnp.exp(sign * shift[index])
+        return patients._replace(values=values)
 
-    def follow(shift: Array) -> tuple[tuple[Array, Array], Array]:
-        found = path(model, moved(shift), schedule, grid)
+    def follow(shift: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        shifted = moved(shift)
+        found = path(model, shifted.values, shifted.schedule, grid)
         logs = jnp.take_along_axis(found.logs, point[None], axis=1)
-        return (logs, found.cured), logs
+        number = jnp.zeros((found.cured.size, 0))
+        outputs = measure(model, measures, shifted, grid, progression) if measures else number
+        return (logs, outputs, found.cured), (logs, outputs)
 
-    (slopes, cured), logs = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
-    return np.asarray(logs), np.asarray(slopes), np.asarray(cured)
+    slopes, (logs, outputs) = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
+    return logs, slopes[0], outputs, slopes[1], slopes[2]
 
 
 def _dataset(
     cohort: Cohort,
     names: list[str],
+    measures: tuple[Measure, ...],
     days: np.ndarray,
-    logs: np.ndarray,
-    slopes: np.ndarray,
-    cure: np.ndarray,
+    found: _Slopes,
 ) -> xr.Dataset:
-    sensitivity = slopes.transpose(0, 2, 1, 3)
+    sensitivity = found.slopes.transpose(0, 2, 1, 3)
     norm = np.trapezoid((sensitivity**2).sum(axis=0), days, axis=1)
     largest = norm.max(axis=1, keepdims=True)
     about = {"units": "1", "long_name": "d ln(state) / d ln(parameter)"}
     ranked = {"units": "1", "long_name": "squared L2 norm of the sensitivity, to the largest"}
-    variables = {
+    variables: dict[str, Any] = {
         "sensitivity": (("state", "patient", "time", "parameter"), sensitivity, about),
         "ranking": (("patient", "parameter"), norm / np.where(largest > 0, largest, 1), ranked),
     }
     if cohort.model.tumour_is_linear:
         text = {"units": "1", "long_name": "d P(cure by the last day) / d ln(parameter)"}
-        variables["cure_sensitivity"] = (("patient", "parameter"), cure, text)
-    with np.errstate(over="ignore"):
-        cells = np.exp(logs.transpose(0, 2, 1))
-    for index, (name, attrs) in enumerate(STATES.items()):
-        variables[name] = (("patient", "time"), cells[index], attrs)
-    coords = {
+        variables["cure_sensitivity"] = (("patient", "parameter"), found.cure_slopes, text)
+    coords: dict[str, Any] = {
         "state": list(STATES),
         "patient": np.asarray(cohort.patient),
         "time": ("time", days, TIME),
         "parameter": names,
     }
-    return xr.Dataset(variables, coords, {"model": cohort.model.name, **dict(cohort.origin)})
+    if measures:
+        unit = {"units": "as the output"}
+        variables["output"] = (
+            ("patient", "output"), found.outputs, unit | {"long_name": "output"},
+        )  # fmt: skip
+        variables["output_sensitivity"] = (
+            ("patient", "output", "parameter"), found.output_slopes,
+            unit | {"long_name": "d output / d ln(parameter)"},
+        )  # fmt: skip
+        coords["output"] = [each.name for each in measures]
+        coords["unit"] = ("output", [each.unit for each in measures])
+    with np.errstate(over="ignore"):
+        cells = np.exp(found.logs.transpose(0, 2, 1))
+    for index, (name, attrs) in enumerate(STATES.items()):
+        variables[name] = (("patient", "time"), cells[index], attrs)
+    attributes = {"model": cohort.model.name, **dict(cohort.origin), **provenance()}
+    return xr.Dataset(variables, coords, attributes)

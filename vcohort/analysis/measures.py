@@ -159,9 +159,14 @@ def evaluate(
 
 @partial(jax.jit, static_argnames=("model", "measures"))
 def measure(
-    model: Model, measures: tuple[Measure, ...], patients: Patients, grid: Grid, progression: Array
+    model: Model,
+    measures: tuple[Measure, ...],
+    patients: Patients,
+    grid: Grid,
+    progression: Array | float,
+    blur: Array | float = 0.0,
 ) -> Array:
-    """Return the measures of a block, (patient, measure)."""
+    """Return the measures of a block, (patient, measure); ``blur``: see ``progression_free``."""
     days = dict.fromkeys(each.day or 0.0 for each in measures if each.kind[0] in "CT")
     kinetics = tuple(Kinetics(auc_until=day or 28.0) for day in days)
     found = path(model, patients.values, patients.schedule, grid, kinetics)
@@ -171,7 +176,7 @@ def measure(
     everywhere = jnp.arange(found.w.shape[0])[:, None]
     z = None
     if any(each.kind in {"pfs", "rmst"} for each in measures):
-        z = progression_free(found, level, everywhere, 0.0)
+        z = progression_free(found, level, everywhere, blur)
     results: list[Array] = []
     for each in measures:
         day = jnp.asarray(each.day or 0.0, found.w.dtype)

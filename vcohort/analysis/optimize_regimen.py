@@ -1,0 +1,266 @@
+"""The treatment that does most good to a cohort, within bounds and a limit of toxicity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax import Array
+from scipy.optimize import minimize
+
+from vcohort.analysis.measures import Asked, ask, evaluate, measure
+from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
+from vcohort.errors import VcohortError, unknown
+from vcohort.preparation import choose_grid, make_roster, time_plan
+from vcohort.progress import progress_bar
+from vcohort.regimen import Regimen
+from vcohort.treatments import Infusion, Lymphodepletion
+
+_UNITS = {"day": "day", "cells": "cells", "survival": "1"}
+
+_TEXTS = {
+    "day": "day of the second treatment",
+    "cells": "CAR T cells infused then",
+    "survival": "share of the T cells that lives through lymphodepletion",
+}
+
+# Steps of the optimiser from each start, and how many of the grid's best cells are starts.
+_STEPS, _STARTS = 40, 3
+
+# Share of the patients that keep to the limit of toxicity.
+_SAFE = 0.95
+
+# Normal error of ln(tumour), which gives survival on a day its derivatives.
+_BLUR = 0.02
+
+_OBJECTIVES = ("cure", "pfs", "rmst")
+
+
+_Climb: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class _Plan(NamedTuple):
+    """A problem of treatment: names of what is free, scaled to 0 … 1 between their bounds."""
+
+    cohort: Cohort
+    asked: Asked
+    names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    fixed: dict[str, float]
+    limit: float | None
+
+    def fields(self, position: Any) -> dict[str, Any]:
+        """Return day, cells and survival: days and survival evenly, cells by their log."""
+        fields: dict[str, Any] = dict(self.fixed)
+        for index, name in enumerate(self.names):
+            low, high, share = self.low[index], self.high[index], position[index]
+            if name == "cells":
+                fields[name] = low * (high / low) ** share
+            else:
+                fields[name] = low + (high - low) * share
+        return fields
+
+    def regimen(self, position: Any) -> Regimen:
+        """Return the treatment at a position."""
+        fields = self.fields(position)
+        infusion = Infusion(fields["day"], fields.get("cells"))
+        return Regimen(infusion, Lymphodepletion(fields["day"], fields["survival"]))
+
+
+def optimize_regimen(
+    cohort: Cohort,
+    bounds: Mapping[str, tuple[float, float] | float],
+    objective: str = "cure",
+    *,
+    max_C_max: float | None = None,
+    grid: int = 5,
+    horizon: float = 2000.0,
+    progression: float = 1.2,
+    tolerance: float = 1e-3,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Find day, dose and depth of a second, prepared infusion that do most good to a cohort.
+
+    The mean of exact probabilities is climbed along its derivatives (SLSQP: Kraft 1988), from the
+    best cells of a plain grid, which checks the result.
+
+    :param bounds: lowest and highest ``day``, ``cells`` (of the infusion) and ``survival`` (of the
+        T cells, through lymphodepletion on that day); one number fixes a field. ``cells`` left out
+        are those of the first infusion; ``survival`` left out is 1: no lymphodepletion.
+    :param objective: ``"cure"``, ``"pfs_DAY"`` or ``"rmst_DAY"``: its mean over patients is made
+        largest.
+    :param max_C_max: toxicity: CAR T cells in the body that at most 5 % of the patients may exceed.
+    :param grid: values of each free field on the grid.
+    :return: ``best`` (field,), ``objective_best``, ``objective_without`` (the first infusion
+        alone), ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the
+        free fields).
+    :raises VcohortError: for unknown fields or objectives, empty bounds, a limit that no regimen
+        keeps.
+    """
+    plan = _plan(cohort, bounds, objective, max_C_max, horizon, progression, tolerance)
+    if grid < 2:
+        raise VcohortError(f"grid = {grid} is impossible: it must be at least 2.")
+    climb = _climb_of(plan)
+    shares = np.linspace(0.0, 1.0, grid)
+    mesh = np.stack(np.meshgrid(*[shares] * len(plan.names), indexing="ij"), axis=-1)
+    corners = mesh.reshape(-1, len(plan.names))
+    with progress_bar("regimens", len(corners) + _STARTS, progress) as advance:
+        seen: list[np.ndarray] = []
+        for position in corners:
+            seen.append(climb(position)[0])
+            advance(1)
+        cells = np.array(seen)
+        ends: list[np.ndarray] = []
+        for position in corners[_most_promising(plan, cells)]:
+            ends.append(_ascend(plan, climb, position))
+            advance(1)
+    best = max(ends, key=lambda each: climb(each)[0][0])
+    return _dataset(plan, best, climb(best)[0], shares, cells)
+
+
+def _most_promising(plan: _Plan, cells: np.ndarray) -> np.ndarray:
+    """Return the best cells of the grid that keep to the limit."""
+    allowed = cells[:, 1] <= (np.inf if plan.limit is None else np.log(plan.limit))
+    if not allowed.any():
+        raise VcohortError(
+            f"No regimen of the grid keeps C_max below {plan.limit:g} cells: the lowest is "
+            f"{np.exp(cells[:, 1].min()):.3g}. Raise max_C_max, or allow lower doses."
+        )
+    return np.argsort(np.where(allowed, -cells[:, 0], np.inf))[: min(_STARTS, allowed.sum())]
+
+
+def _plan(
+    cohort: Cohort,
+    bounds: Mapping[str, tuple[float, float] | float],
+    objective: str,
+    limit: float | None,
+    horizon: float,
+    progression: float,
+    tolerance: float,
+) -> _Plan:
+    for name in bounds:
+        if name not in _UNITS:
+            raise unknown("field", name, _UNITS)
+    if "day" not in bounds:
+        raise VcohortError("bounds has no 'day'. Give its lowest and highest, or one number.")
+    if objective.split("_", maxsplit=1)[0] not in _OBJECTIVES:
+        raise unknown("objective", objective, ("cure", "pfs_365", "rmst_720"))
+    if limit is not None and not limit > 0:
+        raise VcohortError(f"max_C_max = {limit:g} is impossible: it must be greater than 0.")
+    fixed: dict[str, float] = {"survival": 1.0}
+    free: dict[str, tuple[float, float]] = {}
+    for name, given in bounds.items():
+        low, high = np.broadcast_to(np.asarray(given, float), 2)
+        most = {"day": horizon, "cells": 1e18, "survival": 1.0}[name]
+        least = 1.0 if name == "cells" else 0.0
+        if not least <= low <= high <= most:
+            raise VcohortError(
+                f"The bounds of {name}, {low:g} and {high:g}, must lie within {least:g} … "
+                f"{most:g}, the smaller one first."
+            )
+        if low == high:
+            fixed[name] = float(low)
+        else:
+            free[name] = (float(low), float(high))
+            fixed.pop(name, None)
+    if not free:
+        raise VcohortError("Every field is fixed: give a lowest and a highest value for one.")
+    low, high = np.array(list(free.values())).T
+    if "day" in free:
+        # Two treatments of one kind cannot fall on day 0; the first infusion is always there.
+        low = np.where(np.array(list(free)) == "day", np.maximum(low, 1e-3), low)
+    asked = ask([objective, "C_max"], horizon, progression, None, tolerance, "float32")
+    asked.check(cohort)
+    return _Plan(cohort, asked, tuple(free), low, high, fixed, limit)
+
+
+def _climb_of(plan: _Plan) -> _Climb:
+    """Return a function of a position (field,): objective and ln C_max, and their derivatives."""
+    cohort, asked = plan.cohort, plan.asked
+    run = replace(asked.run, regimen=plan.regimen(np.full(len(plan.names), 0.5)))
+    roster = make_roster(cohort, run)
+    steps = choose_grid(cohort, roster, run, asked.knots).plan.steps
+    block = roster.take(np.arange(len(cohort)), np.dtype(np.float32))
+    traced = Cohort(block.values, cohort.patient, cohort.model)
+
+    def outcome(position: Array) -> tuple[Array, Array]:
+        regimen = plan.regimen(position)
+        schedule = regimen.schedule(traced)
+        schedule = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), schedule)
+        days = time_plan(replace(run, regimen=regimen), asked.knots).with_steps(steps)
+        patients = block._replace(schedule=schedule)
+        found = measure(
+            cohort.model, asked.measures, patients, days.grid(patients), run.progression, _BLUR
+        )
+        told = jnp.stack([found[:, 0].mean(), jnp.log(jnp.quantile(found[:, 1], _SAFE))])
+        return told, told
+
+    slopes = jax.jit(jax.jacfwd(outcome, has_aux=True))
+
+    def climb(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        slope, value = slopes(jnp.asarray(position, jnp.float32))
+        return np.asarray(value, float), np.nan_to_num(np.asarray(slope, float))
+
+    return climb
+
+
+def _ascend(plan: _Plan, climb: _Climb, start: np.ndarray) -> np.ndarray:
+    """Climb from a start, keeping to the limit."""
+    limits: list[dict[str, Any]] = []
+    if plan.limit is not None:
+        level = np.log(plan.limit)
+        limits = [{"type": "ineq", "fun": lambda at: level - climb(at)[0][1],
+                   "jac": lambda at: -climb(at)[1][1]}]  # fmt: skip
+    found = minimize(
+        lambda at: -climb(at)[0][0], start, jac=lambda at: -climb(at)[1][0], method="SLSQP",
+        bounds=[(0.0, 1.0)] * start.size, constraints=limits, options={"maxiter": _STEPS},
+    )  # fmt: skip
+    end = np.clip(found.x, 0.0, 1.0)
+    kept = plan.limit is None or climb(end)[0][1] <= np.log(plan.limit) + 1e-4
+    return end if kept and climb(end)[0][0] >= climb(start)[0][0] else start
+
+
+def _dataset(
+    plan: _Plan, best: np.ndarray, found: np.ndarray, shares: np.ndarray, cells: np.ndarray
+) -> xr.Dataset:
+    (target, peak), fields = plan.asked.measures, plan.fields(best)
+    over = tuple(f"on_{name}" for name in plan.names)
+    shape = (shares.size,) * len(over)
+    on_grid = plan.fields(np.broadcast_to(shares[:, None], (shares.size, len(over))).T)
+    without = evaluate(plan.cohort, replace(plan.asked, measures=(target,)), progress=False)
+    objective = {"units": target.unit, "long_name": f"mean {target.long_name}"}
+    toxicity = {"units": peak.unit, "long_name": f"95th centile of {peak.long_name}"}
+    names = [name for name in _UNITS if name in fields]
+    return xr.Dataset(
+        {
+            "best": ("field", [float(fields[name]) for name in names]),
+            "objective_best": ((), found[0], objective),
+            "objective_without": ((), float(without.mean()), objective),
+            "C_max_best": ((), np.exp(found[1]), toxicity),
+            "objective": (over, cells[:, 0].reshape(shape), objective),
+            "C_max": (over, np.exp(cells[:, 1]).reshape(shape), toxicity),
+        },
+        {
+            "field": names,
+            "unit": ("field", [_UNITS[name] for name in names]),
+            **{
+                f"on_{name}": (
+                    f"on_{name}", on_grid[name],
+                    {"units": _UNITS[name], "long_name": _TEXTS[name]},
+                )
+                for name in plan.names
+            },
+        },
+        {
+            "objective": target.name, "patients": len(plan.cohort),
+            "max_C_max": np.inf if plan.limit is None else plan.limit,
+            "free": list(plan.names), **provenance(),
+        },
+    )  # fmt: skip
