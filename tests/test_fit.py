@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from vcohort.analysis.selection import criteria, weights_of
 
 DAYS = np.array([7.0, 14.0, 28.0, 90.0, 180.0])
 
@@ -184,44 +185,52 @@ def test_the_same_seed_gives_the_same_fit(published):
     assert (np.diff(published["start_loss"].values[0]) >= 0).all()
 
 
-def test_criteria_by_hand(growth_table):
-    """AIC, AICc and BIC of two models of a line, with the errors known and unknown."""
-    models = {"plain": vc.car_t(), "saturated": vc.car_t(proliferation="saturation")}
-    everything = {name for model in models.values() for name in model.parameters}
-    fixed = sorted(everything - {"r_B", "N0", "C0", "B0"})
-    options = {"fixed": fixed, "loss": "log", "starts": 8, "progress": False}
-    days = np.array([1.0, 5.0, 10.0, 20.0, 40.0])
-    noise = np.random.default_rng(4).normal(0.0, 0.1, 5)
-    cohort = vc.Cohort.from_values("kimmel2021-figures")
-    path = vc.simulate(cohort, "deterministic", 40.0, save_at=days, progress=False)
-    table = {"day": days, "observable": ["B"] * 5, "value": path["B"].values[0] * np.exp(noise)}
-    unknown = vc.compare_models(table, models, **options).isel(patient=0)
-    loss = unknown["loss"].values
-    assert unknown["aic"].values == pytest.approx(5 * np.log(loss / 5) + 4)
-    assert unknown["aicc"].values == pytest.approx(5 * np.log(loss / 5) + 4 + 12 / 2)
-    assert unknown["bic"].values == pytest.approx(5 * np.log(loss / 5) + 2 * np.log(5))
-    gap = np.exp(-0.5 * (unknown["aicc"].values - unknown["aicc"].values.min()))
-    assert unknown["weight"].values == pytest.approx(gap / gap.sum())
-    known = vc.compare_models(table | {"error": [0.1] * 5}, models, **options).isel(patient=0)
-    assert known["aic"].values == pytest.approx(known["loss"].values + 2)
-    assert known["bic"].values == pytest.approx(known["loss"].values + np.log(5))
+def test_criteria_by_hand():
+    """AIC, AICc, BIC and weights of ten data and two models, errors known and unknown."""
+    sums, number, free = np.array([[2.0, 1.0]]), np.array([[10]]), np.array([2, 4])
+    aic, aicc, bic = criteria(sums, number, free, known=False)
+    assert aic == pytest.approx(10 * np.log(sums / 10) + [[6, 10]])
+    assert aicc == pytest.approx(10 * np.log(sums / 10) + [[6 + 24 / 6, 10 + 60 / 4]])
+    assert bic == pytest.approx(10 * np.log(sums / 10) + np.log(10) * np.array([3, 5]))
+    aic, aicc, bic = criteria(sums, number, free, known=True)
+    assert aic == pytest.approx(sums + np.array([[4, 8]]))
+    assert bic == pytest.approx(sums + np.log(10) * free)
+    assert weights_of(aic)[0, 0] == pytest.approx(1 / (1 + np.exp(-0.5 * (9 - 6))))
+    # Five data cannot bear a model of four parameters and a variance.
+    assert np.isinf(criteria(sums, np.array([[5]]), free, known=False)[1][0, 1])
 
 
-def test_an_upper_limit_says_nothing_below_it():
+@pytest.mark.slow
+def test_models_are_compared_by_their_fits():
+    """A tumour that slows down: saturation of its proliferation is chosen, and recovered."""
+    truth = vc.car_t(proliferation="saturation")
+    cohort = vc.Cohort.from_values("kimmel2021-figures", model=truth, gamma_B=0.0, K_B=3e11)
+    path = vc.simulate(cohort, "deterministic", 200.0, save_at=GROWTH_DAYS, progress=False)
+    noise = np.random.default_rng(4).normal(0.0, 0.02, 5)
+    table = {"day": GROWTH_DAYS, "observable": ["B"] * 5, "error": [0.02] * 5,
+             "value": path["B"].values[0] * np.exp(noise)}  # fmt: skip
+    models = {"plain": vc.car_t(), "saturated": truth}
+    known = {name for model in models.values() for name in model.parameters}
+    ds = vc.compare_models(
+        table, models, fixed=sorted(known - {"r_B", "K_B", "gamma_B", "N0", "C0", "B0"}),
+        values={"gamma_B": 0.0}, loss="log",
+        starts=64, progress=False,
+    ).isel(patient=0)  # fmt: skip
+    assert str(ds["model"].values[int(np.argmin(ds["aicc"].values))]) == "saturated"
+    one = ds["estimate"].sel(model="saturated")
+    assert float(one.sel(parameter="K_B")) == pytest.approx(3e11, rel=0.1)
+    assert np.isnan(float(ds["estimate"].sel(model="plain", parameter="K_B")))
+    assert float(ds["weight"].sum()) == pytest.approx(1.0)
+
+
+def test_an_upper_limit_says_nothing_below_it(line):
     """A tumour that was not seen: predictions under the limit cost nothing, those above do."""
-    table = {"day": [0.0, 10.0], "observable": ["B_ml"] * 2, "value": [94.84, 1e-3],
-             "below": [0, 1]}  # fmt: skip
-    loss = [
-        float(
-            vc.fit(
-                table | {"value": [94.84, limit]}, ["r_B"], bounds={"r_B": (0.06, 0.07)},
-                starts=4, progress=False,
-            )["loss"][0]
-        )
-        for limit in (1e3, 1e-3)
-    ]  # fmt: skip
-    assert loss[0] < 1e-12
-    assert loss[1] > 1.0
+    table, *_ = line
+    unseen = table | {"below": np.ones(5), "value": table["value"] * 10}
+    options = {"starts": 8, "progress": False}
+    assert float(vc.fit(unseen, ["r_B"], still_tumour(), **options)["loss"][0]) < 1e-12
+    unseen = unseen | {"value": np.full(5, 1e-3)}
+    assert float(vc.fit(unseen, ["r_B"], still_tumour(), **options)["loss"][0]) > 1.0
 
 
 def test_a_loss_of_one_s_own_and_weights():

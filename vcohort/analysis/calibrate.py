@@ -308,7 +308,9 @@ def _dataset(
     curves["fresh"] = _fresh(found, task, seed + 1)
     attributes: dict[str, Any] = {}
     if weights:
-        weighed = entropy_weights(each[:, 1:], task.target[1:], tolerance=1e-3)
+        # On days on which all patients are alike, weights cannot matter.
+        open_days = (each.min(axis=0) < task.target) & (task.target < each.max(axis=0))
+        weighed = entropy_weights(each[:, open_days], task.target[open_days], tolerance=1e-3)
         ds["weight"] = weighed["weight"]
         curves["weighted"] = weighed["weight"].values @ each / len(each)
         attributes |= weighed.attrs

@@ -13,7 +13,7 @@ import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.analysis.measures import Asked, Measure, find_measures, measure
+from vcohort.analysis.measures import Asked, Measure, find_measures, kinetics_of, read
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.engine.grid import Grid, grid_points
@@ -61,8 +61,8 @@ def local_sensitivity(
       states, relative to the largest (Kimmel, Locke & Altrock 2021, figure 2c);
     - ``cure_sensitivity`` (patient, parameter): d P(cure by the last day) / d ln(parameter), where
       the model has the closed form;
-    - ``output``, ``output_sensitivity`` (patient, output, parameter): each of ``outputs``, and
-      d output / d ln(parameter);
+    - ``output_value``, ``output_sensitivity`` (patient, output, parameter): each of ``outputs``,
+      and d output / d ln(parameter);
     - ``N``, ``C``, ``B`` (patient, time): the path, in cells.
 
     Derivatives are exact, those of the integrator's own steps, in double precision.
@@ -155,10 +155,11 @@ def _differentiate(
 
     def follow(shift: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         shifted = moved(shift)
-        found = path(model, shifted.values, shifted.schedule, grid)
+        endpoints = kinetics_of(measures)
+        found = path(model, shifted.values, shifted.schedule, grid, endpoints)
         logs = jnp.take_along_axis(found.logs, point[None], axis=1)
         number = jnp.zeros((found.cured.size, 0))
-        outputs = measure(model, measures, shifted, grid, progression) if measures else number
+        outputs = read(measures, found, grid, progression) if measures else number
         return (logs, outputs, found.cured), (logs, outputs)
 
     slopes, (logs, outputs) = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
@@ -192,7 +193,7 @@ def _dataset(
     }
     if measures:
         unit = {"units": "as the output"}
-        variables["output"] = (
+        variables["output_value"] = (
             ("patient", "output"), found.outputs, unit | {"long_name": "output"},
         )  # fmt: skip
         variables["output_sensitivity"] = (

@@ -18,7 +18,7 @@ from vcohort.endpoints import Kinetics
 from vcohort.engine.blocks import run_blocks
 from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.inputs import Patients
-from vcohort.engine.path import path
+from vcohort.engine.path import Path, path
 from vcohort.engine.progression import mean_free_days, progression_free
 from vcohort.errors import VcohortError, unknown
 from vcohort.models import Model
@@ -38,6 +38,9 @@ _FORMS = {
 
 _UNITS = {"cure": "1", "pfs": "1", "rmst": "day", "C_max": "cells", "T_max": "day",
           "C_auc": "cells day"}  # fmt: skip
+
+# Peaks are followed together with an area: until this day, where none is asked for.
+_AUC_DAY = 28.0
 
 # Between these points of the grid a tumour's log is straight enough for the mean survival.
 _MEAN_KNOTS = 16
@@ -102,12 +105,19 @@ class Asked:
     run: RunSettings
 
     def check(self, cohort: Cohort) -> None:
-        """Refuse a cohort that cannot be measured so."""
+        """Refuse days past the horizon, and a cohort that cannot be measured so."""
+        horizon = self.run.horizon
+        for each in self.measures:
+            if each.day is not None and each.day > horizon:
+                raise VcohortError(
+                    f"{each.name}: the day is past the horizon of {horizon:g} days. Give an "
+                    "earlier day, or a longer horizon."
+                )
         needy = [each.name for each in self.measures if each.needs_tumour]
         if needy and not cohort.model.tumour_is_linear:
             raise nonlinear(needy[0], cohort, "Measure C_max, T_max or C_auc instead.")
         check_values(cohort)
-        self.run.regimen.check(len(cohort), self.run.horizon)
+        self.run.regimen.check(len(cohort), horizon)
 
     @property
     def knots(self) -> tuple[float, ...]:
@@ -130,12 +140,6 @@ def ask(
         "deterministic", horizon, progression=progression, tolerance=tolerance, dtype=dtype,
         regimen=regimen,
     )  # fmt: skip
-    for measure in measures:
-        if measure.day is not None and measure.day > horizon:
-            raise VcohortError(
-                f"{measure.name}: the day is past the horizon of {horizon:g} days. Give an earlier "
-                "day, or a longer horizon."
-            )
     return Asked(measures, run)
 
 
@@ -167,30 +171,48 @@ def measure(
     blur: Array | float = 0.0,
 ) -> Array:
     """Return the measures of a block, (patient, measure); ``blur``: see ``progression_free``."""
-    days = dict.fromkeys(each.day or 0.0 for each in measures if each.kind[0] in "CT")
-    kinetics = tuple(Kinetics(auc_until=day or 28.0) for day in days)
-    found = path(model, patients.values, patients.schedule, grid, kinetics)
-    seen = [found.seen[4 * index : 4 * index + 4] for index in range(len(kinetics))]
-    of_day = dict(zip(days, seen, strict=True))
-    level = jnp.log(patients.values["B0"]) + jnp.log(progression)
-    everywhere = jnp.arange(found.w.shape[0])[:, None]
-    z = None
+    found = path(model, patients.values, patients.schedule, grid, kinetics_of(measures))
+    return read(measures, found, grid, progression, blur)
+
+
+def kinetics_of(measures: tuple[Measure, ...]) -> tuple[Kinetics, ...]:
+    """Return the endpoints that a path must fold for the measures: one a day of an area."""
+    days = dict.fromkeys(each.day or _AUC_DAY for each in measures if not each.needs_tumour)
+    return tuple(Kinetics(auc_until=day) for day in days)
+
+
+def read(
+    measures: tuple[Measure, ...],
+    found: Path,
+    grid: Grid,
+    progression: Array | float,
+    blur: Array | float = 0.0,
+) -> Array:
+    """Return the measures (patient, measure) of a path that folded their kinetics."""
+    folded = kinetics_of(measures)
+    each_of = len(Kinetics().variables)
+    seen = {
+        kinetics.auc_until: found.seen[each_of * index : each_of * (index + 1)]
+        for index, kinetics in enumerate(folded)
+    }
+    z = jnp.zeros_like(found.w)
     if any(each.kind in {"pfs", "rmst"} for each in measures):
+        level = found.logs[2, 0] + jnp.log(progression)
+        everywhere = jnp.arange(found.w.shape[0])[:, None]
         z = progression_free(found, level, everywhere, blur)
-    results: list[Array] = []
-    for each in measures:
-        day = jnp.asarray(each.day or 0.0, found.w.dtype)
-        match each.kind:
+
+    def one(measure: Measure) -> Array:
+        day = jnp.asarray(measure.day or 0.0, z.dtype)
+        match measure.kind:
             case "cure":
-                results.append(found.cured)
+                return found.cured
             case "pfs":
-                assert z is not None
                 point = grid_points(grid, day[None])
-                results.append(ndtr(jnp.take_along_axis(z, point, axis=0))[0])
+                return ndtr(jnp.take_along_axis(z, point, axis=0))[0]
             case "rmst":
-                assert z is not None
-                results.append(mean_free_days(z, grid, day))
+                return mean_free_days(z, grid, day)
             case kind:
-                place = {"C_max": 0, "T_max": 1, "C_auc": 2}[kind]
-                results.append(of_day[each.day or 0.0][place])
-    return jnp.stack(results, axis=1)
+                names = [variable.name for variable in folded[0].variables]
+                return seen[measure.day or _AUC_DAY][names.index(kind)]
+
+    return jnp.stack([one(measure) for measure in measures], axis=1)

@@ -23,6 +23,7 @@ def compare_models(
     *,
     preset: str = "kimmel2021-figures",
     fixed: Sequence[str] = ("K_N", "r_B"),
+    values: Mapping[str, float] | None = None,
     loss: str | Residuals = "kimmel2021",
     starts: int = 500,
     seed: int = 0,
@@ -40,6 +41,7 @@ def compare_models(
         with the feedback of the T cells.
     :param preset: values of what is not free, and of the initial numbers.
     :param fixed: parameters that are not fitted, beside N0, C0 and B0.
+    :param values: of parameters that are not fitted either, in place of the preset's.
     :param loss, starts, seed: as for :func:`vcohort.fit`. A penalty steers the fit, but does not
         count as data.
     :return: over (patient, model): ``loss`` (of the data), ``parameters``, ``aic``, ``aicc``,
@@ -51,15 +53,17 @@ def compare_models(
     if not chosen:
         raise VcohortError("models is empty: give at least one, {'name': vc.car_t(...)}.")
     known = {name: param for each in chosen.values() for name, param in each.parameters.items()}
-    for name in fixed:
+    given = {} if values is None else dict(values)
+    for name in (*fixed, *given):
         if name not in known:
             next(iter(chosen.values())).param(name)
-    held = {*fixed, *(param.name for param in INITIAL)}
+    held = {*fixed, *given, *(param.name for param in INITIAL)}
     fits: dict[str, xr.Dataset] = {}
     with progress_bar("models", len(chosen), progress) as advance:
         for name, model in chosen.items():
             free = [each for each in model.parameters if each not in held]
-            cohort = Cohort.from_values(preset, model=model)
+            own = {each: value for each, value in given.items() if each in model.parameters}
+            cohort = Cohort.from_values(preset, model=model, **own)
             fits[name] = fit(
                 data, free, cohort, loss=loss, starts=starts, seed=seed, progress=False
             )
@@ -79,16 +83,9 @@ def _default_models() -> dict[str, Model]:
 def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     first = next(iter(fits.values()))
     number = first["value"].notnull().sum("observation").values[:, None]
-    known = bool(first.attrs["errors_known"])
     sums = np.stack([each["data_loss"].values for each in fits.values()], axis=1)
     free = np.array([each.sizes["parameter"] for each in fits.values()])
-    counted = free if known else free + 1
-    deviance = sums if known else number * np.log(sums / number)
-    aic = deviance + 2 * counted
-    spare = number - counted - 1
-    more = 2 * counted * (counted + 1) / np.where(spare > 0, spare, 1)
-    aicc = np.where(spare > 0, aic + more, np.inf)
-    bic = deviance + counted * np.log(number)
+    aic, aicc, bic = criteria(sums, number, free, known=bool(first.attrs["errors_known"]))
     over = ("patient", "model")
     criterion = "information criterion"
     variables: dict[str, Any] = {
@@ -98,10 +95,10 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
         "aicc": (over, aicc, {"units": "1", "long_name": f"Akaike's {criterion}, small samples"}),
         "bic": (over, bic, {"units": "1", "long_name": f"Bayesian {criterion}"}),
         "weight": (
-            over, _weights(aicc), {"units": "1", "long_name": "Akaike weight, from AICc"},
+            over, weights_of(aicc), {"units": "1", "long_name": "Akaike weight, from AICc"},
         ),
         "weight_aic": (
-            over, _weights(aic), {"units": "1", "long_name": "Akaike weight, from AIC"},
+            over, weights_of(aic), {"units": "1", "long_name": "Akaike weight, from AIC"},
         ),
     }  # fmt: skip
     names = list(fits)
@@ -115,7 +112,20 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     return ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
 
 
-def _weights(criterion: np.ndarray) -> np.ndarray:
+def criteria(
+    sums: np.ndarray, number: np.ndarray, free: np.ndarray, *, known: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return AIC, AICc and BIC from sums of squares, numbers of data and free parameters."""
+    counted = free if known else free + 1
+    deviance = sums if known else number * np.log(sums / number)
+    aic = deviance + 2 * counted
+    spare = number - counted - 1
+    more = 2 * counted * (counted + 1) / np.where(spare > 0, spare, 1)
+    aicc = np.where(spare > 0, aic + more, np.inf)
+    return aic, aicc, deviance + counted * np.log(number)
+
+
+def weights_of(criterion: np.ndarray) -> np.ndarray:
     """Return exp(-difference / 2), normalised."""
     least = criterion.min(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):

@@ -41,4 +41,10 @@ def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes
 def _symbols(names: np.ndarray) -> list[str]:
     """Return the parameters' symbols; the name where the paper's model does not have it."""
     known: dict[str, Param] = car_t().parameters
-    return [f"${known[name].symbol}$" if name in known else str(name) for name in names]
+
+    def symbol(name: str) -> str:
+        plain = name.removeprefix("1/")
+        inverse = "1/" if plain != name else ""
+        return f"${inverse}{known[plain].symbol}$" if plain in known else name
+
+    return [symbol(str(name)) for name in names]

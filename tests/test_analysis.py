@@ -1,0 +1,255 @@
+"""Global sensitivity, maps, calibration, weights, optimal regimens: truth, and bad input."""
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+
+import vcohort as vc
+
+
+def ishigami(cohort):
+    """Three parameters, uniform on (0.1, 0.2), stand for Ishigami's on (-pi, pi)."""
+    x = [np.pi * (20 * (cohort[name] - 0.1) - 1) for name in ("r_N", "rho_C", "r_B")]
+    return np.sin(x[0]) + 7 * np.sin(x[1]) ** 2 + 0.1 * x[2] ** 4 * np.sin(x[0])
+
+
+@pytest.fixture(scope="module")
+def three():
+    law = vc.Uniform(0.1, 0.2)
+    return vc.Population("kimmel2021", r_N=law, rho_C=law, r_B=law)
+
+
+def test_sobol_indices_of_ishigami_s_function(three):
+    """Ishigami & Homma 1990: indices in closed form, for a = 7, b = 0.1."""
+    a, b = 7.0, 0.1
+    parts = [(1 + b * np.pi**4 / 5) ** 2 / 2, a**2 / 8, 8 * b**2 * np.pi**8 / 225]
+    variance = sum(parts)
+    ds = vc.sobol_indices(three, {"y": ishigami}, 4096, second_order=True, progress=False)
+    one = ds.sel(output="y", parameter=["r_N", "rho_C", "r_B"], other=["r_N", "rho_C", "r_B"])
+    first, total = np.array([*parts[:2], 0]), np.array([parts[0] + parts[2], parts[1], parts[2]])
+    assert one["first"].values == pytest.approx(first / variance, abs=0.02)
+    assert one["total"].values == pytest.approx(total / variance, abs=0.02)
+    assert float(one["second"][0, 2]) == pytest.approx(parts[2] / variance, abs=0.03)
+    inside = np.abs(one["first"].values - first / variance) <= 2.3 * one["first_interval"].values
+    assert inside.all()
+    assert ds.attrs["evaluations"] == 4096 * 8
+
+
+def test_morris_of_a_linear_function(three):
+    """Of a linear function every effect is its slope, and nothing spreads."""
+
+    def linear(cohort):
+        return 3 * cohort["r_N"] - 2 * cohort["rho_C"] + 0 * cohort["r_B"]
+
+    ds = vc.morris(three, {"y": linear}, 16, progress=False).sel(output="y")
+    # Between the 2.5 % and the 97.5 % quantile of (0.1, 0.2).
+    expected = {"r_N": 3 * 0.095, "rho_C": -2 * 0.095, "r_B": 0.0}
+    for name, slope in expected.items():
+        assert float(ds["mu"].sel(parameter=name)) == pytest.approx(slope, abs=1e-9)
+        assert float(ds["mu_star"].sel(parameter=name)) == pytest.approx(abs(slope), abs=1e-9)
+    assert (ds["sigma"] < 1e-9).all()
+
+
+OUTPUTS = ("cure", "pfs_365", "rmst_720", "C_max", "T_max", "C_auc_28")
+
+
+@pytest.fixture(scope="module")
+def screened():
+    population = vc.Population("kimmel2021-figures", sigma=0.1)
+    return vc.morris(population, OUTPUTS, 24, levels=4, progress=False)
+
+
+def test_screening_of_a_cohort(screened):
+    """Sobol' and Morris find what the tumour cannot touch; units go along."""
+    peak = screened["mu_star"].sel(output="C_max")
+    assert (peak.sel(parameter=["gamma_B", "k_B", "r_B"]) == 0).all()
+    assert (screened["mu"].sel(output="cure", parameter=["K_C", "gamma_B"]) > 0).all()
+    assert (screened["mu"].sel(output="cure", parameter=["K_N", "r_B"]) < 0).all()
+    assert list(screened["unit"].values) == ["1", "1", "day", "cells", "day", "cells day"]
+
+
+def measured(scale=0.0):
+    cohort = vc.Population("kimmel2021-figures", 0.1).sample(8, seed=1)
+    moved = cohort.replace(K_C=cohort["K_C"] * np.exp(scale))
+    return cohort, vc.local_sensitivity(
+        moved, [0.0, 2000.0], ["K_C"], outputs=OUTPUTS, progress=False
+    )
+
+
+def test_measures_are_the_methods_own_results(run):
+    """Cure, survival, restricted mean and kinetics against the front door's."""
+    cohort, ds = measured()
+    got = ds["output_value"].to_pandas()
+    kinetics = run(cohort, "deterministic", endpoints=[vc.Kinetics()])
+    for name, key in {"C_max": "C_max", "T_max": "T_max", "C_auc_28": "C_auc"}.items():
+        assert got[name].values == pytest.approx(kinetics[key].values, rel=1e-2)
+    assert got["cure"].values == pytest.approx(np.asarray(vc.cure_probability(cohort)), abs=2e-3)
+    # Survival on a day, and the area under each patient's curve.
+    days = np.linspace(0.0, 720.0, 721)
+    curve = np.asarray(vc.progression_free_probability(cohort, days), float)
+    assert got["pfs_365"].values == pytest.approx(curve[:, 365], abs=5e-3)
+    assert got["rmst_720"].values == pytest.approx(np.trapezoid(curve, days, axis=1), abs=0.6)
+
+
+def test_slopes_of_outputs_against_differences():
+    step = 1e-5
+    above, below = (measured(sign * step)[1]["output_value"].values for sign in (1, -1))
+    found = measured()[1]["output_sensitivity"].values[..., 0]
+    expected = (above - below) / (2 * step)
+    scale = np.abs(expected).max(axis=0)
+    # The day of the peak is that of a parabola in a step: its derivative is only as smooth.
+    smooth = [OUTPUTS.index(name) for name in OUTPUTS if name not in ("T_max", "pfs_365")]
+    assert found[:, smooth] / scale[smooth] == pytest.approx(
+        expected[:, smooth] / scale[smooth], rel=5e-3, abs=1e-4
+    )
+
+
+def test_an_inverse_parameter_turns_the_sign(figures):
+    cohort = figures().sample(1)
+    ds = vc.local_sensitivity(cohort, [0.0, 100.0, 200.0], ["k_B", "1/k_B"], progress=False)
+    both = ds["sensitivity"].sel(parameter="k_B") + ds["sensitivity"].sel(parameter="1/k_B")
+    assert np.abs(both.values).max() < 1e-12
+    assert "1/k_B" in [
+        label.get_text().strip("$") for label in vc.plots.sensitivity_ranking(ds).get_yticklabels()
+    ]
+
+
+def test_a_map_is_each_cell_s_probability_and_slope(figures):
+    population = figures(0.05)
+    axes = {"K_C": [6.8e10, 7.2e10], "gamma_B": [1.0, 1.15, 1.3]}
+    ds = vc.sensitivity_map(population, axes, 64, seed=4, progress=False)
+    assert ds["cure_probability"].dims == ("K_C", "gamma_B")
+    cell = vc.Population("kimmel2021-figures", 0.05, K_C=7.2e10, gamma_B=1.0).sample(
+        64, seed=4, design="sobol"
+    )
+    assert float(ds["cure_probability"][1, 0]) == pytest.approx(
+        float(vc.cure_probability(cell).mean()), abs=1e-3
+    )
+
+    def mean(scale):
+        return vc.cure_probability(cell.replace(K_N=cell["K_N"] * scale)).mean()
+
+    found = float(ds["sensitivity"].sel(parameter="K_N")[1, 0])
+    assert found == pytest.approx(float(jax.grad(mean)(1.0)), rel=0.01)
+
+
+TRUTH = {"r_B": vc.LogNormal(0.12, 0.4), "K_C": vc.LogNormal(7.3e10, 0.2)}
+
+
+@pytest.fixture(scope="module")
+def recovered():
+    """A synthetic trial without noise, of the same random numbers, and what is found from it."""
+    days = np.arange(20.0, 721.0, 50.0)
+    truth = vc.Population("kimmel2021-figures", **TRUTH).sample(1024, seed=7, design="sobol")
+    exact = np.asarray(vc.progression_free_probability(truth, days)).mean(axis=0)
+    curve = xr.DataArray(exact, dims="day", coords={"day": days})
+    start = vc.Population("kimmel2021-figures", r_B=vc.LogNormal(0.2, 0.2))
+    found = vc.calibrate(
+        start,
+        curve,
+        ["r_B", "K_C"],
+        days=days,
+        n=1024,
+        seed=7,
+        starts=1,
+        weights=True,
+        progress=False,
+    )
+    return start, found
+
+
+def test_calibration_recovers_a_synthetic_trial(recovered):
+    start, found = recovered
+    for name, law in TRUTH.items():
+        one = found.sel(parameter=name)
+        assert float(one["location"]) == pytest.approx(law.median, rel=0.01)
+        assert float(one["spread"]) == pytest.approx(law.sigma, rel=0.05)
+    assert found.attrs["rms_calibrated"] < 0.01
+    assert found.attrs["rms_before"] > 0.1
+    assert found.attrs["rms_fresh"] < 0.015
+    assert found.attrs["rms_weighted"] <= found.attrs["rms_calibrated"]
+    moved = vc.calibrated(start, found)
+    assert moved.distributions["r_B"].median == pytest.approx(float(found["location"][0]))
+
+
+def test_weights_of_greatest_entropy():
+    """Matching a mean of 0.5 on 0 and 1: the weights in closed form; normal numbers are tilted."""
+    ds = vc.entropy_weights(np.array([0.0, 0.0, 0.0, 1.0]), [0.5], tolerance=1e-9)
+    assert ds["weight"].values == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2], rel=1e-4)
+    x = np.random.default_rng(0).normal(size=20_000)
+    tilted = vc.entropy_weights(x, [0.5], tolerance=1e-9)
+    # The exponential tilt of a normal law to mean m costs m^2 / 2 nats.
+    assert tilted.attrs["divergence"] == pytest.approx(0.125, abs=0.01)
+    assert tilted["weight"].values == pytest.approx(np.exp(0.5 * x - 0.125), rel=0.15)
+    assert float(tilted["weighted"][0]) == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def best():
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(64, seed=1, design="sobol")
+    bounds = {"day": (20.0, 200.0), "survival": (0.05, 0.4), "cells": 1.8e8}
+    return cohort, vc.optimize_regimen(
+        cohort, bounds, max_C_max=4e10, grid=4, horizon=1000.0, progress=False
+    )
+
+
+def test_the_best_regimen_beats_a_grid_and_keeps_its_limit(best, run):
+    cohort, ds = best
+    allowed = ds["objective"].values[ds["C_max"].values <= 4e10]
+    assert float(ds["objective_best"]) >= allowed.max() - 1e-6
+    assert float(ds["objective_best"]) > float(ds["objective_without"]) + 0.05
+    assert float(ds["C_max_best"]) <= 4e10 * 1.001
+    day, cells, survival = (float(ds["best"].sel(field=name)) for name in
+                            ("day", "cells", "survival"))  # fmt: skip
+    regimen = vc.Regimen(vc.Infusion(day, cells), vc.Lymphodepletion(day, survival))
+    again = vc.cure_probability(cohort, 1000.0, regimen=regimen).mean()
+    assert float(ds["objective_best"]) == pytest.approx(float(again), abs=2e-3)
+    peaks = run(cohort, "deterministic", horizon=1000.0, regimen=regimen, endpoints=[vc.Kinetics()])
+    assert float(ds["C_max_best"]) == pytest.approx(float(peaks["C_max"].quantile(0.95)), rel=2e-3)
+
+
+def pfs(*values, days=(0.0, 100.0, 200.0)):
+    return xr.DataArray(list(values), dims="day", coords={"day": list(days)})
+
+
+VARIED = vc.Population("kimmel2021", 0.1)
+TIED = vc.Population("kimmel2021", joint=vc.MultivariateNormal({"K_C": 7e10}, [[1e18]]))
+ONE = vc.Cohort.from_values("kimmel2021")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: vc.sobol_indices(VARIED, ["pfs"], 4), "Unknown measure 'pfs'"),
+        (lambda: vc.sobol_indices(VARIED, "cure", 4), "no list of measures"),
+        (lambda: vc.sobol_indices(VARIED, ["pfs_3000"], 4), "past the horizon"),
+        (lambda: vc.sobol_indices(VARIED, n=1000), "power of 2"),
+        (lambda: vc.sobol_indices(vc.Population("kimmel2021")), "nothing varies"),
+        (lambda: vc.sobol_indices(TIED), "vary independently"),
+        (lambda: vc.sobol_indices(VARIED, {"y": lambda cohort: 1.0}, 4), "shape"),
+        (lambda: vc.morris(VARIED, levels=3), "even number"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": [1e10]}), "two axes"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": [1e10], "r_b": [1]}), "Did you mean 'r_B'"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": [-1.0], "r_B": [1]}), "impossible"),
+        (lambda: vc.calibrate(VARIED, [1.0, 0.5], ["r_B"]), "must be a DataArray"),
+        (lambda: vc.calibrate(VARIED, pfs(1, 0.5, 0.6), ["r_B"]), "must fall"),
+        (lambda: vc.calibrate(VARIED, pfs(1, np.nan, 0.6), ["r_B"]), "not finite"),
+        (lambda: vc.calibrate(VARIED, pfs(1, 0.8, 0.6), ["r_b"]), "Did you mean 'r_B'"),
+        (lambda: vc.calibrate(VARIED, pfs(1, 0.8, 0.6), "r_B"), "no list of parameters"),
+        (lambda: vc.calibrate(VARIED, pfs(1, 0.8, 0.6), ["r_B"], days=[0, 300]), "last day"),
+        (lambda: vc.calibrate(TIED, pfs(1, 0.8, 0.6), ["r_B"]), "independently"),
+        (lambda: vc.entropy_weights([0.0, 1.0], [2.0]), "no weights reach it"),
+        (lambda: vc.entropy_weights([0.0, np.nan], [0.5]), "finite"),
+        (lambda: vc.entropy_weights([0.0, 1.0], [0.5, 0.5]), "as many targets"),
+        (lambda: vc.optimize_regimen(ONE, {"dya": (1, 2)}), "Did you mean 'day'"),
+        (lambda: vc.optimize_regimen(ONE, {"survival": (0.1, 1)}), "has no 'day'"),
+        (lambda: vc.optimize_regimen(ONE, {"day": 5.0}), "Every field is fixed"),
+        (lambda: vc.optimize_regimen(ONE, {"day": (9, 5)}), "smaller one first"),
+        (lambda: vc.optimize_regimen(ONE, {"day": (1, 5)}, "cures"), "Unknown objective"),
+        (lambda: vc.local_sensitivity(ONE, [0, 100], outputs=["pfs_365"]), "past the horizon"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(vc.VcohortError, match=message):
+        call()
