@@ -73,7 +73,7 @@ def measured(scale=0.0):
     cohort = vc.Population("kimmel2021-figures", 0.1).sample(8, seed=1)
     moved = cohort.replace(K_C=cohort["K_C"] * np.exp(scale))
     return cohort, vc.local_sensitivity(
-        moved, [0.0, 2000.0], ["K_C"], outputs=OUTPUTS, progress=False
+        moved, [0.0, 2000.0], ["K_C"], outputs=OUTPUTS, tolerance=1e-4, progress=False
     )
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vcohort import __version__
+from vcohort.analysis_commands import COMMANDS
 from vcohort.demo import run_demo
 from vcohort.errors import VcohortError
 from vcohort.files import check_writable, save
@@ -121,6 +122,10 @@ def demo(
     if folder.exists() and not folder.is_dir():
         raise VcohortError(f"{folder} is a file. Give a folder to write to: -o FOLDER.")
     run_demo(folder, patients, seed, Console())
+
+
+for command in COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:

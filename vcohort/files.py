@@ -57,7 +57,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def save(ds: xr.Dataset, path: str | os.PathLike[str]) -> Path:
+def save(ds: xr.Dataset | xr.DataTree, path: str | os.PathLike[str]) -> Path:
     """Write a dataset to a NetCDF file; it appears under its name only when it is whole."""
     with replacing(path) as temporary:
         ds.to_netcdf(temporary, engine="netcdf4")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from vcohort import data
 from vcohort.distributions import Distribution, Empirical, Fixed, LogNormal, Normal, Uniform
 from vcohort.errors import VcohortError, unknown
@@ -61,6 +63,14 @@ def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, floa
         return {name: float(part) for name, part in zip(names, parts, strict=False)}
     except ValueError:
         raise VcohortError(f"{flag} {text!r} is not understood. Write {form}, numbers.") from None
+
+
+def parse_range(flag: str, text: str) -> np.ndarray:
+    """Return the numbers of ``LOW:HIGH:COUNT``, evenly spaced."""
+    fields = parse_fields(flag, text, ("low", "high", "count"))
+    if len(fields) < 3 or not 1 <= fields["count"] <= 10_000:
+        raise VcohortError(f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT.")
+    return np.linspace(fields["low"], fields["high"], int(fields["count"]))
 
 
 def _observed(name: str) -> Empirical:

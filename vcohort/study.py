@@ -93,21 +93,21 @@ class Study(BaseModel):
         """Refuse an impossible study before any work."""
         if self.design not in DESIGNS:
             raise unknown("design", self.design, DESIGNS)
-        self._population()
+        self.population()
         days = None if self.save_at is None else tuple(self.save_at)
         RunSettings(
             self.method, self.horizon, self.threshold, self.progression, days, self.seed,
             self.tolerance, self.dtype,
         )  # fmt: skip
-        self._regimen().check(self.patients, self.horizon)
+        self.regimen().check(self.patients, self.horizon)
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
         self.check()
-        cohort = self._population().sample(self.patients, self.seed, design=self.design)
+        cohort = self.population().sample(self.patients, self.seed, design=self.design)
         ds = simulate(
             cohort, self.method, self.horizon, self.threshold, self.progression,
-            self._regimen(), self.save_at, self.seed, tolerance=self.tolerance, dtype=self.dtype,
+            self.regimen(), self.save_at, self.seed, tolerance=self.tolerance, dtype=self.dtype,
             progress=progress,
         )  # fmt: skip
         return ds.assign_attrs(study=self.to_toml())
@@ -116,11 +116,13 @@ class Study(BaseModel):
         """Return the study as the text of a study file."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
-    def _regimen(self) -> Regimen:
+    def regimen(self) -> Regimen:
+        """Return the treatments."""
         entries = (*self.infusion, *self.lymphodepletion)
         return Regimen(*(entry.treatment() for entry in entries))
 
-    def _population(self) -> Population:
+    def population(self) -> Population:
+        """Return how the patients vary."""
         overrides = {name: parse_value(value) for name, value in self.set.items()}
         for name in overrides:
             self.model.compose().param(name)

@@ -6,8 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.models import Param, car_t
-from vcohort.plots.style import BLUE, panel
+from vcohort.plots.style import BLUE, panel, symbols
 
 
 def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
@@ -18,7 +17,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     axes = panel(axes)
     ranking = ds["ranking"].isel(patient=0) if "patient" in ds["ranking"].dims else ds["ranking"]
     ranking = ranking.sortby(ranking)
-    axes.barh(_symbols(ranking["parameter"].values), ranking.values, color=BLUE)
+    axes.barh(symbols(ranking["parameter"].values), ranking.values, color=BLUE)
     axes.set(xlabel="relative sensitivity, squared L2 norm", xscale="log")
     return axes
 
@@ -26,7 +25,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the ``correlation`` of sensitivities, from :func:`vcohort.identifiability`."""
     axes = panel(axes)
-    matrix, names = ds["correlation"].values, _symbols(ds["parameter"].values)
+    matrix, names = ds["correlation"].values, symbols(ds["parameter"].values)
     shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
@@ -36,15 +35,3 @@ def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes
                   color="white" if abs(value) > 0.6 else "black")  # fmt: skip
     axes.figure.colorbar(shown, ax=axes, label="correlation of sensitivities")
     return axes
-
-
-def _symbols(names: np.ndarray) -> list[str]:
-    """Return the parameters' symbols; the name where the paper's model does not have it."""
-    known: dict[str, Param] = car_t().parameters
-
-    def symbol(name: str) -> str:
-        plain = name.removeprefix("1/")
-        inverse = "1/" if plain != name else ""
-        return f"${inverse}{known[plain].symbol}$" if plain in known else name
-
-    return [symbol(str(name)) for name in names]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
+from vcohort.models import Param, car_t
 
 # Okabe & Ito 2008.
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
@@ -27,7 +31,25 @@ def panel(axes: Axes | None = None) -> Axes:
     return plain(axes)
 
 
+def row_of(count: int) -> list[Axes]:
+    """Return the axes of a new figure, side by side."""
+    figure = plt.figure(figsize=(4.4 * count, 3.8), layout="constrained")
+    return [figure.add_subplot(1, count, index + 1) for index in range(count)]
+
+
 def plain(axes: Axes) -> Axes:
     """Take away what carries no information."""
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def symbols(names: Iterable[Any]) -> list[str]:
+    """Return the parameters' symbols; the name where the paper's model does not have it."""
+    known: dict[str, Param] = car_t().parameters
+
+    def symbol(name: str) -> str:
+        plain = name.removeprefix("1/")
+        inverse = "1/" if plain != name else ""
+        return f"${inverse}{known[plain].symbol}$" if plain in known else name
+
+    return [symbol(str(name)) for name in names]

@@ -1,0 +1,120 @@
+"""Global sensitivity as bars, maps as colours, calibration as curves, regimens as a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from vcohort.plots.style import (
+    BLUE,
+    DAYS,
+    GREY,
+    ORANGE,
+    SERIES,
+    VERMILLION,
+    panel,
+    plain,
+    row_of,
+    symbols,
+)
+
+
+def global_sensitivity(
+    ds: xr.Dataset, output: str | None = None, *, axes: Axes | None = None
+) -> Axes:
+    """Draw the indices of one output of :func:`vcohort.sobol_indices` or :func:`vcohort.morris`.
+
+    Sobol': first order and total, with their intervals. Morris: mean absolute effects against
+    their spread. ``output``: by default the first.
+    """
+    axes = panel(axes)
+    one = ds.isel(output=0) if output is None else ds.sel(output=output)
+    if "mu_star" in one:
+        axes.plot(one["mu_star"], one["sigma"], "o", color=BLUE)
+        for x, y, name in zip(one["mu_star"].values, one["sigma"].values,
+                              symbols(one["parameter"].values), strict=True):  # fmt: skip
+            axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points")
+        axes.set(xlabel=f"mean absolute effect on {one['output'].item()}", ylabel="its spread")
+        return axes
+    one = one.sortby("total")
+    place = np.arange(one.sizes["parameter"])
+    meaning = {"first": "alone", "total": "with interactions"}
+    for shift, name, colour in ((0.2, "first", ORANGE), (-0.2, "total", BLUE)):
+        interval = one[f"{name}_interval"]
+        axes.barh(place + shift, one[name], 0.4, xerr=interval, color=colour, ecolor=GREY,
+                  label=meaning[name])  # fmt: skip
+    axes.set_yticks(place, symbols(one["parameter"].values))
+    axes.set(xlabel=f"share of the variance of {one['output'].item()}")
+    axes.set_xlim(left=0)
+    axes.legend(frameon=False, loc="lower right")
+    return axes
+
+
+def sensitivity_map(
+    ds: xr.Dataset, parameters: Sequence[str] = (), *, axes: Sequence[Axes] | None = None
+) -> Sequence[Axes]:
+    """Draw the map of :func:`vcohort.sensitivity_map`: P(cure), and derivatives to parameters.
+
+    ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
+    """
+    first, second = (str(name) for name in ds["cure_probability"].dims)
+    size = np.abs(ds["sensitivity"].values).mean(axis=(0, 1))
+    strongest = ds["parameter"].values[np.argsort(-size)][:2]
+    chosen = list(parameters) or [str(name) for name in strongest]
+    panels = axes if axes is not None else row_of(1 + len(chosen))
+    labels = [f"{name}, {unit}" for name, unit in zip(
+        symbols([first, second]), (ds[first].attrs["units"], ds[second].attrs["units"]), strict=True
+    )]  # fmt: skip
+    drawn = [("mean P(cure)", ds["cure_probability"], "viridis", (0.0, 1.0))]
+    for name, symbol in zip(chosen, symbols(chosen), strict=True):
+        slope = ds["sensitivity"].sel(parameter=name)
+        most = float(np.abs(slope).max()) or 1.0
+        drawn.append((f"dP(cure) / d ln {symbol}", slope, "RdBu_r", (-most, most)))
+    for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):
+        shown = each.pcolormesh(ds[second], ds[first], values, cmap=colours, vmin=low, vmax=high,
+                                shading="gouraud")  # fmt: skip
+        each.contour(ds[second], ds[first], ds["cure_probability"], [0.25, 0.5, 0.75],
+                     colors=GREY, linewidths=0.8)  # fmt: skip
+        each.set(xlabel=labels[1], ylabel=labels[0], title=title)
+        each.figure.colorbar(shown, ax=each)
+    return panels
+
+
+def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Draw the curves of :func:`vcohort.calibrate` with the trial's."""
+    axes = panel(axes)
+    axes.plot(ds["day"], ds["trial"], drawstyle="steps-post", color=GREY, lw=1.8, label="trial")
+    looks = {"before": ("--", VERMILLION), "calibrated": ("-", BLUE), "fresh": (":", "black"),
+             "weighted": ("-", SERIES[2])}  # fmt: skip
+    for name, (line, colour) in looks.items():
+        if name in ds:
+            rms = float(ds.attrs[f"rms_{name}"])
+            axes.plot(ds["day"], ds[name], line, color=colour, label=f"{name} (rms {rms:.3f})")
+    axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
+    axes.legend(frameon=False)
+    return axes
+
+
+def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Draw the grid of :func:`vcohort.optimize_regimen` over one or two fields, and the best."""
+    axes = plain(panel(axes))
+    over = [str(name) for name in ds["objective"].dims][:2]
+    best = {f"on_{name}": float(ds["best"].sel(field=name)) for name in ds["field"].values}
+    rest = {str(name): best[str(name)] for name in ds["objective"].dims[2:]}
+    values = ds["objective"].sel(rest, method="nearest")
+    about = [f"{ds[name].attrs['long_name']}, {ds[name].attrs['units']}" for name in over]
+    target = ds["objective"].attrs["long_name"]
+    if len(over) == 1:
+        axes.plot(ds[over[0]], values, "o-", color=BLUE)
+        axes.plot(best[over[0]], ds["objective_best"], "*", color=VERMILLION, ms=14)
+        axes.axhline(float(ds["objective_without"]), color=GREY, ls="--", lw=0.8)
+        axes.set(xlabel=about[0], ylabel=target)
+        return axes
+    shown = axes.pcolormesh(ds[over[0]], ds[over[1]], values.T, cmap="viridis", shading="gouraud")
+    axes.plot(best[over[0]], best[over[1]], "*", color=VERMILLION, ms=14, clip_on=False, zorder=5)
+    axes.set(xlabel=about[0], ylabel=about[1])
+    axes.figure.colorbar(shown, ax=axes, label=target)
+    return axes
