@@ -6,6 +6,7 @@ import warnings
 from typing import NamedTuple
 
 import pytest
+import xarray as xr
 
 import vcohort as vc
 from vcohort.cli import main
@@ -203,3 +204,66 @@ def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):
         "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc", "virtual-zuma1.png"
     ]  # fmt: skip
     assert "cured" in result.stdout and "patients a second" in result.stdout
+
+
+DATA = """# two of the trial's counts
+day,observable,value
+7,C_per_ul,31.6
+14,C_per_ul,9.1
+"""
+
+
+def test_fit_writes_its_file_and_picture(vcohort, tmp_path):
+    (tmp_path / "data.csv").write_text(DATA)
+    result = vcohort(
+        "fit", "data.csv", "--free", "K_C", "--starts", 4, "--set", "r_B=0.1", "--bounds",
+        "K_C=1e10:2e11", "-o", "fit.nc", "--plot", "fit.png",
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert "K_C" in result.stdout and "wrote fit.png" in result.stdout
+    with xr.open_dataset(tmp_path / "fit.nc") as ds:
+        assert ds["estimate"].sizes == {"patient": 1, "parameter": 1}
+        assert float(ds["upper"][0]) == pytest.approx(2e11)
+    assert (tmp_path / "fit.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_sensitivity_and_optimize_write_their_files(vcohort, tmp_path):
+    common = ("--preset", "kimmel2021-figures", "--sigma", "0.05")
+    kinds = {
+        "local": ("--days", "50"),
+        "morris": ("-n", "4"),
+        "map": ("-n", "2", "--axis", "K_C=6e10:8e10:3", "--axis", "r_B=0.05:0.1:2"),
+    }
+    for how, more in kinds.items():
+        result = vcohort("sensitivity", "--how", how, *common, *more, "--plot", f"{how}.pdf")
+        assert result.returncode == 0, result.stderr
+        assert (tmp_path / f"{how}.pdf").stat().st_size > 1000
+    result = vcohort("optimize", *common, "-n", 8, "--field", "day=50:150", "--plot", "best.png")
+    assert result.returncode == 0, result.stderr
+    assert "95th centile of C_max" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "nosuch.csv"], "There is no file nosuch.csv"),
+        (["fit", "zuma1", "--free", "K_c"], "Did you mean 'K_C'"),
+        (["fit", "zuma1", "--how", "profil"], "Did you mean 'profile'"),
+        (["fit", "zuma1", "--plot", "fit.foo"], "ends in .png"),
+        (["fit", "zuma1", "-o", "nosuch/fit.nc"], "mkdir -p nosuch"),
+        (["fit", "zuma1", "--bounds", "K_C"], "NAME=VALUE"),
+        (["sensitivity", "--how", "sobool"], "Did you mean 'sobol'"),
+        (["sensitivity"], "nothing varies"),
+        (["sensitivity", "--how", "map", "--axis", "K_C=1:2"], "LOW:HIGH:COUNT"),
+        (["sensitivity", "--sigma", "0.1", "--outputs", "cured"], "Did you mean 'cure'"),
+        (["calibrate", "--free", "r_b"], "Did you mean 'r_B'"),
+        (["calibrate", "--free", "r_B", "--trial", "nosuch.csv"], "There is no file"),
+        (["optimize", "--field", "dya=1:2"], "Did you mean 'day'"),
+    ],
+)
+def test_mistakes_in_analyses(vcohort, tmp_path, arguments, message):
+    result = vcohort(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr.replace("\n", " ")
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())

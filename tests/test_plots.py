@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 
 import vcohort as vc
 from vcohort import data, plots
@@ -50,3 +51,115 @@ def test_trajectories_are_in_clinical_units(ds):
     np.testing.assert_allclose(normal.lines[0].get_ydata(), ds["N"][0] / 5e8)
     np.testing.assert_allclose(tumour.lines[0].get_ydata()[0], ds["B0"][0] / 1e9, rtol=1e-5)
     assert "ml" in tumour.get_ylabel() and "µl" in car.get_ylabel()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A fit as small as can be, of two patients."""
+    table = {
+        "patient": ["a", "a", "b", "b"], "day": [7, 14, 7, 14],
+        "observable": ["C_per_ul", "ALC", "C_per_ul", "ALC"], "value": [30.0, 280.0, 10.0, 250.0],
+    }  # fmt: skip
+    return vc.fit(table, ["K_C"], starts=4, progress=False)
+
+
+def test_fitted_curves_pass_their_data(fitted):
+    car, all_t_cells = plots.fitted_curves(fitted)
+    np.testing.assert_allclose(car.lines[0].get_ydata(), fitted["C"][0] / 5e8)
+    total = (fitted["N"] + fitted["C"])[1] / 5e8
+    np.testing.assert_allclose(all_t_cells.lines[1].get_ydata(), total)
+    np.testing.assert_allclose(car.lines[2].get_ydata(), [30.0])
+    assert "µl" in car.get_ylabel() and car.get_yscale() == "log"
+    starts = plots.fit_starts(fitted)
+    np.testing.assert_allclose(starts.lines[1].get_ydata(), fitted["start_loss"][1])
+
+
+def test_profiles_end_at_their_interval():
+    value = np.linspace(0.5, 2.0, 9)[None, None]
+    one = ("patient", "parameter")
+    ds = xr.Dataset(
+        {
+            "value": ((*one, "point"), value),
+            "deviance": ((*one, "point"), 4 * np.log(value) ** 2),
+            "estimate": (one, [[1.0]]), "lower": (one, [[0.6]]), "upper": (one, [[np.nan]]),
+        },
+        {"parameter": ["K_C"], "unit": ("parameter", ["cells"])},
+        {"level": 3.84},
+    )  # fmt: skip
+    (axes,) = plots.profiles(ds)
+    assert len(axes.lines) == 4  # the profile, its level, the estimate and the one closed end
+    assert "cells" in axes.get_xlabel()
+
+
+def test_weights_and_posteriors():
+    over = ("patient", "model")
+    ds = xr.Dataset(
+        {
+            "weight": (over, [[0.7, 0.3]], {"long_name": "AICc"}),
+            "weight_aic": (over, [[0.2, 0.8]], {"long_name": "AIC"}),
+        },
+        {"patient": ["median"], "model": ["one", "two"]},
+    )
+    bars = plots.model_weights(ds, "aic").patches
+    assert [bar.get_width() for bar in bars] == [0.2, 0.8]
+    draws = np.random.default_rng(0).lognormal(size=(2, 100, 1))
+    chains = xr.Dataset({"K_C": (("chain", "draw", "patient"), draws, {"units": "cells"})})
+    (axes,) = plots.posterior(xr.DataTree.from_dict({"posterior": chains}))
+    assert len(axes.patches) == 2
+
+
+def test_indices_are_drawn_with_their_intervals():
+    over = ("output", "parameter")
+    shares = {name: (over, [[0.1, 0.6]]) for name in
+              ("first", "total", "first_interval", "total_interval")}  # fmt: skip
+    coords = {"output": ["cure"], "parameter": ["K_C", "K_N"]}
+    axes = plots.global_sensitivity(xr.Dataset(shares, coords))
+    assert len(axes.patches) == 4 and "cure" in axes.get_xlabel()
+    effects = {name: (over, [[0.1, 0.6]]) for name in ("mu", "mu_star", "sigma")}
+    assert "effect on cure" in plots.global_sensitivity(xr.Dataset(effects, coords)).get_xlabel()
+
+
+def test_maps_and_regimens():
+    cure = np.linspace(0, 1, 12).reshape(3, 4)
+    ds = xr.Dataset(
+        {
+            "cure_probability": (("K_C", "r_B"), cure),
+            "sensitivity": (("K_C", "r_B", "parameter"), np.stack([cure, -cure], axis=-1)),
+        },
+        {
+            "K_C": ("K_C", [1.0, 2.0, 3.0], {"units": "cells"}),
+            "r_B": ("r_B", [1.0, 2.0, 3.0, 4.0], {"units": "/day"}),
+            "parameter": ["a", "b"],
+        },
+    )
+    panels = plots.sensitivity_map(ds, ["b"])
+    assert [axes.get_title() for axes in panels] == ["mean P(cure)", "dP(cure) / d ln $b$"]
+    about = {"units": "day", "long_name": "day"}
+    grid = xr.Dataset(
+        {
+            "objective": ("on_day", [0.2, 0.5], {"long_name": "mean P(cure)"}),
+            "best": ("field", [30.0]), "objective_best": 0.6, "objective_without": 0.1,
+        },
+        {"on_day": ("on_day", [10.0, 50.0], about), "field": ["day"]},
+    )  # fmt: skip
+    axes = plots.regimen_map(grid)
+    np.testing.assert_allclose(axes.lines[1].get_xdata(), 30.0)
+    two = xr.Dataset(
+        {
+            "objective": (("on_day", "on_survival"), cure[:2, :2], {"long_name": "mean P(cure)"}),
+            "best": ("field", [30.0, 0.2]), "objective_best": 0.6, "objective_without": 0.1,
+        },
+        {
+            "on_day": ("on_day", [10.0, 50.0], about), "field": ["day", "survival"],
+            "on_survival": ("on_survival", [0.1, 0.9], about),
+        },
+    )  # fmt: skip
+    assert plots.regimen_map(two).lines[0].get_ydata() == [0.2]
+
+
+def test_calibration_names_its_distances():
+    curves = {name: ("day", [1.0, 0.5]) for name in ("trial", "before", "calibrated", "fresh")}
+    attrs = {f"rms_{name}": 0.01 for name in ("before", "calibrated", "fresh")}
+    axes = plots.calibration(xr.Dataset(curves, {"day": [0.0, 10.0]}, attrs))
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[0] == "trial" and "calibrated (rms 0.010)" in labels

@@ -40,7 +40,9 @@ def fit(
         str,
         typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
     ],
-    free: Annotated[str, typer.Option(help="Parameters to fit: r_N,rho_C,K_C.")],
+    free: Annotated[
+        str, typer.Option(help="Parameters to fit; compare: beside those of each law.")
+    ] = "r_N,rho_C,K_C,a,b,gamma_B,k_B",
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path("fit.nc"),
     how: Annotated[
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
@@ -62,7 +64,7 @@ def fit(
     if how not in known:
         raise unknown("way", how, known)
     rows = data.fit_table() if table == _BUILT_IN else table
-    chosen = _study(study, preset or "kimmel2021-figures", None, settings)
+    chosen = _study(study, preset, None, settings, default="kimmel2021-figures")
     population = chosen.population()
     names = [name.strip() for name in free.split(",")]
     values = {name: float(law.quantile(np.array([0.5]))[0])
@@ -83,9 +85,7 @@ def fit(
             draw = plots.profiles
             _tell(console, ds[["estimate", "lower", "upper"]], ("patient", "parameter"))
         case "compare":
-            model = population.model.parameters
-            fixed = [name for name in model if name not in names]
-            held = [name for name in ("K_N", "r_B") if name in fixed]
+            held = [name for name in ("K_N", "r_B") if name not in names]
             ds = analysis.compare_models(
                 rows, preset=population.preset, fixed=held, **common, starts=starts
             )
@@ -183,9 +183,10 @@ def calibrate(
     )  # fmt: skip
     _tell(console, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
     rms = {name: value for name, value in ds.attrs.items() if str(name).startswith("rms_")}
-    console.print("rms distance to the trial: " + ", ".join(
+    told = ", ".join(
         f"{str(name)[4:]} {value:.4f}" for name, value in rms.items()
-    ))  # fmt: skip
+    )  # fmt: skip
+    console.print(f"rms distance to the trial: {told}", soft_wrap=True)
     flags = " ".join(
         f"--set '{name}={'normal' if kind == 'normal' else 'lognormal'}"
         f"({place:.6g}, {spread * place if kind == 'normal' else spread:.6g})'"
@@ -239,11 +240,15 @@ COMMANDS = (fit, sensitivity, calibrate, optimize)
 
 
 def _study(
-    file: Path | None, preset: str | None, sigma: float | None, settings: list[str] | None
+    file: Path | None,
+    preset: str | None,
+    sigma: float | None,
+    settings: list[str] | None,
+    default: str = "kimmel2021",
 ) -> Study:
     """Return the study of a file with the flags over it, checked."""
-    fields: dict[str, Any] = read_fields(file) if file else {}
-    if preset is not None and not (file and "preset" in fields and preset == "kimmel2021-figures"):
+    fields: dict[str, Any] = {"preset": default, **(read_fields(file) if file else {})}
+    if preset is not None:
         fields["preset"] = preset
     if sigma is not None:
         fields["sigma"] = sigma
