@@ -275,6 +275,7 @@ GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]
         (GOOD, ["K_C"], {"loss": "squared"}, "Unknown loss"),
         (GOOD | {"value": [30.0, 0.0]}, ["K_C"], {"loss": "log"}, "limit of detection"),
         (GOOD, ["K_C"], {"starts": 0}, "starts = 0"),
+        (GOOD, ["K_C"], {"loss": lambda predicted, measured, values: 0.0}, "one residual"),
         (GOOD, ["K_C"], {"cohort": vc.Cohort.from_values(r_B=[0.1, 0.2])}, "data are of 1"),
         (GOOD, ["C0"], {"regimen": vc.Regimen(vc.Infusion(5.0))}, "cannot be free"),
         (GOOD, ["K_C"], {"regimen": vc.Regimen(vc.Infusion(500.0))}, "past the horizon"),

@@ -91,6 +91,11 @@ def residuals_of(question: Question, subject: Subject, logs: Array, found: Array
     """Return the weighted residuals of predictions (row,), 0 for rows that only fill up."""
     measured = subject.measured
     raw = question.loss.residuals(found, measured, _values(question, subject, logs))
+    if jnp.shape(raw) != found.shape:
+        raise VcohortError(
+            f"The loss {question.loss.name!r} returns the shape {jnp.shape(raw)}: it must return "
+            f"one residual for each prediction, {found.shape}."
+        )
     # A value that is only an upper limit says nothing about predictions below it.
     raw = jnp.where(measured.below & (found <= measured.value), 0.0, raw)
     return jnp.where(measured.present, jnp.sqrt(measured.weight) * raw, 0.0)
