@@ -100,6 +100,7 @@ def test_a_profile_lets_the_others_make_up_for_it(growth_table):
     assert float(ds["upper"]) == pytest.approx(best[1] + half, rel=2e-4)
 
 
+@pytest.mark.slow
 def test_the_posterior_of_a_conjugate_toy():
     """ln B0 has a normal prior and normal data: its posterior is normal, in closed form."""
     value, median, sigma = 120.0 * np.exp(0.065 * 10.0), 94.84, 0.2
@@ -122,6 +123,7 @@ def test_the_posterior_of_a_conjugate_toy():
     assert {"diverging", "acceptance_rate"} <= set(tree["sample_stats"])
 
 
+@pytest.mark.slow
 def test_synthetic_patients_are_recovered():
     """Two patients, each with parameters of its own, from data without noise."""
     truth = {"rho_C": [0.03, 0.05], "K_C": [6e10, 9e10]}

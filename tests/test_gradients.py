@@ -23,7 +23,14 @@ def cure_as_function_of(cohort, name):
     return jax.jit(lambda values: vc.cure_probability(cohort.replace(**{name: values})))
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+# Half of them wait for the slow tests: each compiles two programs of its own.
+SOME = [
+    pytest.param(name, marks=[] if index % 2 else pytest.mark.slow)
+    for index, name in enumerate(PARAMETERS)
+]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_gradient_equals_central_differences(name, doubtful):
     assert len(doubtful) == 24
     with jax.enable_x64(True):

@@ -55,12 +55,18 @@ def test_trajectories_are_in_clinical_units(ds):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A fit as small as can be, of two patients."""
-    table = {
-        "patient": ["a", "a", "b", "b"], "day": [7, 14, 7, 14],
-        "observable": ["C_per_ul", "ALC", "C_per_ul", "ALC"], "value": [30.0, 280.0, 10.0, 250.0],
-    }  # fmt: skip
-    return vc.fit(table, ["K_C"], starts=4, progress=False)
+    """What a fit of two patients leaves, as far as it is drawn."""
+    over, days = ("patient", "observation"), np.array([7.0, 14.0])
+    states = {name: (("patient", "time"), np.full((2, 3), cells)) for name, cells in
+              {"N": 1e11, "C": 1e10, "B": 1e9}.items()}  # fmt: skip
+    return xr.Dataset(
+        {
+            "day": (over, np.stack([days, days])), "value": (over, [[30.0, 280.0], [10.0, 250.0]]),
+            "observable": (over, [["C_per_ul", "ALC"]] * 2),
+            "start_loss": (("patient", "start"), [[0.1, 0.2], [0.3, 0.4]]), **states,
+        },
+        {"patient": ["a", "b"], "time": [0.0, 7.0, 14.0]},
+    )  # fmt: skip
 
 
 def test_fitted_curves_pass_their_data(fitted):

@@ -12,11 +12,13 @@ TABLE = np.loadtxt(
     Path(__file__).parent / "data" / "cure_probability_vs_car_t_capacity.csv",
     delimiter=",", skiprows=3,
 )  # fmt: skip
+# Where cure is certain, or out of the question, a row says little: those wait for the slow tests.
+ROWS = [pytest.param(*row, marks=[] if 0.02 < row[1] < 0.98 else pytest.mark.slow) for row in TABLE]
 PUBLISHED_PATIENTS = 1000
 PATIENTS = 20_000
 
 
-@pytest.mark.parametrize(("capacity", "published"), TABLE)
+@pytest.mark.parametrize(("capacity", "published"), ROWS)
 @pytest.mark.parametrize("method", ["hybrid", "exact"])
 def test_figure_3c(capacity, published, method, run, figures):
     cohort = figures(0.05, K_C=vc.units.t_cells(capacity)).sample(PATIENTS, seed=1)

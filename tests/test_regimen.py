@@ -37,6 +37,7 @@ def test_day_0_sets_the_first_dose_and_cuts_the_first_normal_t_cells(run, figure
     assert ds["C0"][0] == cohort["C0"][0], "the dataset keeps the patient's own value"
 
 
+@pytest.mark.slow
 def test_a_lymphodepletion_that_all_survive_changes_nothing(run, figures):
     cohort = figures(0.05).sample(2000, seed=1)
     harmless = vc.Regimen(vc.Lymphodepletion(35.0, 1.0))
@@ -194,7 +195,10 @@ def test_nothing_is_left_of_a_population_but_one_cell(run, figures):
     assert ds["N"].values == pytest.approx(2.4e11, rel=0.1)
 
 
-@pytest.mark.parametrize(("method", "program"), [("hybrid", loop.run), ("exact", exact.run)])
+@pytest.mark.parametrize(
+    ("method", "program"),
+    [pytest.param("hybrid", loop.run, marks=pytest.mark.slow), ("exact", exact.run)],
+)
 def test_a_sweep_of_days_and_doses(method, program, run, figures):
     """It compiles nothing new; blocks change no bit; what never comes is nothing."""
     cohort = figures(0.05).sample(500, seed=1)
@@ -306,7 +310,7 @@ def test_rows_of_nonmem(tmp_path):
         ({"TIME": ["x"], "AMT": [1e8]}, "TIME holds text"),
         ({"TIME": [0, 1], "AMT": [1e8]}, "one length"),
         ("nowhere.csv", "There is no file nowhere.csv"),
-        (12, "takes a CSV file's path"),
+        (12, "is a CSV file's path"),
     ],
 )
 def test_rows_that_are_no_schedule(rows, message):

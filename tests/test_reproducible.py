@@ -41,6 +41,7 @@ def test_any_block_size_gives_the_same_bits(method, cohort):
         assert digest(vc.simulate(some, method, block=block, **options)) == whole
 
 
+@pytest.mark.slow
 def test_one_or_two_devices_give_the_same_bits():
     found = []
     for devices in (1, 2):

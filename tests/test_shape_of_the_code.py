@@ -32,7 +32,7 @@ def test_every_public_name_has_a_docstring_and_a_place_in_the_reference():
 
 
 def test_every_public_name_is_used_in_an_example():
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     unused = [name for name in offered() if f"vc.{name}" not in text]
     assert not unused

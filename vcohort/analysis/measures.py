@@ -43,7 +43,7 @@ _UNITS = {"cure": "1", "pfs": "1", "rmst": "day", "C_max": "cells", "T_max": "da
 _AUC_DAY = 28.0
 
 # Between these points of the grid a tumour's log is straight enough for the mean survival.
-_MEAN_KNOTS = 16
+_MEAN_KNOTS = 32
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,12 @@ def read(
         kinetics.auc_until: found.seen[each_of * index : each_of * (index + 1)]
         for index, kinetics in enumerate(folded)
     }
-    z = jnp.zeros_like(found.w)
-    if any(each.kind in {"pfs", "rmst"} for each in measures):
-        level = found.logs[2, 0] + jnp.log(progression)
-        everywhere = jnp.arange(found.w.shape[0])[:, None]
-        z = progression_free(found, level, everywhere, blur)
+    everywhere = jnp.arange(found.w.shape[0])[:, None]
+    level = found.logs[2, 0] + jnp.log(progression)
+    follow = partial(progression_free, found, level, everywhere, blur)
+    asked = {measure.kind for measure in measures}
+    z = follow() if "pfs" in asked else found.w
+    straight = follow(straight=True) if "rmst" in asked else found.w
 
     def one(measure: Measure) -> Array:
         day = jnp.asarray(measure.day or 0.0, z.dtype)
@@ -210,7 +211,7 @@ def read(
                 point = grid_points(grid, day[None])
                 return ndtr(jnp.take_along_axis(z, point, axis=0))[0]
             case "rmst":
-                return mean_free_days(z, grid, day)
+                return mean_free_days(straight, grid, day)
             case kind:
                 names = [variable.name for variable in folded[0].variables]
                 return seen[measure.day or _AUC_DAY][names.index(kind)]

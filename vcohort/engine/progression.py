@@ -35,8 +35,14 @@ _MANY, _TERMS = 25.0, 72
 # Below e^-16 lineages none is left, and no derivative either.
 _LEAST_LOG, _LARGEST_LOG_Y = -16.0, 4.5
 
+# So near to certainty the saddle point still says how far, where a tenth of a lineage is left.
+_DOUBT, _ONE_IN_TEN = 1e-5, 0.1
+
 # The nearest to certainty that float32 can tell.
-_DOUBT = 1e-7
+_LEAST = 1e-7
+
+# Of a tumour that is followed without error.
+_NO_BLUR = 1e-7
 
 
 @partial(jax.jit, static_argnames=("model",))
@@ -60,7 +66,9 @@ def survival(
     return ndtr(_at(progression_free(found, level, everywhere, blur), points))
 
 
-def progression_free(path: Path, log_level: Array, points: Array, blur: Array | float) -> Array:
+def progression_free(
+    path: Path, log_level: Array, points: Array, blur: Array | float, straight: bool = False
+) -> Array:
     """Return z (time, patient) of P(no progression so far) at grid ``points``, in their order.
 
     Progression is a tumour of ``log_level`` (patient,): one that grows so far before its nadir, or
@@ -71,9 +79,10 @@ def progression_free(path: Path, log_level: Array, points: Array, blur: Array | 
     """
     log_tumour = path.logs[2]
     log_start, nadir = log_tumour[0], jnp.argmin(log_tumour, axis=0)
-    late = deviate(_at(log_tumour, points), _at(path.w, points), log_start, log_level, blur)
+    at = _at(log_tumour, points), _at(path.w, points)
+    late = deviate(*at, log_start, log_level, blur, straight)
     largest = _at(jax.lax.cummax(log_tumour), jnp.minimum(points, nadir))
-    early = (log_level - largest) / jnp.maximum(blur, _DOUBT)
+    early = (log_level - largest) / jnp.maximum(blur, _NO_BLUR)
     return jax.lax.cummin(jnp.minimum(late, early))
 
 
@@ -84,8 +93,8 @@ def _at(course: Array, points: Array) -> Array:
 def mean_free_days(z: Array, grid: Grid, until: Array) -> Array:
     """Return the mean progression-free days (patient,) to ``until``, a point of the grid.
 
-    Between points z is linear, and the mean of Phi(z) over a step is that of its integral,
-    z Phi(z) + phi(z), exactly.
+    ``z``: straight. Between points it is taken as linear, and the mean of Phi(z) over a step
+    follows from its integral, z Phi(z) + phi(z).
     """
     start, end = z[:-1], z[1:]
     gap = end - start
@@ -101,9 +110,18 @@ def _area(z: Array) -> Array:
 
 
 def deviate(
-    log_tumour: Array, w: Array, log_start: Array, log_level: Array, blur: Array | float
+    log_tumour: Array,
+    w: Array,
+    log_start: Array,
+    log_level: Array,
+    blur: Array | float,
+    straight: bool = False,
 ) -> Array:
-    """Return z of P(tumour < level), from ln B and W of the deterministic path."""
+    """Return z of P(tumour < level), from ln B and W of the deterministic path.
+
+    ``straight``: where lineages are many, a z that is linear in ln B, as z nearly is where it
+    matters.
+    """
     log_hazard = log_lambda(w, log_start)
     log_y = log_level + log_hazard - log_tumour
     many = log_hazard > jnp.log(_MANY)
@@ -111,19 +129,27 @@ def deviate(
         jnp.clip(jnp.where(many, 0.0, log_hazard), _LEAST_LOG, None),
         jnp.clip(jnp.where(many, 0.0, log_y), _LEAST_LOG, _LARGEST_LOG_Y),
     )
-    z = ndtri(jnp.clip(jnp.where(many, 0.5, few), _DOUBT, 1.0 - _DOUBT))
-    return jnp.where(many, _saddle_point(log_hazard, log_y, many, blur), z)
+    # Certain because the tumour is small yet, not because no lineage is left.
+    certain = (few > 1.0 - _DOUBT) & (log_hazard > jnp.log(_ONE_IN_TEN))
+    used = many | certain
+    z = ndtri(jnp.clip(jnp.where(used, 0.5, few), _LEAST, 1.0 - _LEAST))
+    saddle = _saddle_point(log_hazard, log_y, used, blur, many if straight else None)
+    return jnp.where(used, saddle, z)
 
 
-def _saddle_point(log_hazard: Array, log_y: Array, many: Array, blur: Array | float) -> Array:
+def _saddle_point(
+    log_hazard: Array, log_y: Array, used: Array, blur: Array | float, straight: Array | None
+) -> Array:
     """Return w + ln(y / Lambda) / (4 w), w = sqrt(2) (sqrt(y) - sqrt(Lambda))."""
-    log_ratio = jnp.clip(jnp.where(many, log_y - log_hazard, 0.0), -20.0, 20.0)
-    root = jnp.exp(0.5 * jnp.where(many, log_hazard, jnp.log(_MANY)))
-    distance = jnp.sqrt(2.0) * root * jnp.expm1(0.5 * log_ratio)
+    log_ratio = jnp.clip(jnp.where(used, log_y - log_hazard, 0.0), -20.0, 20.0)
+    root = jnp.exp(0.5 * jnp.where(used, log_hazard, jnp.log(_MANY)))
+    half = 0.5 * log_ratio
+    rise = jnp.expm1(half) if straight is None else jnp.where(straight, half, jnp.expm1(half))
+    distance = jnp.sqrt(2.0) * root * rise
     near = jnp.abs(log_ratio) < 1e-3
-    ratio = jnp.where(near, 1.0, log_ratio) / jnp.where(near, 1.0, jnp.expm1(0.5 * log_ratio))
-    shift = jnp.where(near, 2.0 - 0.5 * log_ratio, ratio) / (4.0 * jnp.sqrt(2.0) * root)
-    spread = 1.0 + 0.5 * blur**2 * (root**2 - _MANY)
+    ratio = jnp.where(near, 1.0, log_ratio) / jnp.where(near, 1.0, jnp.expm1(half))
+    shift = jnp.where(near, 2.0 - half, ratio) / (4.0 * jnp.sqrt(2.0) * root)
+    spread = 1.0 + 0.5 * blur**2 * jnp.maximum(root**2 - _MANY, 0.0)
     return (distance + shift) / jnp.sqrt(spread)
 
 
