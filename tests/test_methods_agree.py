@@ -34,7 +34,14 @@ def days_of(ds, outcome):
     return ds["event_time"].values[ds["outcome"].values == outcome]
 
 
-@pytest.mark.parametrize("case", TABLE, ids=str)
+# Every other case waits for the slow tests.
+CASES = [
+    pytest.param(case, marks=pytest.mark.slow if index % 2 else [], id=str(case))
+    for index, case in enumerate(TABLE)
+]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_cure_probability_over_a_table(case, run, figures):
     cohort = cohort_of(figures, **case)
     expected = float(vc.cure_probability(cohort)[0])

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from vcohort.observables import OBSERVABLES
 from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION, panel, plain, row_of, symbols
 
+_DASHES = ("-", "--", "-.", ":")
+
 
 def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Draw the curves of :func:`vcohort.fit` over its data, a panel an observable.
@@ -29,7 +31,7 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequ
     panels = axes if axes is not None else row_of(len(seen))
     for each, name in zip(panels, seen, strict=True):
         _panel(plain(each), name, rows, curves)
-    panels[0].legend(frameon=False, title=None if over == "patient" else "growth, feedback")
+    panels[0].legend(frameon=False, title=over)
     return panels
 
 
@@ -39,7 +41,9 @@ def _panel(axes: Axes, name: str, rows: xr.Dataset, curves: xr.Dataset) -> None:
     cells = xr.concat([curves[state] for state in parts], "part").sum("part") / kind.cells
     for line, colour in zip(range(curves.sizes["line"]), SERIES * 4, strict=False):
         label = str(curves["line"].values[line])
-        axes.plot(curves["time"], cells.isel(line=line), color=colour, label=label)
+        # Of curves that lie on each other the later ones leave gaps.
+        axes.plot(curves["time"], cells.isel(line=line), _DASHES[line % len(_DASHES)],
+                  color=colour, label=label)  # fmt: skip
     for line, colour in zip(range(rows.sizes["line"]), SERIES * 4, strict=False):
         one = rows.isel(line=line)
         mine = one["observable"].values == name
