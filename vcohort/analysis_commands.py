@@ -18,6 +18,7 @@ from vcohort.cohort import Cohort
 from vcohort.errors import VcohortError, unknown
 from vcohort.files import check_writable, replacing, save
 from vcohort.notation import parse_fields, parse_range, parse_setting
+from vcohort.population import Population
 from vcohort.study import Study, make_study, read_fields
 from vcohort.tables import read_columns
 
@@ -67,9 +68,7 @@ def fit(
     chosen = _study(study, preset, None, settings, default="kimmel2021-figures")
     population = chosen.population()
     names = [name.strip() for name in free.split(",")]
-    values = {name: float(law.quantile(np.array([0.5]))[0])
-              for name, law in population.distributions.items()}  # fmt: skip
-    cohort = Cohort.from_values(population.preset, model=population.model, **values)
+    cohort = _median_patient(population)
     limits = dict(_pair(text) for text in bounds or [])
     regimen = chosen.regimen() if chosen.regimen().treatments else None
     common: dict[str, Any] = {"loss": loss, "seed": seed}
@@ -145,9 +144,7 @@ def sensitivity(
             ds = analysis.sensitivity_map(population, axes, samples or 256, **many)
             draw = plots.sensitivity_map
         case _:
-            values = {name: float(law.quantile(np.array([0.5]))[0])
-                      for name, law in population.distributions.items()}  # fmt: skip
-            cohort = Cohort.from_values(population.preset, model=population.model, **values)
+            cohort = _median_patient(population)
             local = analysis.local_sensitivity(cohort, np.linspace(0.0, days, 201), regimen=regimen)
             ds = local.merge(analysis.identifiability(local)[["correlation", "removed"]])
             draw = plots.sensitivity_ranking
@@ -258,6 +255,14 @@ def _study(
     study = make_study(fields)
     study.check()
     return study
+
+
+def _median_patient(population: Population) -> Cohort:
+    """Return the patient in the middle of each distribution."""
+    middle = np.array([0.5])
+    laws = population.distributions.items()
+    values = {name: float(law.quantile(middle)[0]) for name, law in laws}
+    return Cohort.from_values(population.preset, model=population.model, **values)
 
 
 def _check_files(output: Path, plot: Path | None) -> None:

@@ -17,6 +17,7 @@ from scipy.optimize import least_squares
 from scipy.special import ndtri
 
 from vcohort.analysis.entropy import entropy_weights
+from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.designs import uniforms
@@ -240,7 +241,7 @@ def _search(task: _Task, starts: int, seed: int, progress: bool | None) -> np.nd
     return best.reshape(2, k)
 
 
-def _curves(task: _Task) -> Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]:
+def _curves(task: _Task) -> Callable[..., Both]:
     """Return a function of (logs, blur): the curve (day,) and its Jacobian (day, hyper)."""
     deviates = jnp.asarray(task.deviates, jnp.float32)
 
@@ -257,18 +258,12 @@ def _curves(task: _Task) -> Callable[[np.ndarray, float], tuple[np.ndarray, np.n
         # A patient whose rates are too fast for the steps tells nothing.
         return jnp.nan_to_num(found).mean(axis=0), jnp.nan_to_num(slopes).mean(axis=0)
 
-    seen: dict[tuple[bytes, float], tuple[np.ndarray, np.ndarray]] = {}
+    def curve(logs: np.ndarray, blur: float) -> Both:
+        found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(blur, jnp.float32))
+        value, slope = (np.asarray(part, np.float64) for part in found)
+        return value, slope
 
-    def curve(logs: np.ndarray, blur: float) -> tuple[np.ndarray, np.ndarray]:
-        key = (logs.tobytes(), blur)
-        if key not in seen:
-            seen.clear()
-            found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(blur, jnp.float32))
-            value, slope = (np.asarray(part, np.float64) for part in found)
-            seen[key] = value, slope
-        return seen[key]
-
-    return curve
+    return remember_last(curve)
 
 
 def _moved(task: _Task, logs: Any, deviates: Any) -> Cohort:

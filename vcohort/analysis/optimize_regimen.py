@@ -14,6 +14,7 @@ from jax import Array
 from scipy.optimize import minimize
 
 from vcohort.analysis.measures import Asked, ask, evaluate, measure
+from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.errors import VcohortError, unknown
@@ -42,7 +43,7 @@ _BLUR = 0.02
 _OBJECTIVES = ("cure", "pfs", "rmst")
 
 
-_Climb: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+_Climb: TypeAlias = Callable[..., Both]
 
 
 class _Plan(NamedTuple):
@@ -204,11 +205,11 @@ def _climb_of(plan: _Plan) -> _Climb:
 
     slopes = jax.jit(jax.jacfwd(outcome, has_aux=True))
 
-    def climb(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def climb(position: np.ndarray) -> Both:
         slope, value = slopes(jnp.asarray(position, jnp.float32))
         return np.asarray(value, float), np.nan_to_num(np.asarray(slope, float))
 
-    return climb
+    return remember_last(climb)
 
 
 def _ascend(plan: _Plan, climb: _Climb, start: np.ndarray) -> np.ndarray:

@@ -59,11 +59,9 @@ class Solved(NamedTuple):
     converged: np.ndarray
 
 
-def search(
-    problem: Problem, candidates: Candidates, progress: bool | None, what: str = "fit, starts"
-) -> Solved:
+def search(problem: Problem, candidates: Candidates, progress: bool | None) -> Solved:
     """Lead candidates from anywhere to the nearest minimum of their loss."""
-    return _solve(problem, candidates, _DESCENT_STEPS, 1e-6, progress, what)
+    return _solve(problem, candidates, _DESCENT_STEPS, 1e-6, progress)
 
 
 def polish(problem: Problem, candidates: Candidates, blocks_of: int) -> Solved:
@@ -71,7 +69,7 @@ def polish(problem: Problem, candidates: Candidates, blocks_of: int) -> Solved:
     count = len(candidates.patient)
     padded = np.minimum(np.arange(max(count, min(blocks_of, _BLOCKS[-1]))), count - 1)
     all_rows = Candidates(*(part[padded] for part in candidates))
-    found = _solve(problem, all_rows, 0, 1e-10, progress=False, what="")
+    found = _solve(problem, all_rows, 0, 1e-10, progress=False)
     return Solved(*(part[:count] for part in found))
 
 
@@ -81,13 +79,12 @@ def _solve(
     descent: int,
     tolerance: float,
     progress: bool | None,
-    what: str,
 ) -> Solved:
     count, parameters = candidates.logs.shape
     block = _BLOCKS[0] if count <= _BLOCKS[0] else _BLOCKS[-1]
     solved = Solved(np.empty((count, parameters)), np.empty(count), np.empty(count, bool))
 
-    with progress_bar(what, count, progress) as advance, jax.enable_x64(True):
+    with progress_bar("fit, starts", count, progress) as advance, jax.enable_x64(True):
         for first in range(0, count, block):
             real = slice(first, min(first + block, count))
             chosen = np.minimum(np.arange(first, first + block), count - 1)
