@@ -15,6 +15,7 @@ from rich.table import Table
 
 from vcohort import analysis, data, plots
 from vcohort.cohort import Cohort
+from vcohort.distributions import median_of
 from vcohort.errors import VcohortError, unknown
 from vcohort.files import check_writable, replacing, save
 from vcohort.notation import parse_fields, parse_range, parse_setting
@@ -67,12 +68,11 @@ def fit(
     rows = data.fit_table() if table == _BUILT_IN else table
     chosen = _study(study, preset, None, settings, default="kimmel2021-figures")
     population = chosen.population()
-    names = [name.strip() for name in free.split(",")]
+    names = _names(free)
     cohort = _median_patient(population)
     limits = dict(_pair(text) for text in bounds or [])
-    regimen = chosen.regimen() if chosen.regimen().treatments else None
     common: dict[str, Any] = {"loss": loss, "seed": seed}
-    posed = {"cohort": cohort, "bounds": limits, "regimen": regimen}
+    posed = {"cohort": cohort, "bounds": limits, "regimen": chosen.regimen()}
     console = Console()
     match how:
         case "fit":
@@ -128,7 +128,7 @@ def sensitivity(
         raise unknown("way", how, known)
     chosen = _study(study, preset, sigma, settings)
     population, regimen = chosen.population(), chosen.regimen()
-    names = [name.strip() for name in outputs.split(",")]
+    names = _names(outputs)
     console = Console()
     draw: Callable[[Any], Any] = plots.global_sensitivity
     many: dict[str, Any] = {"seed": seed, "horizon": chosen.horizon, "regimen": regimen}
@@ -172,11 +172,10 @@ def calibrate(
     _check_files(output, plot)
     chosen = _study(study, preset, sigma, settings)
     population, console = chosen.population(), Console()
-    names = [name.strip() for name in free.split(",")]
-    regimen = chosen.regimen() if chosen.regimen().treatments else None
+    names = _names(free)
     ds = analysis.calibrate(
         population, _trial(trial), names, n=patients, starts=starts, weights=weights,
-        progression=chosen.progression, regimen=regimen, seed=seed,
+        progression=chosen.progression, regimen=chosen.regimen(), seed=seed,
     )  # fmt: skip
     _tell(console, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
     rms = {name: value for name, value in ds.attrs.items() if str(name).startswith("rms_")}
@@ -259,10 +258,12 @@ def _study(
 
 def _median_patient(population: Population) -> Cohort:
     """Return the patient in the middle of each distribution."""
-    middle = np.array([0.5])
-    laws = population.distributions.items()
-    values = {name: float(law.quantile(middle)[0]) for name, law in laws}
+    values = {name: median_of(law) for name, law in population.distributions.items()}
     return Cohort.from_values(population.preset, model=population.model, **values)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _check_files(output: Path, plot: Path | None) -> None:

@@ -19,7 +19,7 @@ from vcohort.errors import VcohortError
 Floats = NDArray[np.float64]
 
 # The paper floors its varied parameters just above zero; this is how far above.
-_FLOOR = 1e-6
+FLOOR = 1e-6
 
 
 @runtime_checkable
@@ -65,7 +65,7 @@ class Normal:
 
     def quantile(self, u: Floats) -> Floats:
         """Return mean + sd z(u), floored."""
-        return np.maximum(self.mean + self.sd * ndtri(u), _FLOOR * self.mean)
+        return np.maximum(self.mean + self.sd * ndtri(u), FLOOR * self.mean)
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,16 @@ class MultivariateNormal:
         if self.log:
             values = self.centre * np.exp(shift)
         else:
-            values = np.maximum(self.centre + shift, _FLOOR * self.centre)
+            values = np.maximum(self.centre + shift, FLOOR * self.centre)
         return {name: values[:, column] for column, name in enumerate(self.names)}
 
     def __repr__(self) -> str:
         return f"MultivariateNormal({', '.join(self.names)}{', log=True' if self.log else ''})"
+
+
+def median_of(law: Distribution) -> float:
+    """Return the value in the middle of a distribution."""
+    return float(law.quantile(np.array([0.5]))[0])
 
 
 def as_distribution(value: Any, sigma: float) -> Distribution:

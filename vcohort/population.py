@@ -16,6 +16,7 @@ from vcohort.distributions import (
     MultivariateNormal,
     Normal,
     as_distribution,
+    median_of,
 )
 from vcohort.errors import VcohortError
 from vcohort.models import Model, car_t
@@ -142,7 +143,7 @@ def _moved(before: Any, value: Any) -> Any:
 def _typical(name: str, value: Any) -> float:
     """Return the number, or the median of the distribution."""
     if isinstance(value, Distribution):
-        return float(value.quantile(np.array([0.5]))[0])
+        return median_of(value)
     try:
         return float(value)
     except (TypeError, ValueError):

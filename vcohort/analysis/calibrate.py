@@ -21,7 +21,7 @@ from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.designs import uniforms
-from vcohort.distributions import Distribution, Fixed, LogNormal, Normal
+from vcohort.distributions import FLOOR, Distribution, Fixed, LogNormal, Normal, median_of
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError
 from vcohort.models import Param
@@ -45,8 +45,6 @@ _SCOUTING, _STEPS = 12, 40
 # Fresh patients that judge the result.
 _JUDGES = 20_000
 
-_FLOOR = 1e-6
-
 
 @dataclass(frozen=True)
 class _Hyper:
@@ -67,7 +65,7 @@ class _Hyper:
         """Return the patients' values at normal deviates ``z``, differentiable."""
         location, spread = jnp.exp(log_location), jnp.exp(log_spread)
         if self.normal:
-            return location * jnp.maximum(1.0 + spread * z, _FLOOR)
+            return location * jnp.maximum(1.0 + spread * z, FLOOR)
         return location * jnp.exp(spread * z)
 
 
@@ -189,8 +187,7 @@ def _hyper(population: Population, name: str) -> _Hyper:
         case LogNormal(median, sigma):
             return _Hyper(param, False, median, _inside(sigma))
         case law:
-            median = float(law.quantile(np.array([0.5]))[0])
-            return _Hyper(param, False, median, _FIRST_SPREAD)
+            return _Hyper(param, False, median_of(law), _FIRST_SPREAD)
 
 
 def _inside(spread: float) -> float:

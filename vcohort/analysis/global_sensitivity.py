@@ -12,7 +12,7 @@ import xarray as xr
 from vcohort.analysis.measures import ask, evaluate
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
-from vcohort.distributions import Fixed
+from vcohort.distributions import Fixed, median_of
 from vcohort.errors import VcohortError
 from vcohort.population import Population
 from vcohort.regimen import Regimen
@@ -74,12 +74,11 @@ def sobol_indices(
     :raises VcohortError: for unknown outputs, a population in which nothing varies, an n that is
         no power of 2, and where SALib is not installed.
     """
-    _salib()
+    sample, analyse = _salib("sample.sobol"), _salib("analyze.sobol")
     names = _varied(population)
     if n < 2 or n & (n - 1):
         raise VcohortError(f"n = {n} is impossible: give a power of 2, such as 1024.")
-    problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
-    sample, analyse = _salib("sample.sobol"), _salib("analyze.sobol")
+    problem = _unit_cube(names)
     points = sample.sample(problem, n, calc_second_order=second_order, seed=seed)
     options = _Options(horizon, progression, regimen, tolerance, progress)
     found = _evaluate(population, names, points, outputs, options)
@@ -134,15 +133,14 @@ def morris(
         width of its interval ``mu_star_interval``, and ``sigma`` (spread: interactions, curvature).
     :raises VcohortError: as for :func:`vcohort.sobol_indices`.
     """
-    _salib()
+    sample, analyse = _salib("sample.morris"), _salib("analyze.morris")
     names = _varied(population)
     if trajectories < 2 or levels < 2 or levels % 2:
         raise VcohortError(
             f"trajectories = {trajectories}, levels = {levels}: give 2 trajectories at least, and "
             "an even number of levels."
         )
-    problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
-    sample, analyse = _salib("sample.morris"), _salib("analyze.morris")
+    problem = _unit_cube(names)
     points = sample.sample(problem, trajectories, num_levels=levels, seed=seed)
     options = _Options(horizon, progression, regimen, tolerance, progress)
     inside = _TAIL + (1.0 - 2.0 * _TAIL) * points
@@ -167,9 +165,14 @@ def morris(
     })  # fmt: skip
 
 
-def _salib(module: str = "") -> Any:
+def _unit_cube(names: list[str]) -> dict[str, Any]:
+    """Return SALib's problem: each parameter by its probability."""
+    return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def _salib(module: str) -> Any:
     try:
-        return importlib.import_module(f"SALib.{module}" if module else "SALib")
+        return importlib.import_module(f"SALib.{module}")
     except ImportError:
         raise VcohortError(
             'Global sensitivity needs SALib. Type: pip install "vcohort[sensitivity]"'
@@ -206,10 +209,9 @@ def _evaluate(
     """Return the outputs of patients at probabilities (evaluation, parameter)."""
     edge = np.finfo(np.float64).epsneg
     inside = np.clip(points, edge, 1.0 - edge)
-    middle = np.array([0.5])
     values = {
         name: law.quantile(inside[:, names.index(name)]) if name in names
-        else np.repeat(law.quantile(middle), len(points))
+        else np.full(len(points), median_of(law))
         for name, law in population.distributions.items()
     }  # fmt: skip
     cohort = Cohort(values, np.arange(len(points)), population.model)
