@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.cohort import Cohort
+from vcohort.models import LAW_KINDS
 from vcohort.schema import SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
@@ -62,7 +63,10 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "schema_version": SCHEMA_VERSION,
         **provenance(),
         "model": cohort.model.name,
-        **{f"law_{kind}": law.formula for kind, law in zip(_KINDS, cohort.model.laws, strict=True)},
+        **{
+            f"law_{kind}": law.formula
+            for kind, law in zip(LAW_KINDS, cohort.model.laws, strict=True)
+        },
         **dict(cohort.origin),
         "method": run.method,
         "seed": str(run.seed),
@@ -87,6 +91,3 @@ def provenance() -> dict[str, Any]:
         "xarray_version": xr.__version__,
         "device": f"{device.platform}: {device.device_kind}",
     }
-
-
-_KINDS = ("growth", "feedback", "killing", "proliferation")

@@ -49,7 +49,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(target)
     except _FILE_ERRORS as error:
         raise _cannot_write(target, error) from None
@@ -85,7 +85,8 @@ def _cannot_write(target: Path, error: Exception) -> VcohortError:
     )
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return which permissions new files do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

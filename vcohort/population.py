@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from vcohort.distributions import (
     MultivariateNormal,
     Normal,
     as_distribution,
+    is_distribution,
     median_of,
 )
 from vcohort.errors import VcohortError
@@ -90,28 +92,45 @@ class Population:
             points = uniforms(
                 design, seed, first=first + start, count=count, columns=len(values), total=n
             )
-            for name, drawn in self._draw(points).items():
+            for name, drawn in self.quantiles(points).items():
                 values[name][start : start + count] = drawn
         for name, drawn in values.items():
             self.model.param(name).check(drawn)
         return Cohort(values, np.arange(first, first + n), self.model, self._origin(seed, design))
 
-    def _draw(self, points: Floats) -> dict[str, Floats]:
+    def quantiles(
+        self, points: Floats, like: tuple[Population, Mapping[str, Floats]] | None = None
+    ) -> dict[str, Floats]:
+        """Return the values (patient,) at points of the unit cube (patient, parameter).
+
+        ``like``: another population with its values at these points; those of distributions that
+        both share are taken from there.
+        """
+        other, known = like or (None, {})
+        laws = other.distributions if other else {}
         columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
-        drawn = {name: law.quantile(columns[name]) for name, law in self.distributions.items()}
+        drawn = {
+            name: known[name] if _same(law, laws.get(name)) else law.quantile(columns[name])
+            for name, law in self.distributions.items()
+        }
+        if self.joint and other and self.joint is other.joint:
+            return drawn | {name: known[name] for name in self.joint.names}
         if self.joint:
             together = np.stack([columns[name] for name in self.joint.names], axis=1)
             drawn |= self.joint.quantiles(together)
         return drawn
 
-    def replace(self, **overrides: float | Distribution) -> Population:
-        """Return the population with other centres or distributions of some parameters.
+    def replace(
+        self, *, sigma: float | None = None, **overrides: float | Distribution
+    ) -> Population:
+        """Return the population with another sigma, other centres or distributions.
 
         A number moves the centre of a distribution that was given, and keeps its relative spread.
         """
         moved = {name: _moved(self.overrides.get(name), value) for name, value in overrides.items()}
         kept: Any = {**self.overrides, **moved}
-        return Population(self.preset, self.sigma, model=self.model, joint=self.joint, **kept)
+        spread = self.sigma if sigma is None else sigma
+        return Population(self.preset, spread, model=self.model, joint=self.joint, **kept)
 
     def _origin(self, seed: int, design: str) -> tuple[tuple[str, str], ...]:
         """Record how the cohort came to be."""
@@ -127,9 +146,13 @@ class Population:
         return f"Population({self.preset!r}, sigma={self.sigma:g}{overrides})"
 
 
+def _same(law: Distribution, other: Distribution | None) -> bool:
+    return law is other or law == other
+
+
 def _moved(before: Any, value: Any) -> Any:
     """Return the distribution ``before`` about another centre."""
-    if isinstance(value, Distribution):
+    if is_distribution(value):
         return value
     match before:
         case LogNormal(_, sigma):
@@ -142,7 +165,7 @@ def _moved(before: Any, value: Any) -> Any:
 
 def _typical(name: str, value: Any) -> float:
     """Return the number, or the median of the distribution."""
-    if isinstance(value, Distribution):
+    if is_distribution(value):
         return median_of(value)
     try:
         return float(value)

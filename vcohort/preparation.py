@@ -1,4 +1,4 @@
-"""From a cohort and its run to what the engine takes: patients, and how time is cut."""
+"""From a cohort and its run to what the engine takes: patients, how time is cut, what to run."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import warnings
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from vcohort.cohort import Cohort
-from vcohort.engine.inputs import Roster, TimePlan
+from vcohort.engine import exact, loop
+from vcohort.engine.blocks import Work
+from vcohort.engine.grid import grid_points
+from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
 from vcohort.engine.pilot import Resolution, resolve
+from vcohort.engine.random import seed_key
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.models import Model
 from vcohort.settings import RunSettings
 
 # With an error of this in a log not even the first digit is known, and nothing is returned.
-_NO_DIGIT = 1.0
+NO_DIGIT = 1.0
 
 
 def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
@@ -50,7 +57,7 @@ def choose_grid(
             cohort.model, roster, time, run.tolerance, np.dtype(run.dtype),
             mortal=run.method != "deterministic",
         )  # fmt: skip
-    if not found.error < _NO_DIGIT:
+    if not found.error < NO_DIGIT:
         raise VcohortError(
             f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
             "fast. Check the parameters' units (per day, cells)."
@@ -73,3 +80,22 @@ def first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.n
         grid = resolution.plan.grid(patients)
         start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
     return np.append(start, end[-1])
+
+
+def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
+    """Return what one block runs: results of the endpoints, then saved states, if any."""
+    dtype = np.dtype(run.dtype)
+
+    def work(patients: Patients) -> list[Array]:
+        settings = Settings(
+            seed_key(run.seed, run.method),
+            *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),
+        )
+        grid = time.grid(patients)
+        if run.method == "exact":
+            return list(exact.run(model, run.endpoints, patients, grid, settings))
+        save = None if run.save_at is None else grid_points(grid, jnp.asarray(run.save_at, dtype))
+        found, paths = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
+        return [*found, *(path.T for path in paths or ())]
+
+    return work

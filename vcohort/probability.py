@@ -15,7 +15,7 @@ from vcohort.engine import cure
 from vcohort.engine.blocks import run_blocks
 from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients
-from vcohort.engine.progression import survival
+from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
 from vcohort.preparation import choose_grid, make_roster, time_plan
 from vcohort.regimen import Regimen
@@ -91,7 +91,7 @@ def progression_free_probability(
         kind = patients.values["B0"].dtype
         numbers = (jnp.asarray(each, kind) for each in (at, run.progression, blur))
         values, schedule = patients.values, patients.schedule
-        return survival(cohort.model, values, schedule, grid, *numbers).T
+        return probabilities(cohort.model, values, schedule, grid, *numbers)[1]
 
     shape = (len(cohort), at.size)
     return _run("progression_free_probability", cohort, run, at, shape, probability)

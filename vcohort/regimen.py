@@ -12,7 +12,7 @@ import numpy as np
 
 from vcohort.cohort import Cohort
 from vcohort.engine.treatment import Schedule
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, unknown
 from vcohort.nonmem import doses
 from vcohort.treatments import Field, Infusion, Lymphodepletion, Treatment
 
@@ -67,12 +67,45 @@ class Regimen:
 
     def named_fields(self) -> Iterator[tuple[str, Field, str]]:
         """Return name, value and unit of every field: ``infusion_1_day`` and so on."""
+        for prefix, each in self._numbered():
+            for name, (value, unit) in each.fields.items():
+                yield f"{prefix}_{name}", value, unit
+
+    def replace(self, **fields: Field) -> Regimen:
+        """Return the regimen with other fields, by names such as ``infusion_1_day``.
+
+        Fields: ``day`` and ``cells`` of an infusion; ``day``, ``survival``, ``normal_survival``
+        and ``car_survival`` of a lymphodepletion. Treatments of a kind are counted from 1.
+
+        :raises VcohortError: for a name that the regimen does not have, impossible values.
+        """
+        known = dict(self._settable())
+        changed: dict[int, dict[str, Field]] = {}
+        for name, value in fields.items():
+            if name not in known:
+                raise unknown("field of the regimen", name, known)
+            index, field = known[name]
+            changed.setdefault(index, {})[field] = value
+        return Regimen(
+            *(each.replace(**changed.get(index, {})) for index, each in enumerate(self.treatments))
+        )
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names that :meth:`replace` knows."""
+        return tuple(name for name, _ in self._settable())
+
+    def _settable(self) -> Iterator[tuple[str, tuple[int, str]]]:
+        for index, (prefix, each) in enumerate(self._numbered()):
+            for name in each.settable:
+                yield f"{prefix}_{name}", (index, name)
+
+    def _numbered(self) -> Iterator[tuple[str, Treatment]]:
+        """Return each treatment with its name, ``infusion_1`` and so on."""
         seen = {Infusion: 0, Lymphodepletion: 0}
         for each in self.treatments:
             seen[type(each)] += 1
-            prefix = f"{type(each).__name__.lower()}_{seen[type(each)]}"
-            for name, (value, unit) in each.fields.items():
-                yield f"{prefix}_{name}", value, unit
+            yield f"{type(each).__name__.lower()}_{seen[type(each)]}", each
 
     def check(self, patients: int, horizon: float) -> None:
         """Refuse a regimen that does not fit a cohort or ends after its horizon."""

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax import Array
 
 from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
-from vcohort.engine import exact, loop
-from vcohort.engine.blocks import Work, run_blocks
-from vcohort.engine.grid import grid_points
-from vcohort.engine.inputs import Patients, Settings, TimePlan
-from vcohort.engine.random import seed_key
+from vcohort.engine.blocks import run_blocks
 from vcohort.errors import VcohortError
-from vcohort.preparation import choose_grid, first_days, make_roster
+from vcohort.preparation import choose_grid, draw_outcomes, first_days, make_roster
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
@@ -83,7 +77,7 @@ def simulate(
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
         run_blocks(
-            _work(cohort, run, resolution.plan),
+            draw_outcomes(cohort.model, run, resolution.plan),
             roster,
             [*results, *states],
             np.dtype(run.dtype),
@@ -94,27 +88,6 @@ def simulate(
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     days = first_days(roster, resolution, run)
     return assemble(cohort, run, days, resolution.error, found, states)
-
-
-def _work(cohort: Cohort, run: RunSettings, time: TimePlan) -> Work:
-    """Return what one block runs."""
-    dtype = np.dtype(run.dtype)
-
-    def work(patients: Patients) -> list[Array]:
-        settings = Settings(
-            seed_key(run.seed, run.method),
-            *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),
-        )
-        grid = time.grid(patients)
-        if run.method == "exact":
-            return list(exact.run(cohort.model, run.endpoints, patients, grid, settings))
-        save = None if run.save_at is None else grid_points(grid, jnp.asarray(run.save_at, dtype))
-        found, paths = loop.run(
-            run.method, cohort.model, run.endpoints, patients, grid, settings, save
-        )
-        return [*found, *(path.T for path in paths or ())]
-
-    return work
 
 
 def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:

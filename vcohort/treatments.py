@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
 
 import jax.core
 import numpy as np
@@ -26,6 +26,8 @@ class Infusion:
     day: Field
     cells: Field | None = None
 
+    settable: ClassVar[tuple[str, ...]] = ("day", "cells")
+
     def __post_init__(self) -> None:
         _check("Infusion", "day", self.day, 0.0, np.inf)
         if self.cells is not None:
@@ -36,6 +38,10 @@ class Infusion:
         """The values by name, each with its unit; without those left to the default."""
         given = {"day": (self.day, "day")}
         return given if self.cells is None else given | {"cells": (self.cells, "cells")}
+
+    def replace(self, **fields: Field) -> Infusion:
+        """Return the infusion with other ``settable`` fields."""
+        return replace(self, **fields)
 
     def __repr__(self) -> str:
         cells = "" if self.cells is None else f", cells={_text(self.cells)}"
@@ -55,6 +61,8 @@ class Lymphodepletion:
 
     day: Field
     survival: Field | tuple[Field, Field]
+
+    settable: ClassVar[tuple[str, ...]] = ("day", "survival", "normal_survival", "car_survival")
 
     def __post_init__(self) -> None:
         _check("Lymphodepletion", "day", self.day, 0.0, np.inf)
@@ -81,6 +89,13 @@ class Lymphodepletion:
             "normal_survival": (normal, "1"),
             "car_survival": (car, "1"),
         }
+
+    def replace(self, **fields: Field) -> Lymphodepletion:
+        """Return the lymphodepletion with other ``settable`` fields."""
+        both = fields.get("survival")
+        normal, car = self.fractions if both is None else (both, both)
+        pair = fields.get("normal_survival", normal), fields.get("car_survival", car)
+        return Lymphodepletion(fields.get("day", self.day), pair)
 
     def __repr__(self) -> str:
         normal, car = (_text(fraction) for fraction in self.fractions)

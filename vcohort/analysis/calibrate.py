@@ -131,7 +131,7 @@ def calibrated(population: Population, calibration: xr.Dataset) -> Population:
     """Return the population with the distributions that :func:`vcohort.calibrate` found."""
     names = [str(name) for name in calibration["parameter"].values]
     hypers = _hypers(population, names)
-    laws = {
+    laws: dict[str, Any] = {
         hyper.param.name: hyper.law(
             *(
                 float(calibration[part].sel(parameter=hyper.param.name))

@@ -21,6 +21,8 @@ from vcohort.engine.inputs import Patients, Roster
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
 """``work(patients)``: results with the patient first, for one block."""
 
+Device: TypeAlias = Any
+
 _CPU_BLOCK = 4096
 _ACCELERATOR_BLOCK = 1 << 17
 _SMALLEST_BLOCK = 256
@@ -46,37 +48,53 @@ def run_blocks(
     """
     total = len(roster.number)
     size = block or block_size(total)
-    devices = jax.local_devices()
-    x64 = dtype == np.float64
 
-    def run(index: int) -> None:
+    def run(index: int, device: Device) -> None:
         first = index * size
         last = min(first + size, total)
-        chosen = np.minimum(np.arange(first, first + size), total - 1)
-        device = devices[index % len(devices)]
-        with jax.enable_x64(x64), jax.default_device(device):
-            found = work(roster.take(chosen, dtype))
-            for result, part in zip(results, found, strict=True):
-                result[first:last] = np.asarray(part)[: last - first]
+        found = run_block(work, roster, first, size, dtype, device)
+        for result, part in zip(results, found, strict=True):
+            result[first:last] = np.asarray(part)[: last - first]
         on_done(last - first)
 
-    _in_threads(run, -(-total // size), _workers(len(devices)))
+    spread(run, -(-total // size))
 
 
-def _workers(devices: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # Two threads an accelerator: one prepares a block while the other's is computed.
-    return (cores or 1) if jax.default_backend() == "cpu" else 2 * devices
+def run_block(
+    work: Work, roster: Roster, first: int, size: int, dtype: np.dtype, device: Device
+) -> list[Any]:
+    """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
+    chosen = np.minimum(np.arange(first, first + size), len(roster.number) - 1)
+    with jax.enable_x64(dtype == np.float64), jax.default_device(device):
+        return list(work(roster.take(chosen, dtype)))
 
 
-def _in_threads(run: Callable[[int], None], blocks: int, workers: int) -> None:
-    """Run all blocks; the first error stops the rest and is raised."""
-    if blocks == 1:
-        run(0)
+def spread(
+    task: Callable[[int, Device], None],
+    tasks: int,
+    threads: int | None = None,
+    *,
+    first_alone: bool = True,
+) -> None:
+    """Run ``task(index, device)`` for all indices, over all devices; the first error is raised.
+
+    ``threads``: how many run side by side; by default one a core, or two an accelerator.
+    ``first_alone``: the first task compiles what all others need.
+    """
+    devices = jax.local_devices()
+
+    def run(index: int) -> None:
+        task(index, devices[index % len(devices)])
+
+    workers = threads or _workers(len(devices))
+    if min(tasks, workers) == 1:
+        for index in range(tasks):
+            run(index)
         return
-    run(0)  # Compiles once, before the threads would all do so.
+    if first_alone:
+        run(0)
     with ThreadPoolExecutor(workers) as pool:
-        pending = {pool.submit(run, index) for index in range(1, blocks)}
+        pending = {pool.submit(run, index) for index in range(int(first_alone), tasks)}
         try:
             done, _ = wait(pending, return_when=FIRST_EXCEPTION)
         except BaseException:
@@ -85,3 +103,9 @@ def _in_threads(run: Callable[[int], None], blocks: int, workers: int) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
     for future in done:
         future.result()
+
+
+def _workers(devices: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Two threads an accelerator: one prepares a block while the other's is computed.
+    return (cores or 1) if jax.default_backend() == "cpu" else 2 * devices

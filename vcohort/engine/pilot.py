@@ -57,12 +57,10 @@ def resolve(
     that one is returned, with its error.
     """
     pilot = roster.take(_choose(roster), dtype)
-    room = LADDER[-1] + plan.intervals
     resolution = None
     for steps in LADDER:
         tried = plan.with_steps(steps)
-        grid = tried.grid(pilot, room)
-        error = float(_error(model, pilot, grid, tried.steps, -_LOG_DECIDED if mortal else -np.inf))
+        error = float(np.max(errors(model, pilot, tried, mortal=mortal)))
         resolution = Resolution(tried, error)
         if error <= tolerance:
             break
@@ -70,19 +68,31 @@ def resolve(
     return resolution
 
 
+def errors(model: Model, pilot: Patients, plan: TimePlan, *, mortal: bool) -> np.ndarray:
+    """Return the error (patient,) of each patient's path on a grid; see :func:`resolve`."""
+    grid = plan.grid(pilot, LADDER[-1] + plan.intervals)
+    least = -_LOG_DECIDED if mortal else -np.inf
+    return np.asarray(_errors(model, pilot, grid, plan.steps, least))
+
+
 def _choose(roster: Roster) -> np.ndarray:
     """Take patients spread over the cohort, and those with the extremes of each value."""
     columns = list(roster.values.values())
     for part in roster.schedule or ():
         columns += list(part.T)
+    return representatives(columns, PATIENTS)
+
+
+def representatives(columns: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Return ``count`` patients: with the extremes of each column (patient,), the rest spread."""
     extremes = [pick(column) for column in columns for pick in (np.argmin, np.argmax)]
-    spread = np.linspace(0, len(roster.number) - 1, PATIENTS - len(extremes))
+    spread = np.linspace(0, columns[0].size - 1, count - len(extremes))
     return np.concatenate([spread.astype(np.int64), np.array(extremes, dtype=np.int64)])
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _error(model: Model, patients: Patients, grid: Grid, steps: int, log_least: float) -> Array:
-    """Return the largest error of whole steps against half steps. One program for all grids."""
+def _errors(model: Model, patients: Patients, grid: Grid, steps: int, log_least: float) -> Array:
+    """Return the errors of whole steps against half steps. One program for all grids."""
     values, schedule = patients.values, patients.schedule
 
     def begin(values: Values) -> Hazard:
@@ -104,7 +114,7 @@ def _error(model: Model, patients: Patients, grid: Grid, steps: int, log_least: 
         fine = move(values, move(values, fine, half), half)
         return coarse, fine, jnp.maximum(worst, _gap(seen(coarse), seen(fine)))
 
-    begun = (first, first, jnp.zeros((), grid.days.dtype))
+    begun = (first, first, jnp.zeros_like(first.log_tumour))
     coarse, fine, worst = jax.lax.fori_loop(0, steps, body, begun)
     worst = jnp.maximum(worst, _gap(_log_w(coarse), _log_w(fine)))
     # A step too long for the method ends in NaN: no error at all is not a small one.
@@ -112,9 +122,9 @@ def _error(model: Model, patients: Patients, grid: Grid, steps: int, log_least: 
 
 
 def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
-    """Return the largest difference."""
+    """Return each patient's largest difference."""
     pairs = zip(first, second, strict=True)
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(x - y)) for x, y in pairs]))
+    return jnp.max(jnp.stack([jnp.abs(x - y) for x, y in pairs]), axis=0)
 
 
 def _logs(hazard: Hazard, log_start: Array, log_least: float) -> tuple[Array, ...]:

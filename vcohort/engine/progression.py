@@ -46,7 +46,7 @@ _NO_BLUR = 1e-7
 
 
 @partial(jax.jit, static_argnames=("model",))
-def survival(
+def probabilities(
     model: Model,
     values: dict[str, Array],
     schedule: Schedule | None,
@@ -54,16 +54,19 @@ def survival(
     days: Array,
     progression: Array,
     blur: Array,
-) -> Array:
-    """Return P(no progression so far) (day, patient) of a block, on days that the grid holds."""
+) -> tuple[Array, Array]:
+    """Return what a block's patients may expect, of the tumour's law.
+
+    P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
+    that the grid holds.
+    """
     found = path(model, values, schedule, grid)
     level = jnp.log(values["B0"]) + jnp.log(progression)
     points = grid_points(grid, days)
-    if schedule is None:
-        return ndtr(progression_free(found, level, points, blur))
     # A treatment may hide a progression from the days asked for.
-    everywhere = jnp.arange(found.w.shape[0])[:, None]
-    return ndtr(_at(progression_free(found, level, everywhere, blur), points))
+    looked = points if schedule is None else jnp.arange(found.w.shape[0])[:, None]
+    z = progression_free(found, level, looked, blur)
+    return found.cured, ndtr(z if schedule is None else _at(z, points)).T
 
 
 def progression_free(

@@ -8,6 +8,7 @@ from vcohort.models.law import Law as Law
 from vcohort.models.law import Proliferation as Proliferation
 from vcohort.models.law import Values as Values
 from vcohort.models.law import laws as laws
+from vcohort.models.model import LAW_KINDS as LAW_KINDS
 from vcohort.models.model import Model as Model
 from vcohort.models.model import Rates as Rates
 from vcohort.models.model import car_t as car_t

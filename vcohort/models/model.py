@@ -21,6 +21,8 @@ from vcohort.models.law import (
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
 
+LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
+
 
 class Rates(NamedTuple):
     """Rates per cell and day of one patient."""

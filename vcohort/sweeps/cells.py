@@ -1,0 +1,114 @@
+"""The patients of a cell. By default all cells hold the same ones: common random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from vcohort.cohort import Cohort
+from vcohort.designs import uniforms
+from vcohort.distributions import Floats
+from vcohort.engine.inputs import Roster, TimePlan
+from vcohort.engine.pilot import representatives
+from vcohort.population import Population
+from vcohort.preparation import make_roster, time_plan
+from vcohort.settings import RunSettings
+from vcohort.sweeps.plan import SPAN, Plan
+
+# Patients of a cell on whom its time grid is tried.
+PILOT = 32
+
+
+class Span(NamedTuple):
+    """Some of the patients of one cell: the first of them, and how many."""
+
+    cell: int
+    first: int
+    patients: int
+
+
+class Drawn(NamedTuple):
+    """Patients ready for the engine, their run, and how time is cut for them (no steps yet)."""
+
+    roster: Roster
+    run: RunSettings
+    time: TimePlan
+
+
+def spans(plan: Plan, cell: int) -> list[Span]:
+    """Return the spans of a cell."""
+    return [
+        Span(cell, first, min(SPAN, plan.patients - first))
+        for first in range(0, plan.patients, SPAN)
+    ]
+
+
+@lru_cache(maxsize=1 << 14)
+def made(plan: Plan, cell: int) -> tuple[Population, RunSettings]:
+    """Return the population and the run of a cell, made once."""
+    return plan.cell(cell)
+
+
+def draw(plan: Plan, span: Span) -> Drawn:
+    """Draw the patients of a span."""
+    number, points = _points(plan, span)
+    shared = not plan.independent and span.patients == plan.patients
+    like = (plan.population, _values(plan, span.patients)) if shared else None
+    population, run = made(plan, span.cell)
+    return _drawn(plan, run, population, population.quantiles(points, like), number)
+
+
+def draw_pilot(plan: Plan, cell: int) -> Drawn:
+    """Draw the patients of a cell on whom its grid is tried: with the extremes of each number.
+
+    A distribution's values rise with the uniform numbers behind them, so those tell.
+    """
+    number, points = _points(plan, spans(plan, cell)[0])
+    chosen = _chosen(plan, cell if plan.independent else 0)
+    population, run = made(plan, cell)
+    own = {name: np.asarray(value)[chosen]
+           for name, value, _ in run.regimen.named_fields() if np.ndim(value)}  # fmt: skip
+    run = replace(run, regimen=run.regimen.replace(**own)) if own else run
+    return _drawn(plan, run, population, population.quantiles(points[chosen]), number[chosen])
+
+
+def _drawn(
+    plan: Plan,
+    run: RunSettings,
+    population: Population,
+    values: dict[str, Floats],
+    number: np.ndarray,
+) -> Drawn:
+    for name, drawn in values.items():
+        population.model.param(name).check(drawn)
+    cohort = Cohort(values, number, population.model)
+    return Drawn(make_roster(cohort, run), run, time_plan(run, plan.knots))
+
+
+def _points(plan: Plan, span: Span) -> tuple[np.ndarray, Floats]:
+    """Return the patients' numbers, and their uniform numbers (patient, parameter)."""
+    first = span.first + (span.cell * plan.patients if plan.independent else 0)
+    columns = len(plan.population.distributions)
+    points = _uniforms(plan.design, plan.run.seed, first, span.patients, columns, plan.patients)
+    return np.arange(first, first + span.patients), points
+
+
+@lru_cache(maxsize=2)
+def _uniforms(design: str, seed: int, first: int, count: int, columns: int, total: int) -> Floats:
+    return uniforms(design, seed, first=first, count=count, columns=columns, total=total)
+
+
+@lru_cache(maxsize=1)
+def _chosen(plan: Plan, cell: int) -> np.ndarray:
+    """Return which patients of a cell try its grid."""
+    points = _points(plan, spans(plan, cell)[0])[1]
+    return representatives(list(points.T), max(PILOT, 2 * points.shape[1]))
+
+
+@lru_cache(maxsize=1)
+def _values(plan: Plan, count: int) -> dict[str, Floats]:
+    """Return the values of the plan's own population: most cells share most of them."""
+    return plan.population.quantiles(_points(plan, Span(0, 0, count))[1])

@@ -1,0 +1,64 @@
+"""Quantiles of many cells: by sorting, or by histograms that can be added up.
+
+Written once for ``numpy`` and ``jax.numpy``: on a CPU the first sorts ten times as fast, on an
+accelerator the second sorts where the numbers are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# A bin is 2^-10 of its value wide, from 2^-20 to 2^64: days and cells alike.
+_DIGITS, _LOWEST, _HIGHEST = 10, -20, 64
+_BIAS = 127
+_FIRST_BIN = (_LOWEST + _BIAS) << _DIGITS
+BINS = ((_HIGHEST - _LOWEST) << _DIGITS) + 1
+
+
+def sorted_quantiles(xp: Any, values: Any, inside: Any, levels: Sequence[float]) -> Any:
+    """Return the quantiles (cell, level) of values (cell, patient) where ``inside``.
+
+    Linear between order statistics (Hyndman & Fan 1996, type 7, as ``numpy.quantile``); NaN
+    where a cell has none.
+    """
+    count = xp.sum(inside, axis=1)[:, None]
+    ordered = xp.sort(xp.where(inside, values, xp.inf), axis=1)
+    place = xp.asarray(levels)[None] * (count - 1)
+    lower = xp.maximum(xp.floor(place), 0).astype("int64")
+    upper = xp.minimum(lower + 1, xp.maximum(count - 1, 0))
+    at_lower, at_upper = (
+        xp.take_along_axis(ordered, index, axis=1).astype("float64") for index in (lower, upper)
+    )
+    found = at_lower + (at_upper - at_lower) * (place - lower)
+    return xp.where(count > 0, found, xp.nan)
+
+
+def histogram(xp: Any, values: Any, inside: Any) -> Any:
+    """Return how many of the values (patient,), at least 0, fall in each bin (bin,).
+
+    A bin is a range of float32's own digits; the first holds 0 too.
+    """
+    bits = xp.asarray(values).astype("float32").view("int32") >> (23 - _DIGITS)
+    number = xp.clip(bits - _FIRST_BIN + 1, 0, BINS - 1)
+    return xp.bincount(xp.where(inside, number, BINS), minlength=BINS + 1)[:BINS]
+
+
+def histogram_quantiles(counts: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return the quantiles (level,) that a histogram tells: within a thousandth of their value."""
+    total = int(counts.sum())
+    if not total:
+        return np.full(len(levels), np.nan)
+    reached = np.cumsum(counts)
+    place = np.asarray(levels) * (total - 1)
+    number = np.searchsorted(reached, place, side="right")
+    before = reached[number] - counts[number]
+    share = (place - before + 0.5) / counts[number]
+    edges = ((np.arange(BINS + 1) - 1 + _FIRST_BIN) << (23 - _DIGITS)).astype(np.int32)
+    edges = edges.view(np.float32).astype(np.float64)
+    edges[0] = 0.0
+    low, high = edges[number], edges[number + 1]
+    # Of the first bin all but nothing is 0: a cured tumour's cells.
+    return np.where(number == 0, 0.0, low + (high - low) * np.clip(share, 0.0, 1.0))

@@ -1,0 +1,61 @@
+"""Who computes the chunks: this process, or the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from vcohort.progress import progress_bar
+from vcohort.sweeps.compute import compute_chunk
+from vcohort.sweeps.plan import Plan
+from vcohort.sweeps.store import Writer
+from vcohort.sweeps.variables import read_cells
+
+Arrays = dict[str, np.ndarray]
+
+
+class Runner(Protocol):
+    """Computes the chunks of a plan."""
+
+    def arrays(self, plan: Plan, progress: bool | None) -> Iterator[tuple[int, Arrays]]:
+        """Yield each chunk with its arrays, in any order."""
+        ...
+
+    def fill(self, store: Writer, progress: bool | None) -> None:
+        """Compute and write all chunks that the store misses."""
+        ...
+
+
+def chunk_arrays(plan: Plan, chunk: int, threads: int | None = None, on_done: Any = None) -> Arrays:
+    """Compute the arrays of one chunk."""
+    cells = plan.chunks.cells(chunk)
+    told = {"on_done": on_done} if on_done else {}
+    found = compute_chunk(plan, [int(cell) for cell in cells.ravel()], threads, **told)
+    return read_cells(plan, found, cells.shape)
+
+
+class Here:
+    """Computes in this process, on all its cores or devices."""
+
+    def arrays(self, plan: Plan, progress: bool | None) -> Iterator[tuple[int, Arrays]]:
+        """Yield each chunk with its arrays."""
+        yield from _one_by_one(plan, range(len(plan.chunks)), progress)
+
+    def fill(self, store: Writer, progress: bool | None) -> None:
+        """Compute and write all chunks that the store misses."""
+        for chunk, arrays in _one_by_one(store.plan, store.missing(), progress):
+            store.write(chunk, arrays)
+
+
+def _one_by_one(plan: Plan, chunks: Any, progress: bool | None) -> Iterator[tuple[int, Arrays]]:
+    total = sum(plan.chunks.cells(chunk).size for chunk in chunks) * plan.patients
+    with progress_bar("sweep, patients", total, progress) as on_done:
+        for chunk in chunks:
+            yield chunk, chunk_arrays(plan, chunk, on_done=on_done)
+
+
+def runner_of(client: Any) -> Runner:
+    """Return who computes: the workers of a client, or this process."""
+    return Here()

@@ -1,0 +1,115 @@
+"""The form of a sweep's dataset, before its numbers: variables, coordinates, attributes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from vcohort.dataset import provenance
+from vcohort.models import LAW_KINDS
+from vcohort.sweeps.plan import Plan
+from vcohort.sweeps.record import SCHEMA_VERSION, study_hash, to_record
+from vcohort.sweeps.tally import flags_of
+from vcohort.sweeps.targets import describe
+from vcohort.sweeps.variables import (
+    fill_of,
+    kept_variables,
+    meaning_of,
+    patient_dtype,
+    patient_variables,
+)
+
+
+class Blank(NamedTuple):
+    """A variable before its numbers. ``over``: all its dimensions, the sweep's first."""
+
+    over: tuple[str, ...]
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    dtype: np.dtype
+    attrs: dict[str, Any]
+
+    @property
+    def fill(self) -> float | int:
+        """What stands where nothing was computed yet."""
+        return fill_of(self.dtype)
+
+
+def coordinates(plan: Plan) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """Return all coordinates: of the sweep's dimensions, and of what is kept."""
+    found: dict[str, Any] = {
+        name: (over, values, describe(name, plan.population, plan.run.regimen))
+        for name, (over, values) in plan.layout.columns.items()
+    }
+    if "cell" in plan.layout.sizes:
+        numbers = np.arange(plan.layout.cells)
+        found["cell"] = ("cell", numbers, {"units": "1", "long_name": "number of the cell"})
+    day = {"units": "day", "long_name": "days since the first infusion"}
+    found["day"] = ("day", np.asarray(plan.days), day)
+    level = {"units": "1", "long_name": "share of patients below"}
+    found["quantile"] = ("quantile", np.asarray(plan.quantiles), level)
+    for flag in flags_of(plan):
+        meanings = np.asarray(flag.attrs["flag_meanings"].split())
+        about = {"units": "1", "long_name": meaning_of(flag)}
+        found[meaning_of(flag)] = (meaning_of(flag), meanings, about)
+    if plan.keep_patients:
+        about = {"units": "1", "long_name": "number of the patient in its cell"}
+        found["patient"] = ("patient", np.arange(plan.patients), about)
+    return {name: parts for name, parts in found.items() if parts[1].size}
+
+
+def blanks(plan: Plan) -> dict[str, Blank]:
+    """Return all variables of the dataset, before their numbers."""
+    sizes = {over: values.size for over, values, _ in coordinates(plan).values()}
+    dims, shape = tuple(plan.layout.sizes), plan.layout.shape
+
+    def blank(over: tuple[str, ...], dtype: Any, attrs: dict[str, Any]) -> Blank:
+        rest = tuple(sizes[name] for name in over)
+        return Blank((*dims, *over), shape + rest, plan.chunks.part + rest, np.dtype(dtype), attrs)
+
+    found = {
+        each.name: blank(each.over, "f8", {"units": each.units, "long_name": each.long_name})
+        for each in kept_variables(plan)
+    }
+    found["steps"] = blank((), "i4", {"units": "1", "long_name": "time steps"})
+    found["error_estimate"] = blank(
+        (), "f8", {"units": "1", "long_name": "largest error of ln N, ln C, ln B seen in a pilot"}
+    )
+    for each in patient_variables(plan):
+        attrs = {"units": each.units, "long_name": each.long_name, **each.attrs}
+        found[each.name] = blank(("patient",), patient_dtype(plan, each), attrs)
+    return found
+
+
+def attributes(plan: Plan) -> dict[str, Any]:
+    """Return everything that is needed to get the same numbers again."""
+    record = to_record(plan)
+    model = plan.population.model
+    return {
+        "Conventions": "CF-1.11",
+        "title": "sweep of virtual cohorts of CAR T cell therapy",
+        "sweep_schema_version": SCHEMA_VERSION,
+        **provenance(),
+        "model": model.name,
+        **{f"law_{kind}": law.formula for kind, law in zip(LAW_KINDS, model.laws, strict=True)},
+        "population": repr(plan.population),
+        "patients_per_cell": plan.patients,
+        "design": plan.design,
+        "common_random_numbers": str(not plan.independent),
+        **{name: value if name != "seed" else str(value) for name, value in record["run"].items()},
+        "regimen": repr(plan.run.regimen),
+        "study_hash": study_hash(record),
+        "study_record": json.dumps(record),
+    }
+
+
+def empty_dataset(plan: Plan) -> xr.Dataset:
+    """Return the dataset with nothing computed yet, in memory."""
+    variables = {
+        name: (each.over, np.full(each.shape, each.fill, each.dtype), each.attrs)
+        for name, each in blanks(plan).items()
+    }
+    return xr.Dataset(variables, coordinates(plan), attributes(plan))
