@@ -50,6 +50,11 @@ from vcohort.survival import log_rank as log_rank
 from vcohort.survival import median_survival as median_survival
 from vcohort.survival import progression_free_survival as progression_free_survival
 from vcohort.survival import restricted_mean_survival as restricted_mean_survival
+from vcohort.sweeps import estimate_sweep as estimate_sweep
+from vcohort.sweeps import open_sweep as open_sweep
+from vcohort.sweeps import resume as resume
+from vcohort.sweeps import sweep as sweep
+from vcohort.sweeps import verify as verify
 from vcohort.treatments import Infusion as Infusion
 from vcohort.treatments import Lymphodepletion as Lymphodepletion
 

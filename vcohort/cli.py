@@ -14,15 +14,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from vcohort import __version__
-from vcohort.analysis_commands import COMMANDS
+from vcohort import __version__, options
+from vcohort.analysis_commands import COMMANDS as ANALYSIS_COMMANDS
+from vcohort.compilation import keep_compiled_programs
 from vcohort.demo import run_demo
 from vcohort.errors import VcohortError
 from vcohort.files import check_writable, save
 from vcohort.models import car_t, laws, presets
-from vcohort.notation import parse_fields, parse_setting
-from vcohort.study import make_study, read_fields
+from vcohort.study import make_study
 from vcohort.summary import summarise, summary_table
+from vcohort.sweep_commands import COMMANDS as SWEEP_COMMANDS
 
 USAGE_ERROR = 2
 
@@ -34,52 +35,32 @@ app = typer.Typer(
 
 @app.command()
 def simulate(
-    study: Annotated[Path | None, typer.Argument(help="A study file (TOML).")] = None,
+    study: options.StudyFile = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file to write.")] = Path(
         "cohort.nc"
     ),
-    preset: Annotated[str | None, typer.Option(help="Published parameter values.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="NAME=VALUE: r_B=0.1, 'r_B=lognormal(0.1, 0.3)'. Repeatable."),
-    ] = None,
-    patients: Annotated[int | None, typer.Option("-n", "--patients")] = None,
-    sigma: Annotated[float | None, typer.Option(help="Relative patient variability.")] = None,
-    design: Annotated[str | None, typer.Option(help="random, sobol, latin-hypercube.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the patients and their tumours.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="hybrid, exact, gillespie, deterministic.")
-    ] = None,
-    horizon: Annotated[float | None, typer.Option(help="Days to run.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Cells: stochastic below.")] = None,
-    progression: Annotated[float | None, typer.Option(help="Relative size.")] = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    patients: options.Patients = None,
+    sigma: options.Sigma = None,
+    design: options.Design = None,
+    seed: options.Seed = None,
+    method: options.Method = None,
+    horizon: options.Horizon = None,
+    threshold: options.Threshold = None,
+    progression: options.Progression = None,
     save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
-    infuse: Annotated[
-        list[str] | None, typer.Option(help="DAY or DAY:CELLS of an infusion. Repeatable.")
-    ] = None,
-    deplete: Annotated[
-        list[str] | None,
-        typer.Option(help="DAY:SURVIVAL of a lymphodepletion, 100:0.01. Repeatable."),
-    ] = None,
-    tolerance: Annotated[float | None, typer.Option(help="Error of the log states.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float64.")] = None,
+    infuse: options.Infuse = None,
+    deplete: options.Deplete = None,
+    tolerance: options.Tolerance = None,
+    dtype: options.Dtype = None,
 ) -> None:
     """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
-    fields: dict[str, Any] = read_fields(study) if study else {}
-    flags = {
+    fields = options.study_fields(study, settings, infuse, deplete, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
         "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
-        "save_at": _days(save_at), "tolerance": tolerance, "dtype": dtype,
-    }  # fmt: skip
-    fields |= {name: value for name, value in flags.items() if value is not None}
-    given = dict(parse_setting(text) for text in settings or [])
-    if given:
-        fields["set"] = {**make_study(fields).set, **given}
-    if infuse:
-        fields["infusion"] = [parse_fields("--infuse", text, ("day", "cells")) for text in infuse]
-    if deplete:
-        names = ("day", "survival")
-        fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
+        "save_at": options.numbers("--save-at", save_at), "tolerance": tolerance, "dtype": dtype,
+    })  # fmt: skip
     checked = make_study(fields)
     checked.check()
     check_writable(output)
@@ -124,7 +105,7 @@ def demo(
     run_demo(folder, patients, seed, Console())
 
 
-for command in COMMANDS:
+for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
     app.command()(command)
 
 
@@ -136,6 +117,7 @@ def main() -> None:
         console.print(f"[yellow]Warning:[/yellow] {message}", soft_wrap=True)
 
     warnings.showwarning = show
+    keep_compiled_programs()
     try:
         app()
     except VcohortError as error:
@@ -147,17 +129,6 @@ def main() -> None:
     except MemoryError:
         console.print("[red]Error:[/red] Out of memory. Run fewer patients: -n.")
         sys.exit(USAGE_ERROR)
-
-
-def _days(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise VcohortError(
-            f"--save-at {text!r} is no list of days. Write them with commas: 0,7,14,28."
-        ) from None
 
 
 def _preset_table() -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,35 @@ def parse_range(flag: str, text: str) -> np.ndarray:
     if len(fields) < 3 or not 1 <= fields["count"] <= 10_000:
         raise VcohortError(f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT.")
     return np.linspace(fields["low"], fields["high"], int(fields["count"]))
+
+
+def parse_axis(name: str, text: str) -> Any:
+    """Return what a text sweeps: values, a pair (low, high), or a distribution.
+
+    ``6e10,7e10``, ``6e10:8e10:21``, ``1e8:1e11:7:log`` (even ratios), ``6e10:8e10``,
+    ``uniform(6e10, 8e10)``.
+    """
+    if "(" in text:
+        return parse_value(text)
+    wrong = VcohortError(
+        f"The axis {name} = {text!r} is not understood. Write values with commas, LOW:HIGH:COUNT, "
+        "LOW:HIGH:COUNT:log, or LOW:HIGH in a design."
+    )
+    even, is_log = text.removesuffix(":log"), text.endswith(":log")
+    try:
+        parts = [float(part) for part in even.replace(":", ",").split(",")]
+    except ValueError:
+        raise wrong from None
+    if ":" not in even:
+        return np.array(parts)
+    if "," in even or len(parts) not in {2, 3} or (is_log and (len(parts) < 3 or min(parts) <= 0)):
+        raise wrong
+    if len(parts) == 2:
+        return tuple(parts)
+    low, high, count = parts
+    if not (1 <= count <= 1_000_000 and count == int(count)):
+        raise wrong
+    return (np.geomspace if is_log else np.linspace)(low, high, int(count))
 
 
 def _observed(name: str) -> Empirical:

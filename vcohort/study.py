@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vcohort.designs import DESIGNS
 from vcohort.errors import VcohortError, did_you_mean, unknown
 from vcohort.models import Model, car_t
-from vcohort.notation import parse_value
+from vcohort.notation import parse_axis, parse_value
 from vcohort.population import Population
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
 from vcohort.simulate import simulate
+from vcohort.sweeps.plan import QUANTILES
 from vcohort.treatments import Infusion, Lymphodepletion, Treatment
 
 
@@ -63,11 +64,39 @@ class LymphodepletionEntry(BaseModel):
         return Lymphodepletion(self.day, self.survival)
 
 
+class SweepEntry(BaseModel):
+    """The table ``[sweep]``; see :func:`vcohort.sweep`.
+
+    ``axes``: a list of values by name, or text: ``6e10:8e10:21`` (LOW:HIGH:COUNT, ``:log`` after it
+    for even ratios), in a design ``6e10:8e10`` or a distribution.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    axes: dict[str, list[float] | str]
+    layout: str = "grid"
+    cells: int | None = None
+    independent: bool = False
+    days: list[float] | None = None
+    until: float | None = None
+    quantiles: list[float] = list(QUANTILES)
+    keep_patients: bool = False
+    chunk: int | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what :func:`vcohort.sweep` takes."""
+        axes = {
+            name: parse_axis(name, value) if isinstance(value, str) else value
+            for name, value in self.axes.items()
+        }
+        return {**self.model_dump(), "axes": axes}
+
+
 class Study(BaseModel):
     """A cohort and its run. Each field is a key of the TOML file and a flag of the command line.
 
     ``set`` overrides parameters, in cells and days, by a number or a distribution as text.
-    ``infusion`` and ``lymphodepletion`` are the regimen.
+    ``infusion`` and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,6 +117,7 @@ class Study(BaseModel):
     infusion: list[InfusionEntry] = Field(default_factory=list)
     lymphodepletion: list[LymphodepletionEntry] = Field(default_factory=list)
     model: Laws = Laws()
+    sweep: SweepEntry | None = None
 
     def check(self) -> None:
         """Refuse an impossible study before any work."""
@@ -112,6 +142,29 @@ class Study(BaseModel):
         )  # fmt: skip
         return ds.assign_attrs(study=self.to_toml())
 
+    def sweep_arguments(self) -> dict[str, Any]:
+        """Return all that :func:`vcohort.sweep` takes, but where to write and who computes."""
+        if self.sweep is None:
+            raise VcohortError(
+                "Nothing is swept. Give --axis K_C=6e10:8e10:21, or [sweep.axes] in the study."
+            )
+        if self.save_at is not None:
+            raise VcohortError("A sweep keeps no states: take save_at out of the study.")
+        names = (
+            "method",
+            "horizon",
+            "threshold",
+            "progression",
+            "seed",
+            "design",
+            "tolerance",
+            "dtype",
+        )
+        return {
+            "population": self.population(), "n": self.patients, "regimen": self.regimen(),
+            **{name: getattr(self, name) for name in names}, **self.sweep.arguments(),
+        }  # fmt: skip
+
     def to_toml(self) -> str:
         """Return the study as the text of a study file."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
@@ -134,6 +187,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "model": Laws,
     "infusion": InfusionEntry,
     "lymphodepletion": LymphodepletionEntry,
+    "sweep": SweepEntry,
 }
 
 

@@ -105,7 +105,13 @@ def spread(
         future.result()
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _workers(devices: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # Two threads an accelerator: one prepares a block while the other's is computed.
-    return (cores or 1) if jax.default_backend() == "cpu" else 2 * devices
+    return cores() if jax.default_backend() == "cpu" else 2 * devices

@@ -14,4 +14,6 @@ from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
 from vcohort.plots.sensitivity import sensitivity_correlation as sensitivity_correlation
 from vcohort.plots.sensitivity import sensitivity_ranking as sensitivity_ranking
 from vcohort.plots.survival import progression_free_survival as progression_free_survival
+from vcohort.plots.sweep import heatmap as heatmap
+from vcohort.plots.sweep import lines as lines
 from vcohort.plots.trajectories import trajectories as trajectories

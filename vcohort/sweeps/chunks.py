@@ -32,6 +32,10 @@ class Chunks:
             for at, part, size in zip(place, self.part, self.shape, strict=True)
         )
 
+    def size(self, chunk: int) -> int:
+        """Return how many cells a chunk holds."""
+        return math.prod(part.stop - part.start for part in self.region(chunk))
+
     def cells(self, chunk: int) -> np.ndarray:
         """Return the numbers of a chunk's cells, in the shape of its region."""
         numbers = [np.arange(part.start, part.stop) for part in self.region(chunk)]

@@ -18,6 +18,7 @@ import tempfile
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,14 +135,20 @@ def refuse_other_code(path: Path, header: Mapping[str, Any]) -> None:
 
 
 def _code() -> dict[str, str]:
-    """Return what computes: version, a digest of all of the package's code, jax, device."""
+    """Return what computes: version, code, jax, device."""
+    about = provenance()
+    return {"vcohort": about["vcohort_version"], "code": code_digest(),
+            "jax": about["jax_version"], "device": about["device"]}  # fmt: skip
+
+
+@cache
+def code_digest() -> str:
+    """Return the digest of all of this package's code."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
         digest.update(f"{file.relative_to(root)}:".encode() + file.read_bytes())
-    about = provenance()
-    return {"vcohort": about["vcohort_version"], "code": digest.hexdigest(),
-            "jax": about["jax_version"], "device": about["device"]}  # fmt: skip
+    return digest.hexdigest()
 
 
 def form_digest(path: Path, variables: Sequence[str]) -> str:

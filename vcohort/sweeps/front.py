@@ -16,8 +16,9 @@ from vcohort.errors import VcohortWarning
 from vcohort.population import Population
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
+from vcohort.sweeps.cluster import Workers
 from vcohort.sweeps.plan import QUANTILES, Plan, make_plan
-from vcohort.sweeps.runners import Runner, runner_of
+from vcohort.sweeps.runners import Here, Runner
 from vcohort.sweeps.store import Store, Verification, Writer
 from vcohort.sweeps.template import empty_dataset
 
@@ -79,21 +80,42 @@ def sweep(
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work; for a store of another study.
     """
-    run = RunSettings(
-        method, horizon, threshold, progression, None, seed, tolerance, dtype, tuple(endpoints),
-        Regimen() if regimen is None else regimen,
+    plan = plan_of(
+        population, axes, n, layout=layout, cells=cells, method=method, horizon=horizon,
+        threshold=threshold, progression=progression, regimen=regimen, seed=seed, design=design,
+        independent=independent, days=days, until=until, quantiles=quantiles, endpoints=endpoints,
+        keep_patients=keep_patients, tolerance=tolerance, dtype=dtype, chunk=chunk,
     )  # fmt: skip
-    plan = make_plan(
-        population, axes, n, run, layout=layout, cells=cells, design=design,
-        independent=independent, days=days, until=until, quantiles=quantiles,
-        keep_patients=keep_patients, chunk=chunk,
-    )  # fmt: skip
-    runner = runner_of(client)
+    runner = _runner(client)
     if store is None:
         return _told(_in_memory(plan, runner, progress))
     with Writer.begin(Path(store), plan) as opened:
         runner.fill(opened, progress)
     return open_sweep(store)
+
+
+def plan_of(
+    population: Population,
+    axes: Mapping[str, Any],
+    n: int,
+    *,
+    method: str = "exact",
+    horizon: float = 2000.0,
+    threshold: float = 100.0,
+    progression: float = 1.2,
+    regimen: Regimen | None = None,
+    seed: int = 0,
+    endpoints: Sequence[Endpoint] = (),
+    tolerance: float = 1e-3,
+    dtype: str = "float32",
+    **rest: Any,
+) -> Plan:
+    """Return the checked plan of a sweep; see :func:`sweep`."""
+    run = RunSettings(
+        method, horizon, threshold, progression, None, seed, tolerance, dtype, tuple(endpoints),
+        Regimen() if regimen is None else regimen,
+    )  # fmt: skip
+    return make_plan(population, axes, n, run, **rest)
 
 
 def resume(
@@ -111,7 +133,7 @@ def resume(
     :raises VcohortError: where there is no store, for one that another process is writing, one of
         another version of the code, and a damaged one.
     """
-    runner = runner_of(client)
+    runner = _runner(client)
     with Writer.again(Path(store)) as opened:
         if repair:
             opened.forget(opened.verify(progress).damaged)
@@ -139,6 +161,10 @@ def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
             stacklevel=2,
         )
     return _told(opened.dataset())
+
+
+def _runner(client: Any) -> Runner:
+    return Here() if client is None else Workers(client)
 
 
 def _in_memory(plan: Plan, runner: Runner, progress: bool | None) -> xr.Dataset:

@@ -1,8 +1,8 @@
-"""Who computes the chunks: this process, or the workers of a Dask cluster."""
+"""Who computes the chunks: this process here; ``cluster`` has the workers of a Dask cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from vcohort.progress import progress_bar
 from vcohort.sweeps.compute import compute_chunk
 from vcohort.sweeps.plan import Plan
+from vcohort.sweeps.processes import share, wait_for_all
 from vcohort.sweeps.store import Writer
 from vcohort.sweeps.variables import read_cells
 
@@ -45,17 +46,19 @@ class Here:
 
     def fill(self, store: Writer, progress: bool | None) -> None:
         """Compute and write all chunks that the store misses."""
-        for chunk, arrays in _one_by_one(store.plan, store.missing(), progress):
+        for chunk, arrays in _one_by_one(store.plan, share(store.missing()), progress):
             store.write(chunk, arrays)
+        wait_for_all("all chunks are written")
 
 
-def _one_by_one(plan: Plan, chunks: Any, progress: bool | None) -> Iterator[tuple[int, Arrays]]:
-    total = sum(plan.chunks.cells(chunk).size for chunk in chunks) * plan.patients
-    with progress_bar("sweep, patients", total, progress) as on_done:
+def _one_by_one(
+    plan: Plan, chunks: Sequence[int], progress: bool | None
+) -> Iterator[tuple[int, Arrays]]:
+    with progress_bar("sweep, patients", patients_of(plan, chunks), progress) as on_done:
         for chunk in chunks:
             yield chunk, chunk_arrays(plan, chunk, on_done=on_done)
 
 
-def runner_of(client: Any) -> Runner:
-    """Return who computes: the workers of a client, or this process."""
-    return Here()
+def patients_of(plan: Plan, chunks: Sequence[int]) -> int:
+    """Return how many patients chunks hold."""
+    return plan.patients * sum(plan.chunks.size(chunk) for chunk in chunks)

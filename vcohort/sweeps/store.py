@@ -29,6 +29,7 @@ from vcohort.sweeps.form import (
     refuse_other_study,
 )
 from vcohort.sweeps.plan import Plan
+from vcohort.sweeps.processes import rank, wait_for_all
 from vcohort.sweeps.record import chunks_of, from_record, to_record
 
 
@@ -109,8 +110,9 @@ class Writer(Store):
     @contextmanager
     def begin(cls, path: Path, plan: Plan) -> Generator[Writer]:
         """Create the store of a plan, or open the one that is there if it is of the same study."""
-        if not path.exists():
+        if not path.exists() and rank() == 0:
             create(path, plan)
+        wait_for_all("the store is there")
         header = read_header(path)
         with _locked(path):
             refuse_other_study(path, header["record"], to_record(plan))
@@ -133,7 +135,7 @@ class Writer(Store):
     def note(self, chunk: int, found: str) -> None:
         """Note that a chunk is written whole."""
         with explained(self.path):
-            manifest.append(self.path / OWN, chunk, found)
+            manifest.append(self.path / OWN, chunk, found, rank())
 
     def forget(self, chunks: Collection[int]) -> None:
         """Have chunks computed again."""
@@ -163,9 +165,14 @@ def _damage(
 @contextmanager
 def _locked(path: Path) -> Generator[None]:
     """Hold the store's lock; it is free again when this process ends, however it ends."""
+    if rank() > 0:
+        yield
+        return
     note = path / OWN / "writer"
     try:
         with filelock.FileLock(path / OWN / "lock", timeout=0), explained(path):
+            for left in path.rglob("*.partial"):
+                left.unlink()  # Zarr's, of a chunk that a kill cut short.
             note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             yield
     except filelock.Timeout:

@@ -1,0 +1,42 @@
+"""Programs that are compiled once a machine, not once a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+# What takes less to compile is not worth a file.
+_SECONDS = 0.2
+
+
+def keep_compiled_programs() -> None:
+    """Have JAX keep compiled programs in the user's cache, unless it was told where already.
+
+    Worker processes that this one starts keep theirs there too. A program fits one kind of
+    processor: a home directory that several machines share has a folder for each.
+    """
+    if jax.config.jax_compilation_cache_dir:
+        return
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    kind = hashlib.sha256(_processor().encode()).hexdigest()[:12]
+    folder = base / "vcohort" / f"jax-{jax.__version__}-{kind}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # Without a cache all works as well, only later.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(_SECONDS)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _SECONDS)
+
+
+def _processor() -> str:
+    """Return what tells one kind of processor from another."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    told = [line for line in lines if line.startswith(("model name", "flags"))]
+    return " ".join([platform.machine(), platform.processor(), *told[:2]])

@@ -1,0 +1,188 @@
+"""The commands of sweeps: sweep, resume, verify, report."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+import xarray as xr
+from rich.console import Console
+
+from vcohort import options, sweeps
+from vcohort.engine.blocks import cores
+from vcohort.errors import VcohortError
+from vcohort.files import check_writable
+from vcohort.notation import parse_setting
+from vcohort.report import write_report
+from vcohort.study import Study, make_study
+from vcohort.sweeps.cluster import distributed
+
+StoreFolder: TypeAlias = Annotated[Path, typer.Argument(help="A store that vcohort sweep wrote.")]
+LocalWorkers: TypeAlias = Annotated[
+    int | None, typer.Option(help="Processes on this machine that compute.")
+]
+Scheduler: TypeAlias = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler: tcp://host:8786.")
+]
+
+
+def sweep(
+    study: options.StudyFile = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Zarr store to write.")] = Path(
+        "sweep.zarr"
+    ),
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=LOW:HIGH:COUNT, K_C=6e10:8e10:21; or NAME=1,2,5. Repeatable."),
+    ] = None,
+    layout: Annotated[str | None, typer.Option(help="grid, table, sobol, latin-hypercube.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Points of a design.")] = None,
+    independent: Annotated[
+        bool | None, typer.Option("--independent", help="Other patients in each cell.")
+    ] = None,
+    days: Annotated[str | None, typer.Option(help="Days to look at survival: 90,180,365.")] = None,
+    keep_patients: Annotated[
+        bool | None, typer.Option("--keep-patients", help="Keep each patient's results.")
+    ] = None,
+    chunk: Annotated[int | None, typer.Option(help="Cells of a chunk.")] = None,
+    workers: LocalWorkers = None,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(help="Of this machine an hour, for the dry run.")
+    ] = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    patients: options.Patients = None,
+    sigma: options.Sigma = None,
+    design: options.Design = None,
+    seed: options.Seed = None,
+    method: options.Method = None,
+    horizon: options.Horizon = None,
+    threshold: options.Threshold = None,
+    progression: options.Progression = None,
+    infuse: options.Infuse = None,
+    deplete: options.Deplete = None,
+    tolerance: options.Tolerance = None,
+    dtype: options.Dtype = None,
+) -> None:
+    """Run a cohort in each cell of a grid; where the store is there already, go on with it.
+
+    -n is the patients of each cell; the method is exact unless the study says otherwise.
+    """
+    fields = options.study_fields(study, settings, infuse, deplete, {
+        "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
+        "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
+        "tolerance": tolerance, "dtype": dtype,
+    })  # fmt: skip
+    swept = {
+        "layout": layout, "cells": cells, "independent": independent, "chunk": chunk,
+        "days": options.numbers("--days", days), "keep_patients": keep_patients,
+    }  # fmt: skip
+    chosen = _study({"method": "exact", **fields}, axis, swept)
+    arguments = chosen.sweep_arguments()
+    console = Console()
+    if dry_run:
+        console.print(str(sweeps.estimate_sweep(**arguments, price_per_hour=price)))
+        return
+    if not output.exists():
+        check_writable(output)
+    with _client(workers, scheduler) as client:
+        _tell(console, sweeps.sweep(**arguments, store=output, client=client), output)
+
+
+def resume(
+    store: StoreFolder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Also compute damaged chunks again.")
+    ] = False,
+    workers: LocalWorkers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Go on with a sweep that was interrupted."""
+    with _client(workers, scheduler) as client:
+        _tell(Console(), sweeps.resume(store, repair=repair, client=client), store)
+
+
+def verify(store: StoreFolder) -> None:
+    """Read a store from its first byte to its last; exit status 1 where it is not whole."""
+    found = sweeps.verify(store)
+    Console().print(str(found), soft_wrap=True, highlight=False)
+    if found.is_whole:
+        return
+    again = f"vcohort resume {store}{' --repair' if found.damaged else ''}"
+    Console(stderr=True).print(f"To mend it: {again}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def report(
+    store: StoreFolder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
+        "report.html"
+    ),
+) -> None:
+    """Write one self-contained page on a sweep: study, provenance, pictures, tables."""
+    check_writable(output)
+    write_report(sweeps.open_sweep(store), output)
+    Console().print(f"wrote {output}", soft_wrap=True)
+
+
+COMMANDS = (sweep, resume, verify, report)
+
+
+def _study(fields: dict[str, Any], axis: list[str] | None, swept: dict[str, Any]) -> Study:
+    """Return the study with the flags of the sweep in its table."""
+    table: dict[str, Any] = dict(fields.get("sweep") or {})
+    if axis:
+        table["axes"] = dict(parse_setting(text) for text in axis)
+    if table.get("axes"):
+        table |= {name: value for name, value in swept.items() if value is not None}
+        fields = {**fields, "sweep": table}
+    study = make_study(fields)
+    study.check()
+    return study
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
+    """Yield a client of the workers asked for; None for this process alone."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    if workers is not None and (scheduler is not None or workers < 1):
+        raise VcohortError("Give --workers N from 1 on, or --scheduler ADDRESS, not both.")
+    dask = distributed()
+    if workers is None:
+        try:
+            client = dask.Client(scheduler, timeout="20s")
+        except (OSError, ValueError) as error:
+            raise VcohortError(
+                f"No Dask scheduler answers at {scheduler}: {error}. Start one: dask scheduler"
+            ) from None
+        with client:
+            yield client
+        return
+    threads = max(1, cores() // workers)
+    with (
+        dask.LocalCluster(
+            n_workers=workers, threads_per_worker=threads, dashboard_address=None
+        ) as cluster,
+        dask.Client(cluster) as client,
+    ):
+        yield client
+
+
+def _tell(console: Console, ds: xr.Dataset, store: Path) -> None:
+    sizes = " × ".join(f"{name} {ds.sizes[name]}" for name in ds["steps"].dims)
+    patients = ds["steps"].size * int(ds.attrs["patients_per_cell"])
+    console.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
+    for name in ("cure_probability", "cured", "progressed"):
+        if name in ds:
+            low, high = float(ds[name].min()), float(ds[name].max())
+            console.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
+    console.print(f"wrote {store}", soft_wrap=True)
