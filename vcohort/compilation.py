@@ -19,7 +19,7 @@ def keep_compiled_programs() -> None:
     Worker processes that this one starts keep theirs there too. A program fits one kind of
     processor: a home directory that several machines share has a folder for each.
     """
-    if jax.config.jax_compilation_cache_dir:
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     kind = hashlib.sha256(_processor().encode()).hexdigest()[:12]

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vcohort.files import replacing
 from vcohort.plots.sweep import heatmap, lines
 
-_PROVENANCE = ("vcohort_version", "jax_version", "numpy_version", "xarray_version", "device", "dtype",
-               "study_hash")  # fmt: skip
+_PROVENANCE = (
+    "vcohort_version", "jax_version", "numpy_version", "xarray_version", "device", "dtype",
+    "study_hash",
+)  # fmt: skip
 
 _STUDY = ("population", "model", "regimen", "patients_per_cell", "design", "common_random_numbers",
           "method", "horizon", "threshold", "progression", "tolerance", "seed")  # fmt: skip
@@ -53,8 +56,9 @@ def write_report(ds: xr.Dataset, path: str | os.PathLike[str]) -> Path:
 
 
 def _swept(ds: xr.Dataset) -> list[str]:
-    dims = set(ds["steps"].dims)
-    return [str(name) for name in ds.coords if set(ds[name].dims) <= dims and name != "cell"]
+    """Return the swept names, those of the first dimension first."""
+    return [str(name) for over in ds["steps"].dims for name in ds.coords
+            if ds[name].dims == (over,) and name != "cell"]  # fmt: skip
 
 
 def _axis(ds: xr.Dataset, name: str) -> dict[str, Any]:
@@ -71,16 +75,17 @@ def _pictures(ds: xr.Dataset) -> list[dict[str, str]]:
     third = over[0] if len(over) > 2 else None
     wanted: list[tuple[str, Callable[[], Any]]] = []
     if len(over) > 1 or over == ["cell"]:
-        wanted += [(_about(ds, name), lambda name=name: heatmap(ds, name, panels=third))
-                   for name in (main, "progressed", "rmst")]  # fmt: skip
+        shown = (main, "progressed", "rmst")
+        wanted += [(_about(ds, name), partial(heatmap, ds, name, panels=third)) for name in shown]
     if over != ["cell"]:
         other = over[-2] if len(over) > 1 else None
-        wanted.append((_about(ds, main), lambda: lines(ds, main, x=by, by=other)))
-        wanted += [(f"{_about(ds, name)}: median, and the middle 90 % of patients",
-                    lambda name=name: lines(ds, name, x=by, by=other))
-                   for name in ("cure_day_quantile", "progression_day_quantile") if name in ds]  # fmt: skip
+        wanted.append((_about(ds, main), partial(lines, ds, main, x=by, by=other)))
+    days = [f"{event}_day_quantile" for event in ("cure", "progression")]
+    for name in days if over != ["cell"] and days[0] in ds else []:
+        about = f"{_about(ds, name)}: median, and the middle 90 % of patients"
+        wanted.append((about, partial(lines, ds, name, x=by)))
     if "pfs" in ds and over != ["cell"]:
-        wanted.append((f"{_about(ds, 'pfs')}, by {by}", lambda: lines(ds, "pfs", x="day", by=by)))
+        wanted.append((f"{_about(ds, 'pfs')}, by {by}", partial(lines, ds, "pfs", x="day", by=by)))
     return [{"about": about, "png": _png(draw)} for about, draw in wanted]
 
 
@@ -97,8 +102,9 @@ def _png(draw: Callable[[], Any]) -> str:
 
 
 def _table(ds: xr.Dataset) -> dict[str, Any]:
-    names = [name for name in ("cure_probability", "cured", "cured_lower", "cured_upper",
-                               "progressed", "undecided", "rmst", "steps") if name in ds]  # fmt: skip
+    known = ("cure_probability", "cured", "cured_lower", "cured_upper", "progressed", "undecided",
+             "rmst", "steps")  # fmt: skip
+    names = [name for name in known if name in ds]
     over = [str(name) for name in ds["steps"].dims]
     flat = ds[names].stack(row=over, create_index=False)
     chosen = np.unique(np.linspace(0, flat.sizes["row"] - 1, _ROWS).astype(int))

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.plots.style import SERIES, panel, plain, row_of, symbols
+from vcohort.plots.style import DAYS, SERIES, panel, plain, row_of, symbols
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -47,12 +47,12 @@ def heatmap(
     places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
     low, high = _range(variable, values)
     for place, (title, part) in zip(places, parts, strict=True):
+        drawn = part.transpose(y, x)
         shown = plain(place).pcolormesh(
-            ds[x], ds[y], part.transpose(y, x), cmap="viridis", vmin=low, vmax=high, shading="nearest"
-        )  # fmt: skip
-        if variable in _SHARES and min(part.shape) > 1:
-            levels = part.transpose(y, x)
-            place.contour(ds[x], ds[y], levels, [0.25, 0.5, 0.75], colors="white", linewidths=0.8)
+            ds[x], ds[y], drawn, cmap="viridis", vmin=low, vmax=high, shading="nearest"
+        )
+        if variable in _SHARES and min(drawn.shape) > 1:
+            place.contour(ds[x], ds[y], drawn, [0.25, 0.5, 0.75], colors="white", linewidths=0.8)
         place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title)
         if place is places[-1]:
             place.figure.colorbar(shown, ax=places, label=_named(ds, variable))
@@ -112,9 +112,10 @@ def _band(
     """Return the lower end, the middle and the upper end of what is drawn."""
     values = ds[variable]
     if "quantile" in values.dims:
-        level = {"method": "nearest"}
-        picked = (values.sel(quantile=each, **level) for each in (0.05, 0.5, 0.95))
-        return tuple(each.drop_vars("quantile") for each in picked)  # type: ignore[return-value]
+        low, middle, high = (
+            values.sel(quantile=level, method="nearest", drop=True) for level in (0.05, 0.5, 0.95)
+        )
+        return low, middle, high
     if f"{variable}_lower" in ds:
         return ds[f"{variable}_lower"], values, ds[f"{variable}_upper"]
     if f"{variable}_error" in ds:
@@ -189,6 +190,8 @@ def _range(variable: str, values: xr.DataArray) -> tuple[float | None, float | N
 
 
 def _label(ds: xr.Dataset, name: str) -> str:
+    if name == "day":
+        return DAYS
     units = ds[name].attrs.get("units", "1")
     (symbol,) = symbols([name])
     return symbol if units == "1" else f"{symbol}, {units}"

@@ -30,10 +30,10 @@ def sorted_quantiles(xp: Any, values: Any, inside: Any, levels: Sequence[float])
     lower = xp.maximum(xp.floor(place), 0).astype("int64")
     upper = xp.minimum(lower + 1, xp.maximum(count - 1, 0))
     at_lower, at_upper = (
-        xp.take_along_axis(ordered, index, axis=1).astype("float64") for index in (lower, upper)
+        xp.where(count > 0, xp.take_along_axis(ordered, index, axis=1).astype("float64"), xp.nan)
+        for index in (lower, upper)
     )
-    found = at_lower + (at_upper - at_lower) * (place - lower)
-    return xp.where(count > 0, found, xp.nan)
+    return at_lower + (at_upper - at_lower) * (place - lower)
 
 
 def histogram(xp: Any, values: Any, inside: Any) -> Any:
@@ -43,7 +43,9 @@ def histogram(xp: Any, values: Any, inside: Any) -> Any:
     """
     bits = xp.asarray(values).astype("float32").view("int32") >> (23 - _DIGITS)
     number = xp.clip(bits - _FIRST_BIN + 1, 0, BINS - 1)
-    return xp.bincount(xp.where(inside, number, BINS), minlength=BINS + 1)[:BINS]
+    # JAX wants to know the size of the result, whatever the values.
+    size = {"minlength": BINS + 1} if xp is np else {"length": BINS + 1}
+    return xp.bincount(xp.where(inside, number, BINS), **size)[:BINS]
 
 
 def histogram_quantiles(counts: np.ndarray, levels: Sequence[float]) -> np.ndarray:
