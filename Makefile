@@ -47,6 +47,7 @@ paper: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/engine.py
+	$(BIN)/python bench/sweep.py
 
 lock:
 	$(PYTHON) -m venv .venv

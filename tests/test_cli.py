@@ -1,15 +1,19 @@
 """The command line as a user would try it, mistakes included."""
 
+import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import pytest
 import xarray as xr
 
 import vcohort as vc
 from vcohort.cli import main
+from vcohort.compilation import keep_compiled_programs
 
 STUDY = """
 preset = "kimmel2021-figures"
@@ -37,6 +41,7 @@ def vcohort(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr("vcohort.cli.keep_compiled_programs", lambda: None)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["vcohort", *map(str, arguments)])
@@ -151,6 +156,8 @@ def test_mistakes(arguments, message, vcohort, tmp_path):
         ("[set]\nr_B = [1, 2]", "set.r_B = [1, 2] is impossible"),
         ("save_at = ['a']", "save_at.0 = 'a' is impossible"),
         ("model = 'simple'", "model = 'simple' is impossible"),
+        ("sweep.axis = 3", "sweep.axis"),
+        ("[sweep]\naxes = 3", "sweep.axes = 3 is impossible"),
         ("patients = [", "is not TOML"),
         ("\x00", "is not TOML"),
         ("[set]\nK_C = -1", "K_C = -1 is impossible"),
@@ -189,6 +196,21 @@ def test_mistakes_in_the_demo(arguments, message, vcohort, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
 
 
+def test_compiled_programs_are_kept_where_the_user_keeps_caches(monkeypatch, tmp_path):
+    told = {}
+    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    for name in ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    keep_compiled_programs()
+    folder = Path(told["jax_compilation_cache_dir"])
+    assert folder.is_dir() and folder.parent == tmp_path / "vcohort"
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(folder)
+    told.clear()
+    keep_compiled_programs()
+    assert not told, "what the user chose is left alone"
+
+
 def test_info_lists_what_there_is(vcohort):
     result = vcohort("info")
     assert result.returncode == 0
@@ -204,6 +226,80 @@ def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):
         "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc", "virtual-zuma1.png"
     ]  # fmt: skip
     assert "cured" in result.stdout and "patients a second" in result.stdout
+
+
+SWEEP = """
+preset = "kimmel2021-figures"
+patients = 40
+sigma = 0.05
+seed = 1
+tolerance = 1e-2
+
+[sweep]
+days = [90, 400]
+chunk = 2
+
+[sweep.axes]
+K_C = "6.8e10:7.2e10:3"
+gamma_B = [1.0, 1.2]
+"""
+
+
+def test_a_sweep_is_run_verified_mended_and_reported(vcohort, tmp_path):
+    (tmp_path / "study.toml").write_text(SWEEP)
+    result = vcohort("sweep", "study.toml", "--dry-run", "--price", 2)
+    assert result.returncode == 0, result.stderr
+    assert "240" in result.stdout and "cost" in result.stdout
+    assert not list(tmp_path.glob("*.zarr"))
+    result = vcohort("sweep", "study.toml", "-o", "out.zarr")
+    assert result.returncode == 0, result.stderr
+    assert "K_C 3 × gamma_B 2: 6 cells, 240 patients" in result.stdout
+    flags = vcohort(
+        "sweep", "-o", "flags.zarr", "--preset", "kimmel2021-figures", "-n", 40, "--sigma", 0.05,
+        "--seed", 1, "--tolerance", 1e-2, "--days", "90,400", "--chunk", 3, "--axis",
+        "K_C=6.8e10:7.2e10:3", "--axis", "gamma_B=1.0,1.2",
+    )  # fmt: skip
+    assert flags.returncode == 0, flags.stderr
+    first, second = (vc.open_sweep(tmp_path / name) for name in ("out.zarr", "flags.zarr"))
+    assert first.load().drop_attrs().identical(second.load().drop_attrs())
+    assert vcohort("verify", "out.zarr").stdout.startswith("3 of 3 chunks are whole")
+    damaged = tmp_path / "out.zarr" / "cured" / "c" / "1" / "0"
+    damaged.write_bytes(damaged.read_bytes()[:-4])
+    found = vcohort("verify", "out.zarr")
+    assert found.returncode == 1 and "chunk 1: " in found.stdout
+    assert "vcohort resume out.zarr --repair" in found.stderr
+    assert vcohort("resume", "out.zarr", "--repair").returncode == 0
+    assert vcohort("verify", "out.zarr").returncode == 0
+    result = vcohort("report", "out.zarr", "-o", "out.html")
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("data:image/png;base64,") == 7
+    assert "6 cells, 240 virtual patients" in page and "http" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep"], "Nothing is swept"),
+        (["sweep", "--axis", "K_c=1,2"], "Did you mean 'K_C'"),
+        (["sweep", "--axis", "K_C=1:2:0"], "is not understood"),
+        (["sweep", "--axis", "K_C=0:2:3:log"], "is not understood"),
+        (["sweep", "--axis", "K_C"], "NAME=VALUE"),
+        (["sweep", "--axis", "K_C=7e10", "--days", "a"], "--days 'a' is no list"),
+        (["sweep", "--axis", "K_C=7e10", "-o", "nowhere/a.zarr"], "mkdir -p nowhere"),
+        (["sweep", "--axis", "K_C=7e10", "-o", "taken"], "is no store of a sweep"),
+        (["sweep", "--axis", "K_C=7e10", "--workers", "0"], "--workers N from 1 on"),
+        (["sweep", "--axis", "K_C=7e10", "-n", "0"], "n = 0 is impossible"),
+        (["resume", "none.zarr"], "none.zarr does not exist"),
+        (["verify", "taken"], "is no store of a sweep"),
+        (["report", "none.zarr"], "none.zarr does not exist"),
+    ],
+)
+def test_mistakes_in_sweeps(vcohort, tmp_path, arguments, message):
+    (tmp_path / "taken").write_text("")
+    result = vcohort(*arguments)
+    refused(result, message)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
 
 
 DATA = """# two of the trial's counts

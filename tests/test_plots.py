@@ -169,3 +169,62 @@ def test_calibration_names_its_distances():
     axes = plots.calibration(xr.Dataset(curves, {"day": [0.0, 10.0]}, attrs))
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[0] == "trial" and "calibrated (rms 0.010)" in labels
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """A sweep's dataset over three axes, with numbers that tell where they belong."""
+    axes = {"K_C": [6e10, 7e10, 8e10], "gamma_B": [1.0, 1.2], "sigma": [0.0, 0.05, 0.1]}
+    population = vc.Population("kimmel2021-figures")
+    options = {"endpoints": [vc.Outcome()], "tolerance": 1e-2, "days": [90.0, 400.0]}
+    return vc.sweep(population, axes, 32, progress=False, **options)
+
+
+def test_a_heatmap_shows_its_cells(grid):
+    (axes,) = plots.heatmap(grid, x="gamma_B", y="K_C", at={"sigma": 0.05})
+    mesh = axes.collections[0]
+    expected = grid["cure_probability"].sel(sigma=0.05).transpose("K_C", "gamma_B")
+    np.testing.assert_allclose(mesh.get_array().reshape(3, 2), expected)
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 1)
+    assert "gamma_B" in axes.get_xlabel() and "cells" in axes.get_ylabel()
+    panels = plots.heatmap(grid, "rmst", panels="sigma")
+    assert [panel.get_title() for panel in panels] == ["sigma = 0", "sigma = 0.05", "sigma = 0.1"]
+    shown = panels[2].collections[0].get_array().reshape(3, 2)
+    np.testing.assert_allclose(shown, grid["rmst"].sel(sigma=0.1))
+
+
+def test_lines_have_bands(grid):
+    (axes,) = plots.lines(grid, "cured", x="K_C", by="gamma_B", at={"sigma": 0.1})
+    assert len(axes.lines) == 2
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), grid["cured"].sel(gamma_B=1.2, sigma=0.1))
+    band = axes.collections[1].get_paths()[0].vertices[:, 1]
+    upper = grid["cured_upper"].sel(gamma_B=1.2, sigma=0.1)
+    assert band.max() == pytest.approx(float(upper.max()))
+    (axes,) = plots.lines(grid, "pfs", x="day", by="K_C")
+    assert "days" in axes.get_xlabel() and len(axes.lines) == 3
+    panels = plots.lines(grid, "progression_day_quantile", x="K_C", by="gamma_B", panels="sigma")
+    assert len(panels) == 3
+
+
+def test_points_of_a_design_are_drawn(figures):
+    axes = {"K_C": (6e10, 8e10), "gamma_B": (1.0, 1.2)}
+    options = {"endpoints": [vc.Outcome()], "tolerance": 1e-2, "days": [90.0, 400.0]}
+    ds = vc.sweep(figures(), axes, 32, layout="sobol", cells=8, progress=False, **options)
+    (drawn,) = plots.heatmap(ds)
+    np.testing.assert_allclose(drawn.collections[0].get_array(), ds["cure_probability"])
+    with pytest.raises(vc.VcohortError, match="on no line"):
+        plots.lines(ds)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variable": "cure"}, "Did you mean 'cured'"),
+        ({"x": "K_c"}, "Did you mean 'K_C'"),
+        ({"at": {"sgima": 0.1}}, "Did you mean 'sigma'"),
+    ],
+)
+def test_what_a_sweep_does_not_have_is_not_drawn(options, message, grid):
+    for draw in (plots.heatmap, plots.lines):
+        with pytest.raises(vc.VcohortError, match=message):
+            draw(grid, **options)

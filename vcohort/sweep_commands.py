@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,8 +170,12 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
         return
     threads = max(1, cores() // workers)
     with (
+        # What goes wrong on a worker is told by the chunk that it costs.
         dask.LocalCluster(
-            n_workers=workers, threads_per_worker=threads, dashboard_address=None
+            n_workers=workers,
+            threads_per_worker=threads,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         dask.Client(cluster) as client,
     ):

@@ -135,7 +135,7 @@ def _resolve(plan: Plan, cells: Sequence[int], threads: int | None) -> dict[int,
 def _climb(plan: Plan, pilots: Sequence[Drawn]) -> list[tuple[int, float]]:
     """Take rung after rung until each pilot's error is within the tolerance."""
     dtype = np.dtype(plan.run.dtype)
-    roster = _join(pilots)
+    roster = join(pilots)
     chosen = np.minimum(np.arange(PATIENTS), len(roster.number) - 1)
     time = pilots[0].time
     if any(name.endswith("_day") for name in plan.layout.columns):
@@ -201,7 +201,7 @@ def _run(plan: Plan, batch: _Batch, device: Device) -> tuple[Tally, Columns]:
     """Draw, compute and reduce a batch: its tallies (span, …), and its columns if they are kept."""
     drawn = [draw(plan, span) for span in batch.spans]
     run, time = drawn[0].run, drawn[0].time.with_steps(batch.steps)
-    columns = _columns(plan, run, time, _join(drawn), device)
+    columns = _columns(plan, run, time, join(drawn), device)
     shape = len(batch.spans), batch.spans[0].patients
     columns = {name: part.reshape(*shape, *part.shape[1:]) for name, part in columns.items()}
     whole = shape[1] == plan.patients
@@ -224,7 +224,7 @@ def _columns(
     """Return the results (patient, …) by name: in memory on a CPU, else on their device."""
     total, dtype = len(roster.number), np.dtype(run.dtype)
     size = _block(total)
-    work = _work(plan, run, time)
+    work = cell_work(plan, run, time)
     xp = np if jax.default_backend() == "cpu" else jnp
     program = (plan.population.model, run.method, run.endpoints, run.dtype, len(plan.days),
                roster.schedule is None, time.steps, size, device)  # fmt: skip
@@ -240,7 +240,7 @@ def _columns(
     return dict(zip(names, joined, strict=False))
 
 
-def _work(plan: Plan, run: RunSettings, time: TimePlan) -> Work:
+def cell_work(plan: Plan, run: RunSettings, time: TimePlan) -> Work:
     """Return what one block runs: what befalls its patients, and what they could expect."""
     model = plan.population.model
     outcomes = draw_outcomes(model, run, time)
@@ -258,7 +258,7 @@ def _work(plan: Plan, run: RunSettings, time: TimePlan) -> Work:
     return work
 
 
-def _join(drawn: Sequence[Drawn]) -> Roster:
+def join(drawn: Sequence[Drawn]) -> Roster:
     """Return the patients of several cells as one roster."""
     if len(drawn) == 1:
         return drawn[0].roster

@@ -83,7 +83,7 @@ def read_header(path: Path) -> dict[str, Any]:
     """Return what a store says of itself; refuse what is no store, damaged, or newer."""
     try:
         found = manifest.unsealed((path / OWN / "study.json").read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         what = "is no store of a sweep" if path.exists() else "does not exist"
         raise VcohortError(
             f"{path} {what}. Begin one: vcohort sweep STUDY.toml -o NEW.zarr"

@@ -1,0 +1,179 @@
+"""What a sweep costs over the bare engine, on workers, on resuming, and in memory.
+
+    python bench/sweep.py             (or: make bench)
+
+100 cells (K_C by gamma_B) of 10,000 patients, preset kimmel2021-figures, sigma 0.05, tolerance
+1e-3, float32, method exact, all endpoints and exact survival on six days. The bare engine runs the
+same work on the same patients, drawn before, as one cohort, on grids of as many steps. Warm; the
+two are timed in turn. Raw numbers go to bench/results.
+"""
+
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+import distributed
+import jax
+import numpy as np
+
+import vcohort as vc
+from vcohort.engine.blocks import run_blocks
+from vcohort.sweeps import cells, compute
+from vcohort.sweeps.front import plan_of
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+PATIENTS = 10_000
+REPEATS = 5
+MEMORY_CELLS = (10, 100, 1000)
+AXES = {"K_C": np.linspace(6.8e10, 7.2e10, 10), "gamma_B": np.linspace(1.0, 1.3, 10)}
+
+
+def population():
+    return vc.Population("kimmel2021-figures", 0.05)
+
+
+def timed(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def sweep(store=None, **options):
+    if store is not None:
+        shutil.rmtree(store, ignore_errors=True)
+    return vc.sweep(population(), AXES, PATIENTS, store, progress=False, **options)
+
+
+def bare_engine(steps):
+    """Return a call that runs each group of cells of so many steps as one cohort."""
+    plan = plan_of(population(), AXES, PATIENTS)
+    groups = []
+    for count in np.unique(steps):
+        chosen = np.flatnonzero(steps == count)
+        drawn = [cells.draw(plan, cells.Span(int(cell), 0, PATIENTS)) for cell in chosen]
+        roster = compute.join(drawn)
+        work = compute.cell_work(plan, drawn[0].run, drawn[0].time.with_steps(int(count)))
+        forms = work(roster.take(np.arange(256), np.dtype("f4")))
+        room = [np.empty((len(roster.number), *part.shape[1:]), part.dtype) for part in forms]
+        groups.append((work, roster, room))
+
+    def call():
+        for work, roster, room in groups:
+            run_blocks(work, roster, room, np.dtype("f4"))
+
+    return call
+
+
+def overhead(folder):
+    """Return seconds of the bare engine, of a sweep in memory, and of one to a store, in turn."""
+    steps = sweep()["steps"].values.ravel()
+    calls = {"bare_s": bare_engine(steps), "memory_s": sweep,
+             "store_s": lambda: sweep(folder / "overhead.zarr")}  # fmt: skip
+    for call in calls.values():
+        call()
+    seconds = {name: [] for name in calls}
+    for _ in range(REPEATS):
+        for name, call in calls.items():
+            seconds[name].append(timed(call))
+    bare = statistics.median(seconds["bare_s"])
+    ratios = {f"{name[:-2]}_over_bare": statistics.median(seconds[name]) / bare
+              for name in ("memory_s", "store_s")}  # fmt: skip
+    return {**seconds, **ratios, "steps": dict(Counter(map(str, steps)))}
+
+
+def workers(folder):
+    """Return seconds with one and with two worker processes of one thread."""
+    seconds = {}
+    for count in (1, 2):
+        options = {"n_workers": count, "threads_per_worker": 1, "dashboard_address": None}
+        with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+            call = lambda here=client: sweep(folder / "workers.zarr", client=here, chunk=10)  # noqa: E731
+            call()
+            seconds[f"{count}_s"] = [timed(call) for _ in range(REPEATS)]
+    medians = [statistics.median(each) for each in seconds.values()]
+    return {**seconds, "speedup": medians[0] / medians[1]}
+
+
+def resume_start(folder):
+    """Return seconds of ``vcohort resume`` on a store that misses one small chunk."""
+    store = folder / "resume.zarr"
+    command = [str(Path(sys.executable).parent / "vcohort")]
+    begin = f"sweep -o {store} -n 256 --chunk 1 --sigma 0.05 --axis K_C=6.8e10,7.2e10"
+    subprocess.run([*command, *begin.split()], check=True, capture_output=True, env=environment())
+    notes = store / ".vcohort" / "chunks-0.jsonl"
+    whole = notes.read_bytes()
+    seconds = []
+    for _ in range(REPEATS):
+        notes.write_bytes(whole.splitlines(keepends=True)[0])
+        resume = [*command, "resume", str(store)]
+        seconds.append(
+            timed(lambda line=resume: subprocess.run(
+                line, check=True, capture_output=True, env=environment()
+            ))
+        )  # fmt: skip
+    return {"seconds": seconds, "median_s": statistics.median(seconds)}
+
+
+def environment():
+    """Return the environment of a user's shell: with Python's own cache of compiled modules."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def peak_memory(count):
+    """Return the peak resident memory, in GiB, of a sweep of so many cells in its own process."""
+    program = f"from bench.sweep import run_once; run_once({count})"
+    output = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return {"cells": count, "patients": count * PATIENTS, "peak_GiB": float(output)}
+
+
+def run_once(count):
+    with tempfile.TemporaryDirectory() as folder:
+        axes = {"K_C": np.linspace(6.8e10, 7.2e10, count)}
+        vc.sweep(population(), axes, PATIENTS, Path(folder) / "out.zarr", progress=False)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def main():
+    report = {
+        "command": "python bench/sweep.py",
+        "machine": {"cores": os.cpu_count(), "os": platform.platform()},
+        "device": str(jax.devices()[0]),
+        "versions": {name: version(name)
+                     for name in ("vcohort", "jax", "numpy", "zarr", "distributed")},
+        "python": platform.python_version(),
+        "patients_per_cell": PATIENTS,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        report["overhead"] = overhead(folder)
+        report["workers"] = workers(folder)
+        report["resume"] = resume_start(folder)
+    report["memory"] = [peak_memory(count) for count in MEMORY_CELLS]
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"sweep-{jax.default_backend()}.json"
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    found = report["overhead"]
+    print(f"over the bare engine: memory {found['memory_over_bare']:.2f}, "
+          f"store {found['store_over_bare']:.2f}")  # fmt: skip
+    print(f"two workers over one: {report['workers']['speedup']:.2f}")
+    print(f"resume: {report['resume']['median_s']:.1f} s")
+    for entry in report["memory"]:
+        print(f"{entry['patients']:,} patients: peak {entry['peak_GiB']:.2f} GiB")
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
