@@ -299,8 +299,11 @@ sweep(sys.argv[1])
 
 
 def start(path, cache):
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(cache),
-                   "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}  # fmt: skip
+    environment = {
+        **os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(cache / "python"),
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(path)], cwd=Path(__file__).parent.parent,
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -319,7 +322,8 @@ def kill_at_random(path, cache, generator):
     time.sleep(generator.uniform(0.0, 0.06))
     was_running = process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    _, told = process.communicate()
+    assert was_running or process.returncode == 0, told.decode()
     return was_running
 
 
