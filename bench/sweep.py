@@ -62,7 +62,7 @@ def bare_engine(steps):
     for count in np.unique(steps):
         chosen = np.flatnonzero(steps == count)
         drawn = [cells.draw(plan, cells.Span(int(cell), 0, PATIENTS)) for cell in chosen]
-        roster = compute.join(drawn)
+        roster = cells.join(drawn)
         work = compute.cell_work(plan, drawn[0].run, drawn[0].time.with_steps(int(count)))
         forms = work(roster.take(np.arange(256), np.dtype("f4")))
         room = [np.empty((len(roster.number), *part.shape[1:]), part.dtype) for part in forms]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from vcohort.cohort import Cohort
@@ -18,8 +20,8 @@ from vcohort.preparation import make_roster, time_plan
 from vcohort.settings import RunSettings
 from vcohort.sweeps.plan import SPAN, Plan
 
-# Patients of a cell on whom its time grid is tried.
-PILOT = 32
+# Patients of a cell on whom its time grid is tried, at least.
+_PILOT = 32
 
 
 class Span(NamedTuple):
@@ -46,7 +48,7 @@ def spans(plan: Plan, cell: int) -> list[Span]:
     ]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def made(plan: Plan, cell: int) -> tuple[Population, RunSettings]:
     """Return the population and the run of a cell, made once."""
     return plan.cell(cell)
@@ -59,6 +61,11 @@ def draw(plan: Plan, span: Span) -> Drawn:
     like = (plan.population, _values(plan, span.patients)) if shared else None
     population, run = made(plan, span.cell)
     return _drawn(plan, run, population, population.quantiles(points, like), number)
+
+
+def pilot_size(plan: Plan) -> int:
+    """Return on how many patients a cell's grid is tried: two for the extremes of each number."""
+    return max(_PILOT, 2 * len(plan.population.distributions))
 
 
 def draw_pilot(plan: Plan, cell: int) -> Drawn:
@@ -105,10 +112,18 @@ def _uniforms(design: str, seed: int, first: int, count: int, columns: int, tota
 def _chosen(plan: Plan, cell: int) -> np.ndarray:
     """Return which patients of a cell try its grid."""
     points = _points(plan, spans(plan, cell)[0])[1]
-    return representatives(list(points.T), max(PILOT, 2 * points.shape[1]))
+    return representatives(list(points.T), pilot_size(plan))
 
 
 @lru_cache(maxsize=1)
 def _values(plan: Plan, count: int) -> dict[str, Floats]:
     """Return the values of the plan's own population: most cells share most of them."""
     return plan.population.quantiles(_points(plan, Span(0, 0, count))[1])
+
+
+def join(drawn: Sequence[Drawn]) -> Roster:
+    """Return the patients of several cells as one roster."""
+    if len(drawn) == 1:
+        return drawn[0].roster
+    rosters = [each.roster for each in drawn]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *rosters)
