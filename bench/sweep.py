@@ -35,7 +35,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 PATIENTS = 10_000
 REPEATS = 5
-MEMORY_CELLS = (10, 100, 1000)
+# Cells, and patients in each.
+MEMORY = ((10, PATIENTS), (100, PATIENTS), (1000, PATIENTS), (1, 10_000_000))
 AXES = {"K_C": np.linspace(6.8e10, 7.2e10, 10), "gamma_B": np.linspace(1.0, 1.3, 10)}
 
 
@@ -130,19 +131,19 @@ def environment():
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def peak_memory(count):
+def peak_memory(count, patients):
     """Return the peak resident memory, in GiB, of a sweep of so many cells in its own process."""
-    program = f"from bench.sweep import run_once; run_once({count})"
+    program = f"from bench.sweep import run_once; run_once({count}, {patients})"
     output = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    return {"cells": count, "patients": count * PATIENTS, "peak_GiB": float(output)}
+    return {"cells": count, "patients": count * patients, "peak_GiB": float(output)}
 
 
-def run_once(count):
+def run_once(count, patients):
     with tempfile.TemporaryDirectory() as folder:
         axes = {"K_C": np.linspace(6.8e10, 7.2e10, count)}
-        vc.sweep(population(), axes, PATIENTS, Path(folder) / "out.zarr", progress=False)
+        vc.sweep(population(), axes, patients, Path(folder) / "out.zarr", progress=False)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
@@ -161,7 +162,7 @@ def main():
         report["overhead"] = overhead(folder)
         report["workers"] = workers(folder)
         report["resume"] = resume_start(folder)
-    report["memory"] = [peak_memory(count) for count in MEMORY_CELLS]
+    report["memory"] = [peak_memory(*size) for size in MEMORY]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"sweep-{jax.default_backend()}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
@@ -171,7 +172,8 @@ def main():
     print(f"two workers over one: {report['workers']['speedup']:.2f}")
     print(f"resume: {report['resume']['median_s']:.1f} s")
     for entry in report["memory"]:
-        print(f"{entry['patients']:,} patients: peak {entry['peak_GiB']:.2f} GiB")
+        size = f"{entry['cells']} cells, {entry['patients']:,} patients"
+        print(f"{size}: peak {entry['peak_GiB']:.2f} GiB")
     print(f"wrote {path}")
 
 

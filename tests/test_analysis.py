@@ -77,6 +77,7 @@ def measured(scale=0.0):
     )
 
 
+@pytest.mark.slow
 def test_measures_are_the_methods_own_results(run):
     """Cure, survival, restricted mean and kinetics against the front door's."""
     cohort, ds = measured()

@@ -83,6 +83,7 @@ def test_published_extinction_probability():
     )
 
 
+@pytest.mark.slow
 def test_a_million_cells():
     """Wide laws come from other samplers; float64, since float32 cannot count to a million."""
     with jax.enable_x64(True):

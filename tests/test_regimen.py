@@ -55,6 +55,7 @@ def test_a_lymphodepletion_that_all_survive_changes_nothing(run, figures):
         assert abs(z_of_share(share, expected, 2000)) < Z_LIMIT
 
 
+@pytest.mark.slow
 def test_splitting_a_run_at_its_treatments_changes_nothing(run, figures):
     """Stop before each treatment, do it by hand, go on as a new cohort."""
     # So few CAR T cells that no tumour falls below the threshold, where cells are whole.
@@ -131,7 +132,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("K_C", "regimen"), CASES, ids=str)
+# One case a run of the suite; all of them among the slow tests.
+@pytest.mark.parametrize(
+    ("K_C", "regimen"),
+    [pytest.param(*case, marks=pytest.mark.slow if index else [], id=str(case))
+     for index, case in enumerate(CASES)],
+)  # fmt: skip
 def test_the_methods_agree_after_a_second_infusion(K_C, regimen, run, figures):
     patients = 6000
     cohort = figures(K_C=vc.units.t_cells(K_C)).sample(patients, seed=1)
@@ -195,10 +201,8 @@ def test_nothing_is_left_of_a_population_but_one_cell(run, figures):
     assert ds["N"].values == pytest.approx(2.4e11, rel=0.1)
 
 
-@pytest.mark.parametrize(
-    ("method", "program"),
-    [pytest.param("hybrid", loop.run, marks=pytest.mark.slow), ("exact", exact.run)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "program"), [("hybrid", loop.run), ("exact", exact.run)])
 def test_a_sweep_of_days_and_doses(method, program, run, figures):
     """It compiles nothing new; blocks change no bit; what never comes is nothing."""
     cohort = figures(0.05).sample(500, seed=1)

@@ -27,12 +27,17 @@ def digest(ds):
     return hashlib.sha256(content).hexdigest()
 
 
+OTHERS = ("hybrid", "gillespie")
+
+
 @pytest.fixture(scope="module")
 def cohort():
     return vc.Population("kimmel2021-figures", 0.05).sample(9000, seed=4)
 
 
-@pytest.mark.parametrize("method", ["hybrid", "exact", "gillespie"])
+@pytest.mark.parametrize(
+    "method", ["exact", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_any_block_size_gives_the_same_bits(method, cohort):
     some = cohort if method != "gillespie" else cohort.select(slice(0, 1500))
     options = {"seed": 2, "endpoints": [vc.Nadir(), vc.Kinetics()]}
@@ -57,6 +62,7 @@ def test_one_or_two_devices_give_the_same_bits():
     assert len(found[0]) == 2 and found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_part_of_a_cohort_runs_as_in_the_whole(cohort):
     """On the same grid: it is chosen for the cohort, so both get one that suits both."""
     whole = vc.simulate(cohort, "hybrid", seed=2, tolerance=1.0)

@@ -98,6 +98,11 @@ def read_header(path: Path) -> dict[str, Any]:
             f"{path} has schema version {there}, newer than {SCHEMA_VERSION}, the newest known "
             "here. Update vcohort."
         )
+    if form_digest(path, found["variables"]) != found["form"]:
+        raise VcohortError(
+            f"{path} is damaged: its form (a zarr.json, or a coordinate) is not what was written. "
+            "Restore it from a copy, or begin anew in another store."
+        )
     return found
 
 

@@ -23,7 +23,6 @@ from vcohort.sweeps.form import (
     OWN,
     create,
     explained,
-    form_digest,
     read_header,
     refuse_other_code,
     refuse_other_study,
@@ -80,13 +79,7 @@ class Store:
 
     def verify(self, progress: bool | None = None) -> Verification:
         """Read everything; see :func:`vcohort.verify`."""
-        header = read_header(self.path)
-        names = header["variables"]
-        if form_digest(self.path, names) != header["form"]:
-            raise VcohortError(
-                f"{self.path} is damaged: its form (a zarr.json, or a coordinate) is not what was "
-                "written. Restore it from a copy, or begin anew in another store."
-            )
+        names = read_header(self.path)["variables"]
         there = manifest.read(self.path / OWN)
         group: Any = zarr.open_group(self.path, mode="r")
         damaged: dict[int, str] = {}
@@ -139,7 +132,8 @@ class Writer(Store):
 
     def forget(self, chunks: Collection[int]) -> None:
         """Have chunks computed again."""
-        manifest.forget(self.path / OWN, chunks)
+        with explained(self.path):
+            manifest.forget(self.path / OWN, chunks)
 
 
 def write_chunk(path: Path, region: tuple[slice, ...], arrays: Mapping[str, np.ndarray]) -> str:
@@ -169,15 +163,21 @@ def _locked(path: Path) -> Generator[None]:
         yield
         return
     note = path / OWN / "writer"
+    lock = filelock.FileLock(path / OWN / "lock", timeout=0)
+    with explained(path):
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            who = note.read_text() if note.exists() else "another process"
+            raise VcohortError(
+                f"{path} is being written by {who}. Wait until it is done, or write to another "
+                "store (-o)."
+            ) from None
     try:
-        with filelock.FileLock(path / OWN / "lock", timeout=0), explained(path):
+        with explained(path):
             for left in path.rglob("*.partial"):
                 left.unlink()  # Zarr's, of a chunk that a kill cut short.
             note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-            yield
-    except filelock.Timeout:
-        who = note.read_text() if note.exists() else "another process"
-        raise VcohortError(
-            f"{path} is being written by {who}. Wait until it is done, or write to another store "
-            "(-o)."
-        ) from None
+        yield
+    finally:
+        lock.release()
