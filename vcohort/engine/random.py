@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -43,7 +44,13 @@ def threefry(key: Key, high: ArrayLike, low: ArrayLike) -> tuple[Array, Array]:
 def seed_key(seed: int, purpose: str) -> Key:
     """Return the key of a seed (64 bits) for one purpose, such as the name of a method."""
     words = Key(jnp.uint32((seed >> 32) & 0xFFFFFFFF), jnp.uint32(seed & 0xFFFFFFFF))
-    return fold(words, np.uint32(zlib.crc32(purpose.encode())), 0)
+    return _fold_once(words, np.uint32(zlib.crc32(purpose.encode())))
+
+
+@jax.jit
+def _fold_once(key: Key, high: ArrayLike) -> Key:
+    """Fold outside of a program: compiled, since operation by operation it takes a millisecond."""
+    return fold(key, high, 0)
 
 
 def fold(key: Key, high: ArrayLike, low: ArrayLike) -> Key:

@@ -60,7 +60,10 @@ def draw(plan: Plan, span: Span) -> Drawn:
     shared = not plan.independent and span.patients == plan.patients
     like = (plan.population, _values(plan, span.patients)) if shared else None
     population, run = made(plan, span.cell)
-    return _drawn(plan, run, population, population.quantiles(points, like), number)
+    values = population.quantiles(points, like)
+    for name, drawn in values.items():
+        population.model.param(name).check(drawn)
+    return _drawn(plan, run, population, values, number)
 
 
 def pilot_size(plan: Plan) -> int:
@@ -89,8 +92,6 @@ def _drawn(
     values: dict[str, Floats],
     number: np.ndarray,
 ) -> Drawn:
-    for name, drawn in values.items():
-        population.model.param(name).check(drawn)
     cohort = Cohort(values, number, population.model)
     return Drawn(make_roster(cohort, run), run, time_plan(run, plan.knots))
 

@@ -21,8 +21,8 @@ from vcohort.sweeps.targets import apply, describe
 # spans of so many, and its quantiles are read off histograms.
 SPAN = 1 << 17
 
-# Patients of a chunk: a second or so of work, which is what a kill may cost.
-_CHUNK_PATIENTS = {"cpu": 1 << 19, "accelerator": 1 << 26}
+# Patients of a chunk: a few seconds of work on two cores, which is what a kill may cost.
+_CHUNK_PATIENTS = {"cpu": 1 << 20, "accelerator": 1 << 26}
 
 DAYS = (30.0, 60.0, 90.0, 180.0, 365.0, 720.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
