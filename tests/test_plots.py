@@ -187,6 +187,7 @@ def test_a_heatmap_shows_its_cells(grid):
     np.testing.assert_allclose(mesh.get_array().reshape(3, 2), expected)
     assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 1)
     assert "gamma_B" in axes.get_xlabel() and "cells" in axes.get_ylabel()
+    plots.heatmap(grid.assign(cured=0.9 + 0.0 * grid["cured"]), "cured")
     panels = plots.heatmap(grid, "rmst", panels="sigma")
     assert [panel.get_title() for panel in panels] == ["sigma = 0", "sigma = 0.05", "sigma = 0.1"]
     shown = panels[2].collections[0].get_array().reshape(3, 2)

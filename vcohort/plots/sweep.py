@@ -51,8 +51,9 @@ def heatmap(
         shown = plain(place).pcolormesh(
             ds[x], ds[y], drawn, cmap="viridis", vmin=low, vmax=high, shading="nearest"
         )
-        if variable in _SHARES and min(drawn.shape) > 1:
-            place.contour(ds[x], ds[y], drawn, [0.25, 0.5, 0.75], colors="white", linewidths=0.8)
+        levels = [level for level in (0.25, 0.5, 0.75) if drawn.min() < level < drawn.max()]
+        if variable in _SHARES and min(drawn.shape) > 1 and levels:
+            place.contour(ds[x], ds[y], drawn, levels, colors="white", linewidths=0.8)
         place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title)
         if place is places[-1]:
             place.figure.colorbar(shown, ax=places, label=_named(ds, variable))
