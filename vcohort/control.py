@@ -1,8 +1,9 @@
-"""Branches that a batch pays for only when one of its patients needs them."""
+"""Branches that a batch pays for only when one of its patients needs them; loops of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -10,6 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 
 T = TypeVar("T")
+C = TypeVar("C")
+X = TypeVar("X")
+Y = TypeVar("Y")
 
 
 def when(needed: Array, branch: Callable[..., T], value: T, *operands: Any) -> T:
@@ -27,3 +31,27 @@ def when(needed: Array, branch: Callable[..., T], value: T, *operands: Any) -> T
         return jnp.zeros_like(carry[0]), branch(*held)
 
     return jax.lax.while_loop(lambda carry: carry[0], turn, (needed, value))[1]
+
+
+def scan_first(
+    count: Array, body: Callable[[C, X], tuple[C, Y]], carry: C, items: X
+) -> tuple[C, Y]:
+    """Return ``jax.lax.scan(body, carry, items)`` of the first ``count`` items alone.
+
+    One program serves every count up to the number of items; what is not reached is 0. Without
+    reverse-mode derivatives.
+    """
+
+    def item(index: Array | int) -> X:
+        return jax.tree.map(lambda part: part[index], items)
+
+    length = jax.tree.leaves(items)[0].shape[0]
+    form = jax.eval_shape(body, carry, item(0))[1]
+    found = jax.tree.map(lambda part: jnp.zeros((length, *part.shape), part.dtype), form)
+
+    def turn(index: Array, state: tuple[C, Y]) -> tuple[C, Y]:
+        carry, value = body(state[0], item(index))
+        keep = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
+        return carry, jax.tree.map(keep, state[1], value)
+
+    return jax.lax.fori_loop(0, count, turn, (carry, found))

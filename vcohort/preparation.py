@@ -13,7 +13,7 @@ from jax import Array
 from vcohort.cohort import Cohort
 from vcohort.engine import exact, loop
 from vcohort.engine.blocks import Work
-from vcohort.engine.grid import grid_points
+from vcohort.engine.grid import grid_points, room_for
 from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
 from vcohort.engine.pilot import Resolution, resolve
 from vcohort.engine.random import seed_key
@@ -85,13 +85,12 @@ def first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.n
 def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
     """Return what one block runs: results of the endpoints, then saved states, if any."""
     dtype = np.dtype(run.dtype)
+    numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
+    seed, room = seed_key(run.seed, run.method), room_for(time.steps)
+    settings = jax.tree.map(np.asarray, Settings(np.int32(time.steps), seed, *numbers))
 
     def work(patients: Patients) -> list[Array]:
-        settings = Settings(
-            seed_key(run.seed, run.method),
-            *(jnp.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon)),
-        )
-        grid = time.grid(patients)
+        grid = time.grid(patients, room)
         if run.method == "exact":
             return list(exact.run(model, run.endpoints, patients, grid, settings))
         save = None if run.save_at is None else grid_points(grid, jnp.asarray(run.save_at, dtype))

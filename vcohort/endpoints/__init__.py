@@ -11,5 +11,6 @@ from vcohort.endpoints.nadir import Nadir as Nadir
 from vcohort.endpoints.outcome import Outcome as Outcome
 from vcohort.endpoints.response import Response as Response
 from vcohort.endpoints.segment import Cubic as Cubic
+from vcohort.endpoints.segment import Passing as Passing
 from vcohort.endpoints.segment import TCellSegment as TCellSegment
 from vcohort.endpoints.segment import TumourSegment as TumourSegment

@@ -11,7 +11,7 @@ from jax import Array
 
 from vcohort.control import when
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
-from vcohort.endpoints.segment import TCellSegment, day_of
+from vcohort.endpoints.segment import Passing, TCellSegment, day_of
 from vcohort.errors import VcohortError
 from vcohort.units import CELLS_PER_UL
 
@@ -20,7 +20,8 @@ class _Carry(NamedTuple):
     log_max: Array
     day_of_max: Array
     area: Array
-    last_day: Array
+    last_seen: Array
+    fall: Passing
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Kinetics(TCellEndpoint):
     def init(self, start: Start) -> _Carry:
         """Start from the infused cells."""
         zero = jnp.zeros_like(start.log_car)
-        return _Carry(start.log_car, zero, zero, zero)
+        return _Carry(start.log_car, zero, zero, zero, Passing.none(zero))
 
     def update(self, carry: _Carry, segment: TCellSegment) -> _Carry:
         """Follow the peak, the area (Simpson's rule) and the last crossing of the limit."""
@@ -69,26 +70,24 @@ class Kinetics(TCellEndpoint):
         highest = path.at(fraction)
         higher = highest > carry.log_max
         limit = jnp.asarray(math.log(self.detection_limit), path.start.dtype)
-        seen = jnp.where(path.end >= limit, segment.end, carry.last_day)
         falls = (path.start >= limit) & (path.end < limit)
+        passing = Passing(segment.day, segment.end, path.above(limit))
         counted = segment.end <= self.auc_until
         return _Carry(
             jnp.maximum(highest, carry.log_max),
             jnp.where(higher, day_of(segment, fraction), carry.day_of_max),
             when(counted, _with_area, carry.area, carry.area, segment),
-            when(falls, _crossing_day, seen, segment, limit),
+            jnp.where(path.end >= limit, segment.end, carry.last_seen),
+            passing.or_else(falls, carry.fall),
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:
         """Return the four numbers in cells and days."""
-        return jnp.exp(carry.log_max), carry.day_of_max, carry.area, carry.last_day
+        last_day = jnp.maximum(carry.last_seen, carry.fall.found())
+        return jnp.exp(carry.log_max), carry.day_of_max, carry.area, last_day
 
 
 def _with_area(area: Array, segment: TCellSegment) -> Array:
     path = segment.log_car
     mean = (jnp.exp(path.start) + 4.0 * jnp.exp(path.at(0.5)) + jnp.exp(path.end)) / 6.0
     return area + mean * (segment.end - segment.day)
-
-
-def _crossing_day(segment: TCellSegment, limit: Array) -> Array:
-    return day_of(segment, segment.log_car.crossing(limit))

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.control import when
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
-from vcohort.endpoints.segment import TumourSegment, day_of
+from vcohort.endpoints.segment import Passing, TumourSegment
 
 UNDECIDED, CURE, PROGRESSION = 0, 1, 2
 MEANINGS = ("undecided", "cure", "progression")
@@ -19,6 +18,7 @@ MEANINGS = ("undecided", "cure", "progression")
 class _Carry(NamedTuple):
     outcome: Array
     day: Array
+    progression: Passing
     log_progression: Array
 
 
@@ -41,26 +41,25 @@ class Outcome(TumourEndpoint):
 
     def init(self, start: Start) -> _Carry:
         """Start undecided."""
-        return _Carry(jnp.int8(UNDECIDED), start.horizon, start.log_progression)
+        level = start.log_progression
+        return _Carry(jnp.int8(UNDECIDED), start.horizon, Passing.none(level), level)
 
     def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
-        """Take the first event, with its time inside the step."""
+        """Take the first event."""
         path, level = segment.log_cells, carry.log_progression
         open_case = carry.outcome == UNDECIDED
         cured = open_case & segment.extinct
         progressed = open_case & ~segment.extinct & (path.end >= level)
         outcome = jnp.where(progressed, jnp.int8(PROGRESSION), carry.outcome)
-        day = when(progressed, _crossing_day, carry.day, segment, level)
+        passing = Passing(segment.day, segment.end, path.above(level))
         return _Carry(
             jnp.where(cured, jnp.int8(CURE), outcome),
-            jnp.where(cured, segment.extinct_day, day),
+            jnp.where(cured, segment.extinct_day, carry.day),
+            passing.or_else(progressed, carry.progression),
             level,
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:
-        """Return outcome and event time."""
-        return carry.outcome, carry.day
-
-
-def _crossing_day(segment: TumourSegment, level: Array) -> Array:
-    return day_of(segment, segment.log_cells.crossing(level))
+        """Return outcome and event time, inside the step."""
+        progressed = carry.outcome == PROGRESSION
+        return carry.outcome, jnp.where(progressed, carry.progression.found(), carry.day)

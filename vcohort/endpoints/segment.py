@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -34,7 +35,11 @@ class Cubic(NamedTuple):
         bend, twist = self._coefficients()
         return self.slope_start + u * (2.0 * bend + u * 3.0 * twist)
 
-    def crossing(self, level: Array) -> Array:
+    def above(self, level: Array) -> Cubic:
+        """Return the height over ``level``."""
+        return self._replace(start=self.start - level, end=self.end - level)
+
+    def crossing(self, level: Array | float) -> Array:
         """Return the fraction at which the cubic, which crosses ``level`` once, does so."""
         rise = self.end - self.start
         chord = jnp.where(rise == 0.0, 1.0, rise)
@@ -84,3 +89,28 @@ class TumourSegment(NamedTuple):
 def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
     """Return the day at a fraction of the step."""
     return segment.day + fraction * (segment.end - segment.day)
+
+
+class Passing(NamedTuple):
+    """A step in which a patient's path passes a level: its days, the path's height over the level.
+
+    The step is kept in the loop, which is cheap; the day inside it is found once, at the end.
+    """
+
+    day: Array
+    end: Array
+    height: Cubic
+
+    @classmethod
+    def none(cls, like: Array) -> Passing:
+        """Return one that stands for no step so far."""
+        zero = jnp.zeros_like(like)
+        return cls(zero, zero, Cubic(zero, zero, zero, zero))
+
+    def or_else(self, taken: Array, other: Passing) -> Passing:
+        """Return this one where it is ``taken``, else the other."""
+        return jax.tree.map(lambda new, old: jnp.where(taken, new, old), self, other)
+
+    def found(self) -> Array:
+        """Return the day on which the level is passed."""
+        return self.day + self.height.crossing(0.0) * (self.end - self.day)

@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.control import when
+from vcohort.control import scan_first
 from vcohort.endpoints import (
     Carry,
     Cubic,
     Endpoint,
+    Passing,
     Start,
     TCellEndpoint,
     TumourEndpoint,
@@ -74,7 +75,8 @@ class _State(NamedTuple):
     hazard: Hazard
     course: _Course
     turns: _Turns
-    cure_day: Array
+    cured: Array
+    cure: Passing
 
 
 class _Fate(NamedTuple):
@@ -114,9 +116,9 @@ def run(
 
     begun = jax.vmap(partial(_begin, courses))(first, keys)
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in t_cell)
-    (state, carries), paths = jax.lax.scan(body, (begun, carries), steps)
+    (state, carries), paths = scan_first(settings.steps, body, (begun, carries), steps)
     fates = jax.vmap(_close)(keys, state)
-    seen = _fold(tumour, starts, steps, paths, fates)
+    seen = _fold(tumour, starts, settings.steps, steps, paths, fates)
     return _in_order(endpoints, t_cell, carries, tumour, seen)
 
 
@@ -127,11 +129,11 @@ def _whole(settings: Settings, values: Values) -> Cells:
 
 def _begin(courses: int, cells: Cells, key: Key) -> _State:
     """Return one patient's state at day 0."""
-    never = jnp.full_like(cells.log_tumour, jnp.inf)
     course = _course(jnp.uint32(0), jnp.uint32(0), cells.log_tumour, key)
     unused = jnp.full(courses, jnp.iinfo(jnp.uint32).max, jnp.uint32)
     turns = _Turns(unused, unused, jnp.zeros(courses, cells.log_tumour.dtype))
-    return _State(first_hazard(cells), course, turns, never)
+    none = Passing.none(cells.log_tumour)
+    return _State(first_hazard(cells), course, turns, jnp.asarray(False), none)
 
 
 def _course(number: Array, first: Array, log_cells: Array, key: Key) -> _Course:
@@ -144,20 +146,20 @@ def _course(number: Array, first: Array, log_cells: Array, key: Key) -> _Course:
 def _renew(number: Array, jump: Jump, state_and_key: tuple[_State, Key]) -> tuple[_State, Key]:
     """End one patient's course at a treatment, with a whole number of cells, and begin the next."""
     state, key = state_and_key
-    course, hazard, alive = state.course, state.hazard, jnp.isinf(state.cure_day)
+    course, hazard, alive = state.course, state.hazard, ~state.cured
     log_cells = regrowth.log_cells(key, course.number, _end(state), alive)
     log_cells = jnp.where(alive, log_cells, 0.0)
     turns = _turn(state, log_cells - hazard.log_tumour)
     begun = Hazard(hazard.t_cells, log_cells, jnp.zeros_like(hazard.w))
     course = _course(course.number + 1, number, log_cells, key)
-    return _State(treat_hazard(jump, begun), course, turns, state.cure_day), key
+    return _State(treat_hazard(jump, begun), course, turns, state.cured, state.cure), key
 
 
 def _close(key: Key, state: _State) -> _Fate:
     """Draw the regrowth of one patient's last course."""
-    alive = jnp.isinf(state.cure_day)
-    log_shift = regrowth.log_factor(key, state.course.number, _end(state), alive)
-    return _Fate(state.cure_day, _turn(state, log_shift))
+    log_shift = regrowth.log_factor(key, state.course.number, _end(state), ~state.cured)
+    cure_day = jnp.where(state.cured, state.cure.found(), jnp.inf)
+    return _Fate(cure_day, _turn(state, log_shift))
 
 
 def _end(state: _State) -> regrowth.End:
@@ -184,32 +186,29 @@ def _advance(
     carries: tuple[Carry, ...],
     step: Step,
 ) -> tuple[_State, tuple[Carry, ...], Cubic]:
-    """Step one patient along the deterministic path; note the day on which W meets its target."""
+    """Step one patient along the deterministic path; note the step in which W meets its target."""
     course = state.course
     moved = stride(model, values, state.hazard, step.days)
-    cured = (moved.w.start < course.target) & (moved.w.end >= course.target)
-    cured = cured & jnp.isinf(state.cure_day)
-
-    def locate(growth: Cubic, target: Array) -> Array:
-        return step.day + growth.crossing(target) * step.days
-
+    now = (moved.w.start < course.target) & (moved.w.end >= course.target) & ~state.cured
+    cure = Passing(step.day, step.end, moved.w.above(course.target)).or_else(now, state.cure)
     end = moved.tumour.end
     lower = end < course.lowest
     course = course._replace(
         lowest=jnp.where(lower, end, course.lowest),
         nadir=jnp.where(lower, step.number + 1, course.nadir),
     )
-    cure_day = when(cured, locate, state.cure_day, moved.w, course.target)
     segment = t_cell_segment(step, state.hazard.t_cells, moved.moved)
     carries = tuple(
         endpoint.update(carry, segment) for endpoint, carry in zip(endpoints, carries, strict=True)
     )
-    return _State(moved.after, course, state.turns, cure_day), carries, moved.tumour
+    state = _State(moved.after, course, state.turns, state.cured | now, cure)
+    return state, carries, moved.tumour
 
 
 def _fold(
     endpoints: tuple[TumourEndpoint, ...],
     starts: Start,
+    count: Array,
     steps: Step,
     paths: Cubic,
     fates: _Fate,
@@ -229,7 +228,7 @@ def _fold(
         return jax.vmap(see, (0, 0, 0, step_axes(step)))(fates, path, carries, step), None
 
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in endpoints)
-    return jax.lax.scan(body, carries, (steps, paths))[0]
+    return scan_first(count, body, carries, (steps, paths))[0]
 
 
 def _shift(turns: _Turns, number: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -30,17 +31,17 @@ class Roster(NamedTuple):
     schedule: Schedule | None
 
     def take(self, chosen: np.ndarray, dtype: np.dtype) -> Patients:
-        """Return some of the patients as a block."""
+        """Return some of the patients as a block: of numpy arrays, which programs take fastest."""
         number = self.number[chosen].astype(np.uint64)
         words = (number >> np.uint64(32), number & np.uint64(0xFFFFFFFF))
 
-        def move(array: np.ndarray) -> Array:
-            return jnp.asarray(array[chosen].astype(dtype))
+        def pick(array: np.ndarray) -> Any:
+            return array[chosen].astype(dtype)
 
         return Patients(
-            jax.tree.map(move, self.values),
-            Key(*(jnp.asarray(word.astype(np.uint32)) for word in words)),
-            jax.tree.map(move, self.schedule),
+            jax.tree.map(pick, self.values),
+            Key(*(cast("Any", word.astype(np.uint32)) for word in words)),
+            jax.tree.map(pick, self.schedule),
         )
 
 
@@ -62,18 +63,36 @@ class TimePlan(NamedTuple):
 
     def grid(self, patients: Patients, size: int | None = None) -> Grid:
         """Return the grid of a block, filled up to ``size`` with steps of no length."""
-        dtype = patients.values["B0"].dtype
+        dtype, length = patients.values["B0"].dtype, size or self.steps
+        if isinstance(self.treatments, np.ndarray):
+            days = (np.asarray(each, dtype).tobytes() for each in (self.knots, self.treatments))
+            return _shared_grid(length, self.steps, self.horizon, *days, np.dtype(dtype).str)
         treatments = self.treatments
         if treatments is None:
             assert patients.schedule is not None
             treatments = patients.schedule.day
-        days = Days(*(jnp.asarray(x, dtype) for x in (self.horizon, self.knots, treatments)))
-        return make_grid(size or self.steps, self.steps, days)
+        each = self.horizon, self.knots, treatments
+        return make_grid(length, self.steps, Days(*(jnp.asarray(x, dtype) for x in each)))
+
+
+@lru_cache(maxsize=256)
+def _shared_grid(
+    size: int, steps: int, horizon: float, knots: bytes, treatments: bytes, dtype: str
+) -> Grid:
+    """Return a grid that all patients share, as numpy arrays: made once, not once a block."""
+    days = (np.frombuffer(each, dtype) for each in (knots, treatments))
+    with jax.ensure_compile_time_eval(), jax.enable_x64(np.dtype(dtype).itemsize == 8):
+        made = make_grid(size, steps, Days(*map(jnp.asarray, (np.asarray(horizon, dtype), *days))))
+        return jax.tree.map(np.asarray, made)
 
 
 class Settings(NamedTuple):
-    """Numbers that a run depends on, and that need no new program when they change."""
+    """Numbers that a run depends on, and that need no new program when they change.
 
+    ``steps``: of the grid, which may have room for more.
+    """
+
+    steps: Array
     seed: Key
     threshold: Array
     progression: Array

@@ -1,4 +1,4 @@
-"""The time loop of a block of patients: one ``lax.scan`` over the shared grid."""
+"""The time loop of a block of patients: one scan over the grid."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.control import scan_first
 from vcohort.endpoints import (
     Carry,
     Cubic,
@@ -135,7 +136,7 @@ def run(
 
     keys = fold(settings.seed, *patients.number)
     first = jax.vmap(begin)(patients.values)
-    (_, carries), states = jax.lax.scan(body, first, steps_of(grid))
+    (_, carries), states = scan_first(settings.steps, body, first, steps_of(grid))
     paths = None if save is None or states is None else _paths(first[0], states, save)
     return jax.vmap(partial(finals, endpoints))(carries), paths
 

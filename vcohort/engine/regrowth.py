@@ -14,12 +14,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import ndtri
 
 from vcohort.control import when
 from vcohort.engine import rejection, sampling
 from vcohort.engine.hazard import log_lambda
-from vcohort.engine.random import Key, fold, uniforms
+from vcohort.engine.random import Key, fold, normal, uniforms
 
 # Above this mean a Poisson number is normal, and so, to within 0.02 days of regrowth, is a sum of
 # lineages.
@@ -65,20 +64,20 @@ def end_of(w: Array, log_tumour: Array, log_start: Array, draw: Array) -> End:
 
 def log_factor(key: Key, course: Array, end: End, alive: Array) -> Array:
     """Draw ln(B / deterministic B) of one patient, whose tumour is large by now."""
-    u, normal = uniforms(key, _OTHERS, course, end.draw.dtype)
+    u, w = uniforms(key, _OTHERS, course, end.draw.dtype)
 
     def few(key: Key, course: Array, u: Array, end: End) -> Array:
         sizes = rejection.log_gamma(fold(key, _SIZES, course), _lineages(u, end))
         return sizes - (end.log_start + end.log_survival)
 
     needed = alive & (end.mean <= _MANY)
-    return when(needed, few, _spread(end, normal), key, course, u, end)
+    return when(needed, few, _spread(end, w), key, course, u, end)
 
 
 def log_cells(key: Key, course: Array, end: End, alive: Array) -> Array:
     """Draw ln B of one patient: of a whole number of cells, 1 or more."""
-    u, normal = uniforms(key, _OTHERS, course, end.draw.dtype)
-    many = end.log_start + end.log_survival - end.log_single + _spread(end, normal)
+    u, w = uniforms(key, _OTHERS, course, end.draw.dtype)
+    many = end.log_start + end.log_survival - end.log_single + _spread(end, w)
 
     def few(key: Key, course: Array, u: Array, end: End) -> Array:
         lineages = _lineages(u, end)
@@ -95,10 +94,9 @@ def _log_count(key: Key, course: Array, end: End, lineages: Array, sizes: Array)
 
     Each is 1 and a Poisson number, its mean Gamma distributed: that of the limit times 1 - p.
     """
-    u, w = uniforms(key, _COUNTS, course, sizes.dtype)
+    u, _ = uniforms(key, _COUNTS, course, sizes.dtype)
     mean = jnp.exp(jnp.minimum(sizes, _LOG_COUNTED)) * -jnp.expm1(end.log_single)
-    more = sampling.poisson(u, jnp.minimum(mean, _MANY))
-    more = jnp.where(mean > _MANY, mean + jnp.sqrt(mean) * ndtri(w), more)
+    more = sampling.poisson(u, mean)
     return jnp.where(sizes < _LOG_COUNTED, jnp.log(lineages + more), sizes)
 
 
@@ -107,15 +105,18 @@ def _lineages(u: Array, end: End) -> Array:
     start = jnp.exp(end.log_start)
     rest = jnp.maximum(end.hazard - end.draw, 0.0)
     few_cells = start <= _POISSON
-    each = jnp.where(few_cells, rest / start, 0.0)
-    chosen = sampling.narrow_binomial(
-        u, jnp.where(few_cells, jnp.round(start) - 1.0, 0.0), -jnp.expm1(-each), jnp.exp(-each)
-    )
-    return 1.0 + jnp.where(few_cells, chosen, sampling.poisson(u, jnp.minimum(rest, 2.0 * _MANY)))
+
+    def of_few(u: Array, start: Array, rest: Array) -> Array:
+        each = rest / start
+        return sampling.narrow_binomial(u, jnp.round(start) - 1.0, -jnp.expm1(-each), jnp.exp(-each))
+
+    others = sampling.poisson(u, jnp.where(few_cells, 0.0, rest))
+    of_whom = jnp.where(few_cells, start, 1.0), jnp.where(few_cells, rest, 0.0)
+    return 1.0 + when(few_cells, of_few, others, u, *of_whom)
 
 
-def _spread(end: End, normal: Array) -> Array:
+def _spread(end: End, w: Array) -> Array:
     """Draw the relative deviation of a sum of many lineages: their number's and their sizes'."""
     survival, single = jnp.exp(end.log_survival), jnp.exp(end.log_single)
     variance = (2.0 - survival - single) / end.mean
-    return jnp.sqrt(variance) * ndtri(normal)
+    return jnp.sqrt(variance) * normal(w)

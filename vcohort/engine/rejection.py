@@ -12,9 +12,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import ndtri
 
-from vcohort.engine.random import Key, uniforms
+from vcohort.engine.random import Key, normal, uniforms
 
 _TINY = 1e-30
 
@@ -36,30 +35,12 @@ def log_gamma(key: Key, shape: Array) -> Array:
     c = 1.0 / (3.0 * jnp.sqrt(d))
 
     def propose(u: Array, w: Array) -> tuple[Array, Array]:
-        x = ndtri(w)
+        x = normal(w)
         v = jnp.maximum(1.0 + c * x, _TINY) ** 3
         accepted = jnp.log(u) < 0.5 * x**2 + d - d * v + d * jnp.log(v)
         return jnp.log(d * v), accepted
 
     return _first_accepted(key, propose, shape)
-
-
-def poisson(key: Key, mean: Array) -> Array:
-    """Draw Poisson(mean), for a mean of 1000 or more.
-
-    Transformed rejection: Hörmann 1993, Insur. Math. Econ. 12:39.
-    """
-    b = 0.931 + 2.53 * jnp.sqrt(mean)
-    a = -0.059 + 0.02483 * b
-    scale = 1.1239 + 1.1328 / (b - 3.4)
-
-    def propose(u: Array, v: Array) -> tuple[Array, Array]:
-        count, log_hat = _transform(u, a, b, mean + 0.43)
-        safe = jnp.maximum(count, 1.0)
-        log_p = -_deviance(safe, mean) - 0.5 * jnp.log(2.0 * jnp.pi * safe)
-        return count, (count >= 0.0) & (jnp.log(v * scale) + log_hat <= log_p)
-
-    return _first_accepted(key, propose, mean)
 
 
 def binomial(key: Key, n: Array, p: Array, q: Array) -> Array:

@@ -18,6 +18,7 @@ from jax import Array
 
 from vcohort.engine import cure
 from vcohort.engine.blocks import Device, Work, run_block, spread
+from vcohort.engine.grid import room_for
 from vcohort.engine.inputs import Patients, Roster, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.preparation import NO_DIGIT, draw_outcomes
@@ -133,7 +134,7 @@ def _columns(
     work = cell_work(plan, run, time)
     xp = np if jax.default_backend() == "cpu" else jnp
     program = (plan.population.model, run.method, run.endpoints, run.dtype, len(plan.days),
-               roster.schedule is None, time.steps, size, device)  # fmt: skip
+               roster.schedule is None, room_for(time.steps), size, device)  # fmt: skip
     parts: list[list[Any]] = []
     for first in range(0, total, size):
         with first_alone(program):

@@ -10,7 +10,7 @@ from vcohort.models.shared import K_N, a, b, rho_C
 
 def reconstitution(values: Values, cells: Cells) -> Array:
     """Return b (T - K_N)^2 / (a T^2 + (T - K_N)^2), with T in units of K_N."""
-    total = cells.total / values["K_N"]
+    total = cells.total * (1.0 / values["K_N"])
     gap = (total - 1.0) ** 2
     return values["b"] * gap / (values["a"] * total**2 + gap)
 
