@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -86,8 +87,9 @@ def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
     """Return what one block runs: results of the endpoints, then saved states, if any."""
     dtype = np.dtype(run.dtype)
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
-    seed, room = seed_key(run.seed, run.method), room_for(time.steps)
-    settings = jax.tree.map(np.asarray, Settings(np.int32(time.steps), seed, *numbers))
+    steps, *numbers = (cast("Array", each) for each in (np.int32(time.steps), *numbers))
+    settings = jax.tree.map(np.asarray, Settings(steps, seed_key(run.seed, run.method), *numbers))
+    room = room_for(time.steps)
 
     def work(patients: Patients) -> list[Array]:
         grid = time.grid(patients, room)

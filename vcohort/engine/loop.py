@@ -127,17 +127,17 @@ def run(
 
     def body(
         carry: tuple[_State, tuple[Carry, ...]], step: Step
-    ) -> tuple[tuple[_State, tuple[Carry, ...]], _State | None]:
+    ) -> tuple[tuple[_State, tuple[Carry, ...]], Paths | None]:
         state, carries = carry
         state = when_due(patients.schedule, step, _treat, state)
         move = jax.vmap(advance, (0, 0, 0, 0, step_axes(step)))
         moved = move(patients.values, keys, state, carries, step)
-        return moved, (moved[0] if save is not None else None)
+        return moved, (_logs(moved[0]) if save is not None else None)
 
     keys = fold(settings.seed, *patients.number)
     first = jax.vmap(begin)(patients.values)
     (_, carries), states = scan_first(settings.steps, body, first, steps_of(grid))
-    paths = None if save is None or states is None else _paths(first[0], states, save)
+    paths = None if save is None or states is None else _pick(_logs(first[0]), states, save)
     return jax.vmap(partial(finals, endpoints))(carries), paths
 
 
@@ -154,13 +154,19 @@ def _update(
     return endpoint.update(carry, tumour)
 
 
-def _paths(first: _State, later: _State, save: Array) -> Paths:
-    """Pick the saved grid points; point 0 is the start."""
+def _logs(state: _State) -> Paths:
+    """Return what is saved of a block's state."""
+    log_tumour = jnp.where(state.tumour.extinct, -jnp.inf, state.tumour.log_cells)
+    return Paths(state.t_cells.log_normal, state.t_cells.log_car, log_tumour)
+
+
+def _pick(first: Paths, later: Paths, save: Array) -> Paths:
+    """Pick the saved grid points (time, patient); point 0 is the start."""
 
     def pick(start: Array, rest: Array) -> Array:
-        picked = jnp.take_along_axis(rest, jnp.maximum(save - 1, 0), axis=0)
+        points = jnp.maximum(save - 1, 0)
+        shared = save.shape[1] == 1
+        picked = rest[points[:, 0]] if shared else jnp.take_along_axis(rest, points, axis=0)
         return jnp.where(save == 0, start[None], picked)
 
-    picked: _State = jax.tree.map(pick, first, later)
-    log_tumour = jnp.where(picked.tumour.extinct, -jnp.inf, picked.tumour.log_cells)
-    return Paths(picked.t_cells.log_normal, picked.t_cells.log_car, log_tumour)
+    return jax.tree.map(pick, first, later)

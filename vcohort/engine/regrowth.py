@@ -107,12 +107,12 @@ def _lineages(u: Array, end: End) -> Array:
     few_cells = start <= _POISSON
 
     def of_few(u: Array, start: Array, rest: Array) -> Array:
-        each = rest / start
-        return sampling.narrow_binomial(u, jnp.round(start) - 1.0, -jnp.expm1(-each), jnp.exp(-each))
+        each, others = rest / start, jnp.round(start) - 1.0
+        return sampling.narrow_binomial(u, others, -jnp.expm1(-each), jnp.exp(-each))
 
-    others = sampling.poisson(u, jnp.where(few_cells, 0.0, rest))
-    of_whom = jnp.where(few_cells, start, 1.0), jnp.where(few_cells, rest, 0.0)
-    return 1.0 + when(few_cells, of_few, others, u, *of_whom)
+    of_many = sampling.poisson(u, jnp.where(few_cells, 0.0, rest))
+    law = jnp.where(few_cells, start, 1.0), jnp.where(few_cells, rest, 0.0)
+    return 1.0 + when(few_cells, of_few, of_many, u, *law)
 
 
 def _spread(end: End, w: Array) -> Array:
