@@ -12,7 +12,7 @@ help:
 	@echo "make lint       style, types, layers"
 	@echo "make docs       the documentation, in docs/_build/html"
 	@echo "make paper      the paper's figures anew, and docs/paper.md"
-	@echo "make bench      speed and memory of the engine, to bench/results"
+	@echo "make bench      speed, memory, peers: bench/results and docs/performance.md"
 	@echo "make lock       pin the newest dependencies in requirements.lock"
 
 $(READY): requirements.lock pyproject.toml
@@ -46,8 +46,12 @@ paper: $(READY)
 	$(BIN)/python experiments/paper.py --patients 10000 --out results
 
 bench: $(READY)
-	$(BIN)/python bench/engine.py
-	$(BIN)/python bench/sweep.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	  --editable ".[bench]"
+	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.sweep
+	$(BIN)/python -m bench.page
 
 lock:
 	$(PYTHON) -m venv .venv

@@ -1,6 +1,6 @@
 """What a sweep costs over the bare engine, on workers, on resuming, and in memory.
 
-    python bench/sweep.py             (or: make bench)
+    python -m bench.sweep             (or: make bench)
 
 100 cells (K_C by gamma_B) of 10,000 patients, preset kimmel2021-figures, sigma 0.05, tolerance
 1e-3, float32, method exact, all endpoints and exact survival on six days. The bare engine runs the
@@ -8,31 +8,23 @@ same work on the same patients, drawn before, as one cohort, on grids of as many
 two are timed in turn. Raw numbers go to bench/results.
 """
 
-import json
 import os
-import platform
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 
 import distributed
-import jax
 import numpy as np
 
 import vcohort as vc
+from bench.machine import describe, in_turn, median, peak_memory, timed, write
 from vcohort.engine.blocks import run_blocks
 from vcohort.sweeps import cells, compute
 from vcohort.sweeps.front import plan_of
 
-ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 PATIENTS = 10_000
 REPEATS = 5
 # Cells, and patients in each.
@@ -42,12 +34,6 @@ AXES = {"K_C": np.linspace(6.8e10, 7.2e10, 10), "gamma_B": np.linspace(1.0, 1.3,
 
 def population():
     return vc.Population("kimmel2021-figures", 0.05)
-
-
-def timed(call):
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def sweep(store=None, **options):
@@ -81,14 +67,9 @@ def overhead(folder):
     steps = sweep()["steps"].values.ravel()
     calls = {"bare_s": bare_engine(steps), "memory_s": sweep,
              "store_s": lambda: sweep(folder / "overhead.zarr")}  # fmt: skip
-    for call in calls.values():
-        call()
-    seconds = {name: [] for name in calls}
-    for _ in range(REPEATS):
-        for name, call in calls.items():
-            seconds[name].append(timed(call))
-    bare = statistics.median(seconds["bare_s"])
-    ratios = {f"{name[:-2]}_over_bare": statistics.median(seconds[name]) / bare
+    seconds = in_turn(calls, REPEATS)
+    bare = median(seconds["bare_s"])
+    ratios = {f"{name[:-2]}_over_bare": median(seconds[name]) / bare
               for name in ("memory_s", "store_s")}  # fmt: skip
     return {**seconds, **ratios, "steps": dict(Counter(map(str, steps)))}
 
@@ -102,7 +83,7 @@ def workers(folder):
             call = lambda here=client: sweep(folder / "workers.zarr", client=here, chunk=10)  # noqa: E731
             call()
             seconds[f"{count}_s"] = [timed(call) for _ in range(REPEATS)]
-    medians = [statistics.median(each) for each in seconds.values()]
+    medians = [median(each) for each in seconds.values()]
     return {**seconds, "speedup": medians[0] / medians[1]}
 
 
@@ -123,7 +104,7 @@ def resume_start(folder):
                 line, check=True, capture_output=True, env=environment()
             ))
         )  # fmt: skip
-    return {"seconds": seconds, "median_s": statistics.median(seconds)}
+    return {"seconds": seconds, "median_s": median(seconds)}
 
 
 def environment():
@@ -131,41 +112,27 @@ def environment():
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def peak_memory(count, patients):
-    """Return the peak resident memory, in GiB, of a sweep of so many cells in its own process."""
-    program = f"from bench.sweep import run_once; run_once({count}, {patients})"
-    output = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    return {"cells": count, "patients": count * patients, "peak_GiB": float(output)}
-
-
 def run_once(count, patients):
     with tempfile.TemporaryDirectory() as folder:
         axes = {"K_C": np.linspace(6.8e10, 7.2e10, count)}
         vc.sweep(population(), axes, patients, Path(folder) / "out.zarr", progress=False)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def memory(count, patients):
+    program = f"from bench.sweep import run_once; run_once({count}, {patients})"
+    return {"cells": count, "patients": count * patients, "peak_GiB": peak_memory(program)}
 
 
 def main():
-    report = {
-        "command": "python bench/sweep.py",
-        "machine": {"cores": os.cpu_count(), "os": platform.platform()},
-        "device": str(jax.devices()[0]),
-        "versions": {name: version(name)
-                     for name in ("vcohort", "jax", "numpy", "zarr", "distributed")},
-        "python": platform.python_version(),
-        "patients_per_cell": PATIENTS,
-    }  # fmt: skip
+    packages = ("vcohort", "jax", "numpy", "zarr", "distributed")
+    report = describe("python -m bench.sweep", packages) | {"patients_per_cell": PATIENTS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report["overhead"] = overhead(folder)
         report["workers"] = workers(folder)
         report["resume"] = resume_start(folder)
-    report["memory"] = [peak_memory(*size) for size in MEMORY]
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"sweep-{jax.default_backend()}.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    report["memory"] = [memory(*size) for size in MEMORY]
+    write("sweep", report)
     found = report["overhead"]
     print(f"over the bare engine: memory {found['memory_over_bare']:.2f}, "
           f"store {found['store_over_bare']:.2f}")  # fmt: skip
@@ -174,7 +141,6 @@ def main():
     for entry in report["memory"]:
         size = f"{entry['cells']} cells, {entry['patients']:,} patients"
         print(f"{size}: peak {entry['peak_GiB']:.2f} GiB")
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -95,8 +94,8 @@ def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
         grid = time.grid(patients, room)
         if run.method == "exact":
             return list(exact.run(model, run.endpoints, patients, grid, settings))
-        save = None if run.save_at is None else grid_points(grid, jnp.asarray(run.save_at, dtype))
+        save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
         found, paths = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
-        return [*found, *(path.T for path in paths or ())]
+        return [*found, *(paths or ())]
 
     return work

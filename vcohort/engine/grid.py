@@ -71,6 +71,7 @@ def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
 
 
+@jax.jit
 def grid_points(grid: Grid, days: Array) -> Array:
     """Return the numbers of the grid points that hold ``days``: (time, patient), or (time, 1)."""
     nodes = jnp.concatenate([grid.start[:1], grid.end])

@@ -39,7 +39,7 @@ METHODS: Mapping[str, TumourMethod] = {
 
 
 class Paths(NamedTuple):
-    """Logs of cells at chosen grid points, (time, patient); an extinct tumour is -inf."""
+    """Logs of cells at chosen grid points, (patient, time); an extinct tumour is -inf."""
 
     log_normal: Array
     log_car: Array
@@ -161,12 +161,12 @@ def _logs(state: _State) -> Paths:
 
 
 def _pick(first: Paths, later: Paths, save: Array) -> Paths:
-    """Pick the saved grid points (time, patient); point 0 is the start."""
+    """Pick the saved grid points; point 0 is the start."""
 
     def pick(start: Array, rest: Array) -> Array:
         points = jnp.maximum(save - 1, 0)
         shared = save.shape[1] == 1
         picked = rest[points[:, 0]] if shared else jnp.take_along_axis(rest, points, axis=0)
-        return jnp.where(save == 0, start[None], picked)
+        return jnp.where(save == 0, start[None], picked).T
 
     return jax.tree.map(pick, first, later)

@@ -1,0 +1,58 @@
+"""vcohort itself: host to host, and the bare engine on blocks that lie ready."""
+
+import jax
+import numpy as np
+
+import vcohort as vc
+from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
+from vcohort.engine.blocks import block_size, spread
+from vcohort.preparation import choose_grid, draw_outcomes, make_roster
+from vcohort.settings import RunSettings
+
+
+def states(cohort, days):
+    """Return ln N, ln C, ln B (state, day, patient)."""
+    found = vc.simulate(
+        cohort, "deterministic", days[-1], save_at=days, endpoints=(vc.Nadir(),),
+        tolerance=TOLERANCE, progress=False,
+    )  # fmt: skip
+    return found
+
+
+def logs(cohort, days=SAVED):
+    found = states(cohort, days)
+    return np.log(np.stack([found[name].values.T for name in "NCB"]).astype(np.float64))
+
+
+def outcomes(cohort, method):
+    """Return outcome and day of each patient."""
+    found = vc.simulate(
+        cohort, method, HORIZON, THRESHOLD, PROGRESSION, endpoints=(vc.Outcome(),),
+        tolerance=TOLERANCE, progress=False,
+    )  # fmt: skip
+    return found["outcome"].values, found["event_time"].values
+
+
+def bare(cohort, method, horizon=HORIZON):
+    """Return a call that runs blocks that lie on the device, and leaves the results there."""
+    run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
+    roster = make_roster(cohort, run)
+    work = draw_outcomes(cohort.model, run, choose_grid(cohort, roster, run, run.knots).plan)
+    total, size = len(cohort), block_size(len(cohort))
+    chosen = [np.arange(first, first + size) % total for first in range(0, total, size)]
+    blocks = [jax.device_put(roster.take(each, np.dtype("f4"))) for each in chosen]
+
+    def task(index, device):
+        with jax.default_device(device):
+            jax.block_until_ready(work(blocks[index]))
+
+    return lambda: spread(task, len(blocks))
+
+
+def grid(cohort, method, horizon=HORIZON, knots=()):
+    """Return first days and lengths of the steps that the engine takes."""
+    run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
+    roster = make_roster(cohort, run)
+    plan = choose_grid(cohort, roster, run, knots).plan
+    made = plan.grid(roster.take(np.zeros(1, int), np.dtype("f4")))
+    return np.asarray(made.start), np.asarray(made.days)
