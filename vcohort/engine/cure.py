@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.engine.grid import Grid, Step, steps_of
+from vcohort.engine.grid import Grid, Step, grid_axes, steps_of
 from vcohort.engine.hazard import Hazard, advance, extinct, first_hazard
+from vcohort.engine.tiles import in_tiles
 from vcohort.engine.treatment import Schedule
 from vcohort.models import Cells, Model
 
@@ -22,6 +23,14 @@ def cure_probability(
 
     exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`.
     """
+    axes = (0, 0, grid_axes(grid))
+    return in_tiles(partial(_cure_probability, model), axes, values, schedule, grid)
+
+
+def _cure_probability(
+    model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
+) -> Array:
+    """Return the probabilities of a tile of a block."""
 
     # Keeping only the path, and not each step's inner results, for the way back: a step is
     # cheaper to compute again than its results are to store.

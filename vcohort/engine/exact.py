@@ -31,7 +31,7 @@ from vcohort.endpoints import (
     TumourSegment,
 )
 from vcohort.engine import regrowth
-from vcohort.engine.grid import Grid, Step, step_axes, steps_of
+from vcohort.engine.grid import Grid, Step, grid_axes, step_axes, steps_of
 from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard, w_at_lambda
 from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.loop import (
@@ -41,6 +41,7 @@ from vcohort.engine.loop import (
     t_cell_segment,
 )
 from vcohort.engine.random import Key, fold
+from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.treatment import Jump, when_due
 from vcohort.models import Cells, Model, Values
 
@@ -89,7 +90,7 @@ class _Fate(NamedTuple):
 _Loop: TypeAlias = tuple[_State, tuple[Carry, ...]]
 
 
-@partial(jax.jit, static_argnames=("model", "endpoints"))
+@partial(jax.jit, static_argnames=("model", "endpoints"), compiler_options=COMPILER_OPTIONS)
 def run(
     model: Model,
     endpoints: tuple[Endpoint, ...],
@@ -98,6 +99,18 @@ def run(
     settings: Settings,
 ) -> tuple[Array, ...]:
     """Run a block: results of the endpoints (patient,)."""
+    work = partial(_run, model, endpoints)
+    return in_tiles(work, (0, grid_axes(grid), None), patients, grid, settings)
+
+
+def _run(
+    model: Model,
+    endpoints: tuple[Endpoint, ...],
+    patients: Patients,
+    grid: Grid,
+    settings: Settings,
+) -> tuple[Array, ...]:
+    """Run a tile of a block."""
     t_cell = tuple(each for each in endpoints if isinstance(each, TCellEndpoint))
     tumour = tuple(each for each in endpoints if isinstance(each, TumourEndpoint))
     schedule = patients.schedule
@@ -171,11 +184,9 @@ def _end(state: _State) -> regrowth.End:
 def _turn(state: _State, log_shift: Array) -> _Turns:
     """Note the course that ends."""
     course, turns = state.course, state.turns
-    return _Turns(
-        turns.first.at[course.number].set(course.first),
-        turns.nadir.at[course.number].set(course.nadir),
-        turns.log_shift.at[course.number].set(log_shift),
-    )
+    mine = jnp.arange(turns.first.size) == course.number
+    noted = _Turns(course.first, course.nadir, log_shift)
+    return jax.tree.map(lambda new, old: jnp.where(mine, new, old), noted, turns)
 
 
 def _advance(

@@ -85,6 +85,11 @@ def steps_of(grid: Grid) -> Step:
     return Step(jnp.arange(grid.days.shape[0], dtype=jnp.uint32), *grid)
 
 
+def grid_axes(grid: Grid) -> int | None:
+    """Return where a grid has its patients, for ``jax.vmap``."""
+    return None if grid.days.ndim == 1 else 1
+
+
 def step_axes(step: Step) -> Any:
     """Return which parts of a step have a patient axis, for ``jax.vmap``."""
     return jax.tree.map(lambda part: 0 if part.ndim else None, step)

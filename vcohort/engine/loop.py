@@ -23,9 +23,10 @@ from vcohort.endpoints import (
 )
 from vcohort.engine import deterministic, gillespie, hybrid
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
-from vcohort.engine.grid import Grid, Step, step_axes, steps_of
+from vcohort.engine.grid import Grid, Step, grid_axes, step_axes, steps_of
 from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.random import Key, fold
+from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.treatment import Jump, treat, when_due
 from vcohort.engine.tumour import Tumour, TumourMethod, TumourStep
 from vcohort.models import Cells, Model, Values
@@ -89,7 +90,9 @@ def finals(endpoints: tuple[Endpoint, ...], carries: tuple[Carry, ...]) -> tuple
     return tuple(value for endpoint, carry in pairs for value in endpoint.final(carry))
 
 
-@partial(jax.jit, static_argnames=("method", "model", "endpoints"))
+@partial(
+    jax.jit, static_argnames=("method", "model", "endpoints"), compiler_options=COMPILER_OPTIONS
+)
 def run(
     method: str,
     model: Model,
@@ -104,6 +107,22 @@ def run(
     ``save``: (time, patient), or (time, 1) on a grid that all share. The state at a day of
     treatment is the one before it; at day 0, after it.
     """
+    work = partial(_run, method, model, endpoints)
+    saved = None if save is None or save.shape[1] == 1 else 1
+    axes = (0, grid_axes(grid), None, saved)
+    return in_tiles(work, axes, patients, grid, settings, save)
+
+
+def _run(
+    method: str,
+    model: Model,
+    endpoints: tuple[Endpoint, ...],
+    patients: Patients,
+    grid: Grid,
+    settings: Settings,
+    save: Array | None,
+) -> tuple[tuple[Array, ...], Paths | None]:
+    """Run a tile of a block."""
     tumour_method = METHODS[method]
 
     def begin(values: Values) -> tuple[_State, tuple[Carry, ...]]:
