@@ -57,7 +57,7 @@ def bare_engine(steps):
 
     def call():
         for work, roster, room in groups:
-            run_blocks(work, roster, room, np.dtype("f4"))
+            run_blocks("bare", work, roster, room, np.dtype("f4"))
 
     return call
 

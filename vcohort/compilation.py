@@ -1,16 +1,36 @@
-"""Programs that are compiled once a machine, not once a run."""
+"""Programs are compiled once a machine, not once a run; and once, not by all threads at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import jax
 
 # What takes less to compile is not worth a file.
 _SECONDS = 0.2
+
+_lock = Lock()
+_seen: set[Hashable] = set()
+
+
+@contextmanager
+def first_alone(program: Hashable) -> Generator[None]:
+    """Let the first user of a program, which compiles it, be its only one."""
+    if program in _seen:
+        yield
+        return
+    with _lock:
+        if program not in _seen:
+            yield
+            _seen.add(program)
+            return
+    yield
 
 
 def keep_compiled_programs() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import cast
 
 import jax
@@ -80,6 +80,12 @@ def first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.n
         grid = resolution.plan.grid(patients)
         start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
     return np.append(start, end[-1])
+
+
+def program_of(model: Model, run: RunSettings, time: TimePlan) -> Hashable:
+    """Return what tells the program of :func:`draw_outcomes` from others, but for its block."""
+    saved = 0 if run.save_at is None else len(run.save_at)
+    return run.method, model, run.endpoints, saved, room_for(time.steps)
 
 
 def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:

@@ -120,7 +120,8 @@ def _run(
     def work(patients: Patients) -> tuple[Array]:
         return (probability(patients, time.grid(patients)),)
 
-    run_blocks(work, roster, [result], result.dtype)
+    program = name, cohort.model, shape[1:], time.steps
+    run_blocks(program, work, roster, [result], result.dtype)
     with jax.enable_x64(run.dtype == "float64"):
         return jnp.asarray(result)
 

@@ -12,7 +12,7 @@ from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.engine.blocks import run_blocks
 from vcohort.errors import VcohortError
-from vcohort.preparation import choose_grid, draw_outcomes, first_days, make_roster
+from vcohort.preparation import choose_grid, draw_outcomes, first_days, make_roster, program_of
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
@@ -77,6 +77,7 @@ def simulate(
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
         run_blocks(
+            program_of(cohort.model, run, resolution.plan),
             draw_outcomes(cohort.model, run, resolution.plan),
             roster,
             [*results, *states],

@@ -157,7 +157,8 @@ def evaluate(
         return (measure(cohort.model, asked.measures, patients, time.grid(patients), level),)
 
     with progress_bar(what, len(cohort), progress) as on_done:
-        run_blocks(work, roster, [result], result.dtype, on_done=on_done)
+        program = "measures", cohort.model, asked.measures, time.steps
+        run_blocks(program, work, roster, [result], result.dtype, on_done=on_done)
     return result
 
 

@@ -124,5 +124,6 @@ def _differentiate(
         return [cured, *(slopes[name] * patients.values[name] for name in cohort.values)]
 
     with progress_bar("map, patients", len(cohort), progress) as on_done:
-        run_blocks(work, roster, results, np.dtype(run.dtype), on_done=on_done)
+        program = "slopes", cohort.model, time.steps
+        run_blocks(program, work, roster, results, np.dtype(run.dtype), on_done=on_done)
     return results[0], np.stack(results[1:], axis=1)

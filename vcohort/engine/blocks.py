@@ -9,13 +9,14 @@ to their place, so neither order nor number of devices can be seen in them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 
+from vcohort.compilation import first_alone
 from vcohort.engine.inputs import Patients, Roster
 
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
@@ -35,6 +36,7 @@ def block_size(patients: int) -> int:
 
 
 def run_blocks(
+    program: Hashable,
     work: Work,
     roster: Roster,
     results: Sequence[np.ndarray],
@@ -44,6 +46,7 @@ def run_blocks(
 ) -> None:
     """Run ``work`` over all patients and fill ``results``, arrays (patient, …).
 
+    ``program`` tells what ``work`` compiles from all else, but for the shape of its block;
     ``on_done`` is called with the number of patients of each finished block.
     """
     total = len(roster.number)
@@ -52,7 +55,7 @@ def run_blocks(
     def run(index: int, device: Device) -> None:
         first = index * size
         last = min(first + size, total)
-        found = run_block(work, roster, first, size, dtype, device)
+        found = run_block(program, work, roster, first, size, dtype, device)
         for result, part in zip(results, found, strict=True):
             result[first:last] = np.asarray(part)[: last - first]
         on_done(last - first)
@@ -61,25 +64,32 @@ def run_blocks(
 
 
 def run_block(
-    work: Work, roster: Roster, first: int, size: int, dtype: np.dtype, device: Device
+    program: Hashable,
+    work: Work,
+    roster: Roster,
+    first: int,
+    size: int,
+    dtype: np.dtype,
+    device: Device,
 ) -> list[Any]:
     """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
     chosen = np.minimum(np.arange(first, first + size), len(roster.number) - 1)
-    with jax.enable_x64(dtype == np.float64), jax.default_device(device):
-        return list(work(roster.take(chosen, dtype)))
+    patients = roster.take(chosen, dtype)
+    treatments = None if roster.schedule is None else roster.schedule.day.shape[1]
+    form = size, treatments, dtype, device
+    alone = first_alone((program, *form))
+    with alone, jax.enable_x64(dtype == np.float64), jax.default_device(device):
+        return list(work(patients))
 
 
 def spread(
     task: Callable[[int, Device], None],
     tasks: int,
     threads: int | None = None,
-    *,
-    first_alone: bool = True,
 ) -> None:
     """Run ``task(index, device)`` for all indices, over all devices; the first error is raised.
 
     ``threads``: how many run side by side; by default one a core, or two an accelerator.
-    ``first_alone``: the first task compiles what all others need.
     """
     devices = jax.local_devices()
 
@@ -91,10 +101,8 @@ def spread(
         for index in range(tasks):
             run(index)
         return
-    if first_alone:
-        run(0)
     with ThreadPoolExecutor(workers) as pool:
-        pending = {pool.submit(run, index) for index in range(int(first_alone), tasks)}
+        pending = {pool.submit(run, index) for index in range(tasks)}
         try:
             done, _ = wait(pending, return_when=FIRST_EXCEPTION)
         except BaseException:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.engine.apart import apart
 from vcohort.engine.grid import Grid, Step, grid_axes, steps_of
 from vcohort.engine.hazard import Hazard, advance, extinct, first_hazard
 from vcohort.engine.tiles import in_tiles
@@ -24,7 +25,7 @@ def cure_probability(
     exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`.
     """
     axes = (0, 0, grid_axes(grid))
-    return in_tiles(partial(_cure_probability, model), axes, values, schedule, grid)
+    return in_tiles(partial(_cure_probability, apart(model)), axes, values, schedule, grid)
 
 
 def _cure_probability(

@@ -31,10 +31,11 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], *block: Any) ->
     """
     if jax.default_backend() != "cpu":
         return work(*block)
-    sizes = [leaf.shape[axis] for axis, part in zip(axes, block, strict=True)
-             if axis is not None for leaf in jax.tree.leaves(part)]  # fmt: skip
-    patients = sizes[0]
-    if patients <= _TILE or patients % _TILE:
+    patients = next(
+        leaf.shape[axis] for axis, part in zip(axes, block, strict=True)
+        if axis is not None for leaf in jax.tree.leaves(part)
+    )  # fmt: skip
+    if patients <= _TILE:
         return _as_one(work)(*block)
 
     def tile(first: Array) -> T:
@@ -45,8 +46,15 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], *block: Any) ->
                  for axis, part in zip(axes, block, strict=True))  # fmt: skip
         return _as_one(work)(*parts)
 
-    found = jax.lax.map(tile, jnp.arange(0, patients, _TILE))
-    return jax.tree.map(lambda part: part.reshape(patients, *part.shape[2:]), found)
+    # The last tile is a whole one, too: it begins early enough.
+    last = patients - _TILE
+    found = jax.lax.map(tile, jnp.minimum(jnp.arange(0, patients, _TILE), last))
+
+    def join(part: Array) -> Array:
+        whole = part[:-1].reshape(-1, *part.shape[2:])
+        return jnp.concatenate([whole, part[-1, whole.shape[0] - last :]])
+
+    return jax.tree.map(join, found)
 
 
 def _as_one(work: Callable[..., T]) -> Callable[..., T]:

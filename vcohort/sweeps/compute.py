@@ -18,14 +18,12 @@ from jax import Array
 
 from vcohort.engine import cure
 from vcohort.engine.blocks import Device, Work, run_block, spread
-from vcohort.engine.grid import room_for
 from vcohort.engine.inputs import Patients, Roster, TimePlan
 from vcohort.engine.progression import probabilities
-from vcohort.preparation import NO_DIGIT, draw_outcomes
+from vcohort.preparation import NO_DIGIT, draw_outcomes, program_of
 from vcohort.settings import RunSettings
 from vcohort.sweeps.batches import Batch, batches_of, block_of
 from vcohort.sweeps.cells import Span, draw, join
-from vcohort.sweeps.compiled import first_alone
 from vcohort.sweeps.grids import resolve_cells
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.tally import Tally, merge, tally
@@ -67,7 +65,7 @@ def compute_chunk(
         found.add(batch.spans, *_run(plan, batch, device))
         on_done(sum(span.patients for span in batch.spans))
 
-    spread(run, len(batches), threads, first_alone=False)
+    spread(run, len(batches), threads)
     on_done(plan.patients * (len(rungs) - len(followed)))
     return [
         Cell(
@@ -133,13 +131,11 @@ def _columns(
     size = block_of(total)
     work = cell_work(plan, run, time)
     xp = np if jax.default_backend() == "cpu" else jnp
-    program = (plan.population.model, run.method, run.endpoints, run.dtype, len(plan.days),
-               roster.schedule is None, room_for(time.steps), size, device)  # fmt: skip
+    program = program_of(plan.population.model, run, time), len(plan.days)
     parts: list[list[Any]] = []
     for first in range(0, total, size):
-        with first_alone(program):
-            found = run_block(work, roster, first, size, dtype, device)
-            parts.append([xp.asarray(part)[: total - first] for part in found])
+        found = run_block(program, work, roster, first, size, dtype, device)
+        parts.append([xp.asarray(part)[: total - first] for part in found])
     names = [each.name for endpoint in run.endpoints for each in endpoint.variables]
     names += ["cure_probability", "pfs_probability"]
     joined = (part[0] if len(part) == 1 else xp.concatenate(part)

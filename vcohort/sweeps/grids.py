@@ -8,11 +8,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from vcohort.compilation import first_alone
 from vcohort.engine.blocks import Device, spread
 from vcohort.engine.grid import LADDER
 from vcohort.engine.pilot import PATIENTS, errors
 from vcohort.sweeps.cells import Drawn, draw_pilot, join, made, pilot_size
-from vcohort.sweeps.compiled import first_alone
 from vcohort.sweeps.plan import Plan
 
 
@@ -33,7 +33,7 @@ def resolve_cells(plan: Plan, cells: Sequence[int], threads: int | None) -> dict
             rungs = _climb(plan, [draw_pilot(plan, cell) for cell in groups[index]])
         found.update(zip(groups[index], rungs, strict=True))
 
-    spread(run, len(groups), threads, first_alone=False)
+    spread(run, len(groups), threads)
     return {cell: found[cell] for cell in cells}
 
 
