@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -84,8 +85,8 @@ def simulate(
             np.dtype(run.dtype),
             block,
             on_done,
+            partial(_exponentiate, states),
         )
-    _exponentiate(states)
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     days = first_days(roster, resolution, run)
     return assemble(cohort, run, days, resolution.error, found, states)
@@ -102,8 +103,8 @@ def _empty_states(run: RunSettings, patients: int) -> list[np.ndarray]:
     return [np.empty((patients, len(run.save_at)), dtype) for dtype in (*[run.dtype] * 2, "f8")]
 
 
-def _exponentiate(log_states: list[np.ndarray]) -> None:
+def _exponentiate(log_states: list[np.ndarray], rows: slice) -> None:
     """Turn logs of cells into cells, in place."""
     with np.errstate(over="ignore"):
         for state in log_states:
-            np.exp(state, out=state)
+            np.exp(state[rows], out=state[rows])

@@ -1,21 +1,40 @@
-"""A model for derivatives: its rates are a program of their own.
+"""A model for derivatives: its rates, and their way back, are programs of their own.
 
 On the way back XLA copies cheap operations into every loop that needs them, five times over. It
-does not look into a called program.
+does not look into a called program that is not to be inlined.
 """
 
 from __future__ import annotations
 
-import jax
+from collections.abc import Callable
+from typing import TypeVar
 
+import jax
+from jax import Array
+
+from vcohort.engine.tiles import call
 from vcohort.models import Cells, Model, Rates, Values
+
+T = TypeVar("T")
 
 
 class _Apart(Model):
     def rates(self, values: Values, cells: Cells) -> Rates:
-        return jax.jit(super().rates)(values, cells)
+        return _apart(super().rates)(values, cells)
+
+    def relaxation(self, values: Values, cells: Cells) -> tuple[Array, Array]:
+        return _apart(super().relaxation)(values, cells)
 
 
 def apart(model: Model) -> Model:
-    """Return the same model, its rates compiled apart."""
+    """Return the same model, its rates compiled apart. With reverse-mode derivatives only."""
     return _Apart(model.growth, model.feedback, model.killing, model.proliferation)
+
+
+def _apart(work: Callable[..., T]) -> Callable[..., T]:
+    program = jax.custom_vjp(work)
+    program.defvjp(
+        lambda *inputs: jax.vjp(work, *inputs),
+        lambda back, slopes: call(lambda back, slopes: back(slopes), back, slopes),
+    )
+    return program

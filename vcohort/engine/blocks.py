@@ -43,11 +43,13 @@ def run_blocks(
     dtype: np.dtype,
     block: int | None = None,
     on_done: Callable[[int], None] = lambda patients: None,
+    finish: Callable[[slice], None] = lambda rows: None,
 ) -> None:
     """Run ``work`` over all patients and fill ``results``, arrays (patient, …).
 
     ``program`` tells what ``work`` compiles from all else, but for the shape of its block;
-    ``on_done`` is called with the number of patients of each finished block.
+    ``finish`` is called with the rows of each block that is filled, side by side; ``on_done``
+    with the number of patients of each finished one.
     """
     total = len(roster.number)
     size = block or block_size(total)
@@ -58,6 +60,7 @@ def run_blocks(
         found = run_block(program, work, roster, first, size, dtype, device)
         for result, part in zip(results, found, strict=True):
             result[first:last] = np.asarray(part)[: last - first]
+        finish(slice(first, last))
         on_done(last - first)
 
     spread(run, -(-total // size))
@@ -73,8 +76,9 @@ def run_block(
     device: Device,
 ) -> list[Any]:
     """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
-    chosen = np.minimum(np.arange(first, first + size), len(roster.number) - 1)
-    patients = roster.take(chosen, dtype)
+    filled = np.minimum(np.arange(first, first + size), len(roster.number) - 1)
+    whole = first + size <= len(roster.number)
+    patients = roster.take(slice(first, first + size) if whole else filled, dtype)
     treatments = None if roster.schedule is None else roster.schedule.day.shape[1]
     form = size, treatments, dtype, device
     alone = first_alone((program, *form))

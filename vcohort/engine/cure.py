@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 
 from vcohort.engine.apart import apart
 from vcohort.engine.grid import Grid, Step, grid_axes, steps_of
@@ -15,6 +18,9 @@ from vcohort.engine.tiles import in_tiles
 from vcohort.engine.treatment import Schedule
 from vcohort.models import Cells, Model
 
+# The parts of a grid, the last of what a probability depends on; patients are their second axis.
+_OF_GRID = len(Grid._fields)
+
 
 @partial(jax.jit, static_argnames=("model",))
 def cure_probability(
@@ -22,13 +28,33 @@ def cure_probability(
 ) -> Array:
     """Return P(no tumour cell is left at the end of the grid), (patient,).
 
-    exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`.
+    exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`. A patient's slopes depend on
+    nobody else: where they are asked for, they are found beside the probability.
     """
-    axes = (0, 0, grid_axes(grid))
-    return in_tiles(partial(_cure_probability, apart(model)), axes, values, schedule, grid)
+    leaves, form = jax.tree.flatten((values, schedule, grid))
+
+    @jax.custom_jvp
+    def probability(*leaves: Array) -> Array:
+        block = jax.tree.unflatten(form, leaves)
+        return in_tiles(partial(_probability, model), (0, 0, grid_axes(block[2])), 1, *block)
+
+    def derive(leaves: Sequence[Array], ways: Sequence[Any]) -> tuple[Array, Array]:
+        moved = [index for index, way in enumerate(ways) if not isinstance(way, SymbolicZero)]
+        values, schedule, grid = jax.tree.unflatten(form, leaves)
+        steps, patients = grid.days.shape[0], leaves[0].shape[0]
+        if moved and moved[-1] >= len(leaves) - _OF_GRID and grid_axes(grid) is None:
+            own = partial(jnp.broadcast_to, shape=(patients, steps))
+            grid = jax.tree.map(lambda part: own(part).T, grid)
+        work, axes = partial(_slopes, model, moved), (0, 0, grid_axes(grid))
+        found, slopes = in_tiles(work, axes, steps, values, schedule, grid)
+        rises = (_along(slope, ways[index]) for slope, index in zip(slopes, moved, strict=True))
+        return found, sum(rises, jnp.zeros_like(found))
+
+    probability.defjvp(derive, symbolic_zeros=True)
+    return probability(*leaves)
 
 
-def _cure_probability(
+def _probability(
     model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
 ) -> Array:
     """Return the probabilities of a tile of a block."""
@@ -42,3 +68,27 @@ def _cure_probability(
     cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
     end, _ = jax.lax.scan(body, first_hazard(cells), steps_of(grid))
     return extinct(end.w, cells.log_tumour)
+
+
+def _slopes(model: Model, moved: Sequence[int], *block: Any) -> tuple[Array, list[Array]]:
+    """Return the probabilities of a tile, and their slopes to some of its leaves."""
+    leaves, form = jax.tree.flatten(block)
+
+    def total(chosen: Sequence[Array]) -> tuple[Array, Array]:
+        changed = list(leaves)
+        for index, leaf in zip(moved, chosen, strict=True):
+            changed[index] = leaf
+        found = _probability(apart(model), *jax.tree.unflatten(form, changed))
+        return found.sum(), found
+
+    slopes, found = jax.grad(total, has_aux=True)([leaves[index] for index in moved])
+    shared = len(leaves) - _OF_GRID
+    pairs = zip(slopes, moved, strict=True)
+    return found, [slope.T if index >= shared else slope for slope, index in pairs]
+
+
+def _along(slope: Array, way: Array) -> Array:
+    """Return how a probability rises along a way: of (patient, …), or (step, patient)."""
+    if way.shape == slope.shape[::-1] != slope.shape:
+        way = way.T
+    return jnp.sum(slope * way, axis=tuple(range(1, slope.ndim)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -115,4 +116,4 @@ def _add(total: Array, term: Array, lost: Array) -> tuple[Array, Array]:
     """Return the sum and what it lost."""
     owed = term + lost
     new = total + owed
-    return new, owed - (new - total)
+    return new, jax.lax.stop_gradient(owed - (new - total))

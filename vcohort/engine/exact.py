@@ -100,7 +100,8 @@ def run(
 ) -> tuple[Array, ...]:
     """Run a block: results of the endpoints (patient,)."""
     work = partial(_run, model, endpoints)
-    return in_tiles(work, (0, grid_axes(grid), None), patients, grid, settings)
+    axes, rows = (0, grid_axes(grid), None), grid.days.shape[0]
+    return in_tiles(work, axes, rows, patients, grid, settings)
 
 
 def _run(

@@ -30,7 +30,7 @@ class Roster(NamedTuple):
     number: np.ndarray
     schedule: Schedule | None
 
-    def take(self, chosen: np.ndarray, dtype: np.dtype) -> Patients:
+    def take(self, chosen: np.ndarray | slice, dtype: np.dtype) -> Patients:
         """Return some of the patients as a block: of numpy arrays, which programs take fastest."""
         number = self.number[chosen].astype(np.uint64)
         words = (number >> np.uint64(32), number & np.uint64(0xFFFFFFFF))

@@ -110,7 +110,8 @@ def run(
     work = partial(_run, method, model, endpoints)
     saved = None if save is None or save.shape[1] == 1 else 1
     axes = (0, grid_axes(grid), None, saved)
-    return in_tiles(work, axes, patients, grid, settings, save)
+    rows = 1 if save is None else grid.days.shape[0] + save.shape[0]
+    return in_tiles(work, axes, rows, patients, grid, settings, save)
 
 
 def _run(

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.grid import LADDER, Grid, Step, step_axes
+from vcohort.engine.grid import LADDER, Grid, Step, grid_axes, step_axes
 from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard
 from vcohort.engine.inputs import Patients, Roster, TimePlan
 from vcohort.engine.loop import initial_cells
+from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.treatment import when_due
 from vcohort.models import Model, Values
 
@@ -90,9 +91,17 @@ def representatives(columns: Sequence[np.ndarray], count: int) -> np.ndarray:
     return np.concatenate([spread.astype(np.int64), np.array(extremes, dtype=np.int64)])
 
 
-@partial(jax.jit, static_argnames=("model",))
+@partial(jax.jit, static_argnames=("model",), compiler_options=COMPILER_OPTIONS)
 def _errors(model: Model, patients: Patients, grid: Grid, steps: int, log_least: float) -> Array:
     """Return the errors of whole steps against half steps. One program for all grids."""
+    axes, work = (0, grid_axes(grid), None, None), partial(_errors_of, model)
+    return in_tiles(work, axes, 1, patients, grid, steps, log_least)
+
+
+def _errors_of(
+    model: Model, patients: Patients, grid: Grid, steps: Array, log_least: Array
+) -> Array:
+    """Return the errors of a tile of a block."""
     values, schedule = patients.values, patients.schedule
 
     def begin(values: Values) -> Hazard:
@@ -127,7 +136,7 @@ def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
     return jnp.max(jnp.stack([jnp.abs(x - y) for x, y in pairs]), axis=0)
 
 
-def _logs(hazard: Hazard, log_start: Array, log_least: float) -> tuple[Array, ...]:
+def _logs(hazard: Hazard, log_start: Array, log_least: Array) -> tuple[Array, ...]:
     """Return the logs of all cells, as far as they matter: of T cells from one cell on."""
     t_cells = (jnp.maximum(x, 0.0) for x in (hazard.t_cells.log_normal, hazard.t_cells.log_car))
     return *t_cells, jnp.clip(hazard.log_tumour, log_least, log_start + _LOG_OUTGROWN)

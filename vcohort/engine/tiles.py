@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,37 +18,65 @@ from jax.experimental.xla_metadata import set_xla_metadata
 T = TypeVar("T")
 
 # By trial: larger tiles leave the caches, smaller ones spend more on starting their loops.
-_TILE = 128
+_TILE, _LEAST = 128, 16
+
+# XLA would share out larger arrays among threads, which a function compiled as one cannot.
+_LARGEST = 1 << 17
+
+# The mark is a private one of XLA's; other versions have not been tried.
+_KNOWN = ("0.10.",)
 
 COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": "512"}
 """For ``jax.jit``: LLVM uses half the width of a vector register unless told otherwise."""
 
 
-def in_tiles(work: Callable[..., T], axes: Sequence[int | None], *block: Any) -> T:
+def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *block: Any) -> T:
     """Return ``work(*block)``, whose results have the patient first.
 
-    ``axes``: where each part of the block has its patients; None where it has none.
+    ``axes``: where each part of the block has its patients, the first part in front; None where a
+    part has none. ``rows``: how many numbers of a patient the largest array holds. Derivatives are
+    those of ``work`` itself.
     """
-    if jax.default_backend() != "cpu":
+    leaves = jax.tree.leaves(block)
+    patients = jax.tree.leaves(block[0])[0].shape[0]
+    width = max(leaf.dtype.itemsize for leaf in leaves)
+    tile = min(_TILE, patients, _LARGEST // (width * max(rows, 1)))
+    known = jax.default_backend() == "cpu" and jax.__version__.startswith(_KNOWN)
+    if not known or tile < min(_LEAST, patients) or not all(leaf.size for leaf in leaves):
         return work(*block)
-    patients = next(
-        leaf.shape[axis] for axis, part in zip(axes, block, strict=True)
-        if axis is not None for leaf in jax.tree.leaves(part)
-    )  # fmt: skip
-    if patients <= _TILE:
-        return _as_one(work)(*block)
+
+    @jax.custom_batching.custom_vmap
+    def tiled(*block: Any) -> T:
+        return _run(work, axes, patients, tile, *block)
+
+    @tiled.def_vmap
+    def _(_: int, batched: Any, *block: Any) -> tuple[T, Any]:
+        many = [jax.tree.map(lambda each: 0 if each else None, part) for part in batched]
+        found = jax.vmap(work, many)(*block)
+        return found, jax.tree.map(lambda _: True, found)
+
+    rule = jax.custom_jvp(tiled)
+    rule.defjvp(lambda block, ways: jax.jvp(work, block, ways))
+    return cast("T", rule(*block))
+
+
+def _run(
+    work: Callable[..., T], axes: Sequence[int | None], patients: int, size: int, *block: Any
+) -> T:
+    """Run a block in tiles of a size; the last one begins early enough to be a whole one."""
 
     def tile(first: Array) -> T:
         def cut(axis: int, leaf: Array) -> Array:
-            return jax.lax.dynamic_slice_in_dim(leaf, first, _TILE, axis)
+            return jax.lax.dynamic_slice_in_dim(leaf, first, size, axis)
 
         parts = (part if axis is None else jax.tree.map(partial(cut, axis), part)
                  for axis, part in zip(axes, block, strict=True))  # fmt: skip
-        return _as_one(work)(*parts)
+        return _as_one(work, *parts)
 
-    # The last tile is a whole one, too: it begins early enough.
-    last = patients - _TILE
-    found = jax.lax.map(tile, jnp.minimum(jnp.arange(0, patients, _TILE), last))
+    if patients == size:
+        return _as_one(work, *block)
+    last = patients - size
+    found = jax.lax.map(tile, jnp.minimum(jnp.arange(0, patients, size), last))
 
     def join(part: Array) -> Array:
         whole = part[:-1].reshape(-1, *part.shape[2:])
@@ -57,11 +85,17 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], *block: Any) ->
     return jax.tree.map(join, found)
 
 
-def _as_one(work: Callable[..., T]) -> Callable[..., T]:
-    """Have XLA compile a function as one program; it ignores what it does not know."""
+def _as_one(work: Callable[..., T], *tile: Any) -> T:
+    """Call a function that XLA is to compile as one program."""
 
-    def call(*tile: Any) -> T:
-        with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
-            return jax.jit(work)(*tile)
+    def reading(*tile: Any) -> tuple[T, list[Array]]:
+        return work(*tile), [jnp.ravel(leaf)[:1] for leaf in jax.tree.leaves(tile)]
 
-    return call
+    # XLA stops at a parameter that nothing reads: each is read, and what was read is kept.
+    return jax.lax.optimization_barrier(call(reading, *tile, xla_cpu_small_call="true"))[0]
+
+
+def call(work: Callable[..., T], *inputs: Any, **marks: str) -> T:
+    """Call a function that XLA is not to inline."""
+    mark = partial(set_xla_metadata, inlineable="false", **marks)
+    return jax.tree.map(mark, jax.jit(work)(*inputs))

@@ -1,0 +1,109 @@
+"""Tiles change how a block is worked through, not what comes out."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import vcohort as vc
+from vcohort.engine.tiles import in_tiles
+
+TARGET = np.float32(2.0)
+
+
+def settle(values, unread, target):
+    """Return where a slow loop ends, and its path, (patient,) and (patient, 3)."""
+
+    def step(value, _):
+        value = value + 0.1 * (target - jnp.exp(value))
+        return value, value
+
+    end, path = jax.lax.scan(step, values, None, length=30)
+    return end, path[::10].T
+
+
+@pytest.fixture
+def run():
+    return jax.jit(
+        lambda values, unread: in_tiles(settle, (0, 0, None), 30, values, unread, TARGET)
+    )
+
+
+@pytest.mark.parametrize("patients", [1, 5, 127, 128, 129, 300, 1024])
+def test_any_number_of_patients(run, patients):
+    values = jnp.linspace(-1.0, 1.0, patients)
+    end, path = run(values, values)
+    plain = settle(values, values, TARGET)
+    np.testing.assert_allclose(end, plain[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(path, plain[1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_patients_bits_do_not_depend_on_its_place(run):
+    values = jnp.linspace(-1.0, 1.0, 300)
+    whole, part = run(values, values)[0], run(values[43:], values[43:])[0]
+    np.testing.assert_array_equal(whole[43:], part)
+
+
+def test_each_tile_is_one_program(run):
+    """XLA must still know the mark: without it tiles cost more than they save."""
+    values = jnp.zeros(256)
+    compiled = run.lower(values, values).compile().as_text()
+    (line,) = [each for each in compiled.splitlines() if " call(" in each]
+    assert 'xla_cpu_small_call="true"' in line
+
+
+def test_what_holds_much_of_a_patient_is_not_cut():
+    """XLA shares large arrays out among threads, which no tile can."""
+    run = jax.jit(lambda values: in_tiles(settle, (0, 0, None), 100_000, values, values, TARGET))
+    assert "xla_cpu_small_call" not in run.lower(jnp.zeros(256)).compile().as_text()
+
+
+def test_derivatives_and_batches_pass(run):
+    values = jnp.linspace(-1.0, 1.0, 200)
+    many = jnp.stack([values, values + 0.5])
+    found = jax.vmap(run, (0, None))(many, values)[0]
+    np.testing.assert_allclose(found[1], settle(many[1], values, TARGET)[0], rtol=1e-5, atol=1e-6)
+    slope = jax.grad(lambda values: run(values, values)[0].sum())(values)
+    plain = jax.grad(lambda values: settle(values, values, TARGET)[0].sum())(values)
+    np.testing.assert_allclose(slope, plain, rtol=1e-4, atol=1e-6)
+
+
+def probability(cohort, values):
+    return vc.cure_probability(cohort.replace(**values))
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return vc.Population("kimmel2021-figures", 0.05).sample(150, seed=5)
+
+
+def test_slopes_forwards_and_backwards_are_the_same(cohort):
+    values = {name: jnp.asarray(np.asarray(cohort[name]), "f4") for name in ("K_C", "r_B")}
+    ways = jax.tree.map(lambda value: 0.1 * value, values)
+    _, forwards = jax.jvp(partial(probability, cohort), (values,), (ways,))
+    back = jax.vjp(partial(probability, cohort), values)[1](jnp.ones(150))[0]
+    backwards = sum(back[name] * ways[name] for name in ways)
+    np.testing.assert_allclose(forwards, backwards, rtol=1e-4, atol=1e-6)
+
+
+def test_second_derivatives_pass(cohort):
+    """Of the mean to ln K_C, against differences of slopes."""
+    start = jnp.asarray(np.asarray(cohort["K_C"]), "f4")
+
+    def mean(shift):
+        return probability(cohort, {"K_C": start * jnp.exp(shift)}).mean()
+
+    slope = jax.jit(jax.grad(mean))
+    found = jax.jit(jax.hessian(mean))(0.0)
+    differences = (slope(0.001) - slope(-0.001)) / 0.002
+    assert float(found) == pytest.approx(float(differences), rel=0.02)
+
+
+def test_batches_of_cohorts_pass(cohort):
+    values = jnp.stack([jnp.asarray(np.asarray(cohort["r_B"]), "f4") * f for f in (0.9, 1.0, 1.1)])
+    found = jax.vmap(lambda r_B: probability(cohort, {"r_B": r_B}))(values)
+    alone = jax.jit(lambda r_B: probability(cohort, {"r_B": r_B}))
+    for batch, row in zip(found, values, strict=True):
+        np.testing.assert_allclose(batch, alone(row), rtol=1e-4, atol=1e-5)
