@@ -33,7 +33,7 @@ from bench.workloads import (
 
 REPEATS = 5
 SIZES = (1 << 13, 1 << 17, 1 << 20)
-SMALL = SIZES[0]
+SMALL, MIDDLE = SIZES[:2]
 SCIPY_PATIENTS = 64
 CELLS, BIRTH, DEATH, DAYS = 100, 0.10, 0.15, 100.0
 
@@ -101,7 +101,7 @@ def deterministic(rows, label, days, tuned, sizes):
         if c.compiler():
             calls["C"] = lambda own=values: c.states(own, length, row)
         calls["numba, blocked RK4"] = lambda own=values: numba_peer.states(own, *steps, len(days))
-        if count == SMALL:
+        if count <= MIDDLE:
             calls["diffrax, adaptive Tsit5"] = lambda own=values: jax.block_until_ready(
                 diffrax_peer.adaptive(own, numbers, rtol)
             )
@@ -127,9 +127,8 @@ def extinction(rows):
     events = lambda count: numba_peer.extinct(count, CELLS, BIRTH, DEATH, DAYS) / count  # noqa: E731
     shares = {"vcohort": draw, "numba, event by event": events, "GillesPy2, SSACSolver": gillespie}
     for count in SIZES:
-        named = {
-            name: share for name, share in shares.items() if count == SMALL or name == "vcohort"
-        }
+        most = {"vcohort": SIZES[-1], "numba, event by event": MIDDLE}
+        named = {name: share for name, share in shares.items() if count <= most.get(name, SMALL)}
         notes = {name: {"extinct": share(count), "exact": exact} for name, share in named.items()}
         calls = {name: (lambda share=share: share(count)) for name, share in named.items()}  # noqa: B023
         rows.measure("W2", count, calls, **notes)
@@ -151,7 +150,7 @@ def whole_job(rows):
         calls = work(cohort, values)
         for method in ("exact", "hybrid"):
             calls[f"vcohort, {method}, blocks on the device"] = engine.bare(cohort, method)
-        if count == SMALL:
+        if count <= MIDDLE:
             calls["numba, the paper's algorithm"] = lambda own=values: numba_peer.outcomes(
                 own, lengths
             )
@@ -161,8 +160,8 @@ def whole_job(rows):
         rows.measure("W3", count, calls, **notes)
     for share in (0.0, 0.1, 0.5, 1.0):
         for order in ("sorted", "shuffled"):
-            chosen = crossing(SIZES[1], share, order)
-            rows.measure(f"W3, {share:.0%} below, {order}", SIZES[1], work(*chosen), **notes)
+            chosen = crossing(MIDDLE, share, order)
+            rows.measure(f"W3, {share:.0%} below, {order}", MIDDLE, work(*chosen), **notes)
 
 
 def work(cohort, values):

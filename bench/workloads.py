@@ -15,7 +15,7 @@ SAVED = tuple(float(day) for day in np.arange(2, 202, 2))
 LONG = (10.0, 30.0, 100.0, 300.0, 1000.0, HORIZON)
 TRUTH = 257
 
-# A tumour of e^5 times its first size has progressed long ago, and one below e^-5 cells is gone.
+# A tumour of e^5 times its first size has progressed long ago; below e^-5 cells nothing is left.
 _GROWN, _GONE = 5.0, -5.0
 
 
@@ -87,8 +87,12 @@ def truth(days):
 def error(logs, days):
     """Return the largest error of ln N, ln C, ln B (state, day, patient) of the 257 patients."""
     top = np.log(patients(TRUTH).values[-1]) + _GROWN
-    clip = lambda states: np.concatenate([states[:2], np.clip(states[2:], _GONE, top)])  # noqa: E731
-    return float(np.max(np.abs(clip(np.asarray(logs, np.float64)) - clip(truth(days)))))
+
+    def seen(states):
+        tumour = np.minimum(states[2:], top)
+        return np.maximum(np.concatenate([states[:2], tumour]), _GONE)
+
+    return float(np.max(np.abs(seen(np.asarray(logs, np.float64)) - seen(truth(days)))))
 
 
 def coarsest(settings, solve, days):
