@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +15,9 @@ from vcohort.cohort import Cohort
 from vcohort.models import LAW_KINDS
 from vcohort.schema import SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
+
+# Looking it up takes milliseconds.
+_version = cache(version)
 
 
 def assemble(
@@ -85,7 +89,7 @@ def provenance() -> dict[str, Any]:
     """Return which versions compute, and on what."""
     device = jax.devices()[0]
     return {
-        "vcohort_version": version("vcohort"),
+        "vcohort_version": _version("vcohort"),
         "jax_version": jax.__version__,
         "numpy_version": np.__version__,
         "xarray_version": xr.__version__,

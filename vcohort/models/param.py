@@ -37,12 +37,18 @@ class Param:
     def check(self, values: ArrayLike) -> None:
         """Refuse impossible values: NaN, infinite, or out of bounds."""
         array = np.asarray(values, dtype=np.float64)
+        if array.size and self._holds(array.min()) and self._holds(array.max()):
+            return
         self._refuse(array, ~np.isfinite(array), "a finite number")
         below = array < self.lower if self.closed else array <= self.lower
         self._refuse(
             array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}"
         )
         self._refuse(array, array > self.upper, f"at most {self.upper:g}")
+
+    def _holds(self, value: float) -> bool:
+        above = value >= self.lower if self.closed else value > self.lower
+        return above and math.isfinite(value) and value <= self.upper
 
     def _refuse(self, array: np.ndarray, wrong: np.ndarray, bound: str) -> None:
         if wrong.any():
