@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import vcohort as vc
+from bench.arithmetic import arithmetic
 from bench.machine import describe, in_turn, median, timed, write
 from bench.peers import c, diffrax_peer, engine, gillespy_peer, numba_peer, scipy_peer
 from bench.workloads import (
@@ -227,6 +228,8 @@ def main():
     report = describe("python -m bench.compare", packages) | {"tolerance": TOLERANCE}
     report["compiling"] = compiling()
     report["agreement"] = agreement()
+    report["steps"] = len(engine.grid(patients(MIDDLE).cohort, "exact")[0])
+    report["arithmetic"] = arithmetic()
     rows = Rows()
     tuned = tune(SAVED)
     deterministic(rows, "W1, end state", SAVED[-1:], tuned, SIZES)
