@@ -240,23 +240,24 @@ $compiling
 
 $arithmetic
 
-Each operation was timed alone, in the engine's own way of working (tiles of 128 patients, float32).
-XLA cuts a step into some forty loops over a tile; what lies between them stays in the first-level
-cache, and a tile's whole time loop is one compiled function. The C program keeps a step in registers
-and takes its exponentials and logarithms from libmvec, whose polynomials are shorter. What a patient
-costs beyond its steps (keeping the path, drawing the regrowth, looking for progression) is in the
-measured numbers, too. Between blocks on the device and host to host lies Python: taking a block's
-patients, starting its program, checking values, the pilot that chooses the steps, the dataset.
+Each operation was timed alone, in the engine's own way of working (tiles of 128 patients,
+float32). XLA cuts a step into some forty loops over a tile; what lies between them stays in the
+first-level cache, and a tile's whole time loop is one compiled function. The C program keeps a
+step in registers and takes its exponentials and logarithms from libmvec, whose polynomials are
+shorter. What a patient costs beyond its steps (keeping the path, drawing the regrowth, looking for
+progression) is in the measured numbers, too. Between blocks on the device and host to host lies
+Python: taking a block's patients, starting its program, checking values, the pilot that chooses
+the steps, the dataset.
 
-The hybrid method draws binomial numbers for a whole tile in each step in which one of its patients is
-below the threshold; that is why it is slower than the exact method, which draws once a patient. The
-paper's algorithm follows each birth and death below the threshold; in numba it cannot be slower than
-the equations that it solves above it, so that no engine on this machine is a hundred times faster:
-the C program itself is $c_over_paper times as fast.
+The hybrid method draws binomial numbers for a whole tile in each step in which one of its patients
+is below the threshold; that is why it is slower than the exact method, which draws once a patient.
+The paper's algorithm, too, spends most of its time on the equations; the C program is
+$c_over_paper times as fast as it, and nothing on this machine will be a hundred times.
 
-Slopes of the cure probability are found beside it, in the same tile. XLA would copy cheap operations
-into every loop that needs them, five times over; the way back through the rates is therefore a
-program of its own. A function traced by the user (`jax.jit`, `jax.grad`) runs on one core of a CPU.
+Slopes of the cure probability are found beside it, in the same tile. XLA would copy cheap
+operations into every loop that needs them, five times over; the way back through the rates is
+therefore a program of its own. A function traced by the user (`jax.jit`, `jax.grad`) runs on one
+core of a CPU.
 """)
 
 

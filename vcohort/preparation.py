@@ -77,8 +77,10 @@ def first_days(roster: Roster, resolution: Resolution, run: RunSettings) -> np.n
     device = jax.local_devices()[0]
     with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
         patients = roster.take(np.zeros(1, np.int64), np.dtype(run.dtype))
-        grid = resolution.plan.grid(patients)
-        start, end = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+        steps = resolution.plan.steps
+        grid = resolution.plan.grid(patients, room_for(steps))
+        parts = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+        start, end = (part[:steps] for part in parts)
     return np.append(start, end[-1])
 
 
