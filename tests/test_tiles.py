@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from vcohort.engine import operations
 from vcohort.engine.tiles import in_tiles
 
 TARGET = np.float32(2.0)
@@ -58,6 +59,38 @@ def test_what_holds_much_of_a_patient_is_not_cut():
     """XLA shares large arrays out among threads, which no tile can."""
     run = jax.jit(lambda values: in_tiles(settle, (0, 0, None), 100_000, values, values, TARGET))
     assert "xla_cpu_small_call" not in run.lower(jnp.zeros(256)).compile().as_text()
+
+
+@pytest.mark.parametrize("odd", [jnp.sort, lambda x: x @ jnp.eye(2), lambda x: x.at[0].set(1.0)])
+def test_what_xla_cannot_make_one_program_of_is_done_without(odd):
+    """A law or an endpoint of the user's own may hold anything."""
+
+    def work(values):
+        return jax.vmap(lambda x: odd(jnp.stack([x, -x])))(values)
+
+    values = jnp.linspace(0.5, 2.0, 300)
+    found = jax.jit(lambda values: in_tiles(work, (0,), 1, values))(values)
+    np.testing.assert_allclose(found, work(values), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["exact", "hybrid", "deterministic", "gillespie"])
+@pytest.mark.parametrize("treated", [False, True])
+def test_what_the_engine_does_is_fit_for_tiles(method, treated, cohort):
+    """Else it would be slow, and nobody would know why."""
+    regimen = vc.Regimen(vc.Infusion(100.0)) if treated else None
+    days = None if method == "exact" else (50.0,)
+    found = []
+
+    def seen(program):
+        found.append(operations.is_one_program(program))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vcohort.engine.tiles.is_one_program", seen)
+        jax.clear_caches()
+        vc.simulate(cohort, method, 300.0, regimen=regimen, save_at=days)
+    assert found
+    assert all(found)
 
 
 def test_derivatives_and_batches_pass(run):

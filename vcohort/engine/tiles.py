@@ -14,6 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
+from jax.extend.core import jaxpr_as_fun
+
+from vcohort.engine.operations import is_one_program
 
 T = TypeVar("T")
 
@@ -44,10 +47,13 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     known = jax.default_backend() == "cpu" and jax.__version__.startswith(_KNOWN)
     if not known or tile < min(_LEAST, patients) or not all(leaf.size for leaf in leaves):
         return work(*block)
+    traced = _trace(work, axes, tile, *block)
+    if traced is None:
+        return work(*block)
 
     @jax.custom_batching.custom_vmap
     def tiled(*block: Any) -> T:
-        return _run(work, axes, patients, tile, *block)
+        return _run(traced, axes, patients, tile, *block)
 
     @tiled.def_vmap
     def _(_: int, batched: Any, *block: Any) -> tuple[T, Any]:
@@ -58,6 +64,28 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     rule = jax.custom_jvp(tiled)
     rule.defjvp(lambda block, ways: jax.jvp(work, block, ways))
     return cast("T", rule(*block))
+
+
+def _trace(
+    work: Callable[..., T], axes: Sequence[int | None], size: int, *block: Any
+) -> Callable[..., T] | None:
+    """Return the work on a tile, traced; None where it holds what a tile's program cannot."""
+
+    def form(axis: int | None, leaf: Array) -> jax.ShapeDtypeStruct:
+        shape = [size if place == axis else length for place, length in enumerate(leaf.shape)]
+        return jax.ShapeDtypeStruct(shape, leaf.dtype)
+
+    forms = (jax.tree.map(partial(form, axis), part)
+             for axis, part in zip(axes, block, strict=True))  # fmt: skip
+    program, found = jax.make_jaxpr(work, return_shape=True)(*forms)
+    if not is_one_program(program.jaxpr):
+        return None
+
+    def again(*tile: Any) -> T:
+        results = jaxpr_as_fun(program)(*jax.tree.leaves(tile))
+        return jax.tree.unflatten(jax.tree.structure(found), results)
+
+    return again
 
 
 def _run(
