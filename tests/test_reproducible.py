@@ -85,6 +85,6 @@ def test_nothing_is_compiled_twice(method, program, run, figures):
     first = run(figures(0.05).sample(1000, seed=1), method, tolerance=0.02)
     compiled = program._cache_size()
     other = run(figures(0.05, r_B=0.07).sample(5000, seed=2), method, seed=5, threshold=50.0,
-                progression=1.3, horizon=1990.0, tolerance=1e-3)  # fmt: skip
+                progression=1.3, horizon=1990.0, tolerance=4e-4)  # fmt: skip
     assert program._cache_size() == compiled
     assert other.attrs["time_grid"].size > first.attrs["time_grid"].size

@@ -43,7 +43,8 @@ def cure_probability(
         jax.grad(lambda K_C: vc.cure_probability(cohort.replace(K_C=K_C)).mean())(cohort["K_C"])
 
     While values are traced (``jax.grad``, ``jax.jit``) ``tolerance`` has no effect (a grid of
-    96 steps, and 96 more for each treatment, is used) and ``dtype`` follows the values.
+    96 steps, and 96 more for each treatment, is used), ``dtype`` follows the values, and a CPU
+    computes on one core.
 
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
