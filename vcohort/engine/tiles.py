@@ -26,8 +26,8 @@ _TILE, _LEAST = 128, 16
 # XLA would share out larger arrays among threads, which a function compiled as one cannot.
 _LARGEST = 1 << 17
 
-# The mark is a private one of XLA's; other versions have not been tried.
-_KNOWN = ("0.10.",)
+# The mark is a private one of XLA's: with other versions tiles have not been measured.
+KNOWN = ("0.10.",)
 
 COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": "512"}
 """For ``jax.jit``: LLVM uses half the width of a vector register unless told otherwise."""
@@ -44,7 +44,7 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     patients = jax.tree.leaves(block[0])[0].shape[0]
     width = max(leaf.dtype.itemsize for leaf in leaves)
     tile = min(_TILE, patients, _LARGEST // (width * max(rows, 1)))
-    known = jax.default_backend() == "cpu" and jax.__version__.startswith(_KNOWN)
+    known = jax.default_backend() == "cpu" and jax.__version__.startswith(KNOWN)
     if not known or tile < min(_LEAST, patients) or not all(leaf.size for leaf in leaves):
         return work(*block)
     traced = _trace(work, axes, tile, *block)
