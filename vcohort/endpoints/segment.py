@@ -35,6 +35,10 @@ class Cubic(NamedTuple):
         bend, twist = self._coefficients()
         return self.slope_start + u * (2.0 * bend + u * 3.0 * twist)
 
+    def until(self, u: Array) -> Cubic:
+        """Return the cubic on the step up to the fraction ``u``."""
+        return Cubic(self.start, self.at(u), u * self.slope_start, u * self.slope(u))
+
     def above(self, level: Array) -> Cubic:
         """Return the height over ``level``."""
         return self._replace(start=self.start - level, end=self.end - level)

@@ -24,7 +24,6 @@ from vcohort.endpoints import (
     Carry,
     Cubic,
     Endpoint,
-    Passing,
     Start,
     TCellEndpoint,
     TumourEndpoint,
@@ -32,7 +31,7 @@ from vcohort.endpoints import (
 )
 from vcohort.engine import regrowth
 from vcohort.engine.grid import Grid, Step, grid_axes, step_axes, steps_of
-from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard, w_at_lambda
+from vcohort.engine.hazard import Hazard, Turn, first_hazard, stride, treat_hazard, w_at_lambda
 from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.loop import (
     finals,
@@ -77,7 +76,7 @@ class _State(NamedTuple):
     course: _Course
     turns: _Turns
     cured: Array
-    cure: Passing
+    cure: Turn
 
 
 class _Fate(NamedTuple):
@@ -146,7 +145,7 @@ def _begin(courses: int, cells: Cells, key: Key) -> _State:
     course = _course(jnp.uint32(0), jnp.uint32(0), cells.log_tumour, key)
     unused = jnp.full(courses, jnp.iinfo(jnp.uint32).max, jnp.uint32)
     turns = _Turns(unused, unused, jnp.zeros(courses, cells.log_tumour.dtype))
-    none = Passing.none(cells.log_tumour)
+    none = Turn.none(cells.log_tumour)
     return _State(first_hazard(cells), course, turns, jnp.asarray(False), none)
 
 
@@ -201,8 +200,11 @@ def _advance(
     """Step one patient along the deterministic path; note the step in which W meets its target."""
     course = state.course
     moved = stride(model, values, state.hazard, step.days)
-    now = (moved.w.start < course.target) & (moved.w.end >= course.target) & ~state.cured
-    cure = Passing(step.day, step.end, moved.w.above(course.target)).or_else(now, state.cure)
+    before = state.hazard.w
+    now = (before < course.target) & (moved.w >= course.target) & ~state.cured
+    log_needed = jnp.log(jnp.where(now, course.target - before, 1.0))
+    turn = Turn(step.day, step.end, moved.growth, log_needed)
+    cure = jax.tree.map(lambda new, old: jnp.where(now, new, old), turn, state.cure)
     end = moved.tumour.end
     lower = end < course.lowest
     course = course._replace(

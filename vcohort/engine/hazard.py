@@ -16,14 +16,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Cubic
+from vcohort.engine.accrual import Accrual
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
 from vcohort.engine.grid import Step, step_axes
-from vcohort.engine.passage import Passage
+from vcohort.engine.quadratic import Quadratic
 from vcohort.engine.treatment import Jump, Schedule, treat, when_due
 from vcohort.models import Cells, Model, Values
-
-# e^80 is finite in float32, and far beyond any W that still leaves a doubt about cure.
-_LARGEST_EXPONENT = 80.0
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
 _LARGEST_LOG_LAMBDA = 7.0
@@ -38,16 +36,17 @@ class Hazard(NamedTuple):
 
 
 class Stride(NamedTuple):
-    """One step along the path: the drift, the tumour's and W's course, and where they end."""
+    """One step along the path: the drift, the tumour's course, how W grows, and its end value."""
 
     moved: Drift
     tumour: Cubic
-    w: Cubic
+    growth: Accrual
+    w: Array
 
     @property
     def after(self) -> Hazard:
         """The path at the end of the step."""
-        return Hazard(self.moved.t_cells, self.tumour.end, self.w.end)
+        return Hazard(self.moved.t_cells, self.tumour.end, self.w)
 
 
 def first_hazard(cells: Cells) -> Hazard:
@@ -59,7 +58,8 @@ def stride(model: Model, values: Values, hazard: Hazard, days: Array) -> Stride:
     """Step one patient along the deterministic path."""
     moved = drift(model, values, hazard.t_cells, hazard.log_tumour, days)
     tumour = moved.passage.path(hazard.log_tumour)
-    return Stride(moved, tumour, _accumulate(hazard.w, moved.passage, tumour))
+    growth = moved.passage.accrual(tumour)
+    return Stride(moved, tumour, growth, hazard.w + growth.total())
 
 
 def treat_hazard(jump: Jump, hazard: Hazard) -> Hazard:
@@ -102,13 +102,21 @@ def w_at_lambda(value: Array, log_start: Array) -> Array:
     return per_cell / (value * jnp.expm1(per_cell))
 
 
-def _accumulate(w: Array, passage: Passage, tumour: Cubic) -> Cubic:
-    """Return W along one step: mu / B, integrated by Simpson's rule."""
+class Turn(NamedTuple):
+    """A step in which W reaches a value: its days, how W grows in it, the log of what it needs."""
 
-    def per_step(rate: Array, log_tumour: Array) -> Array:
-        return rate * passage.days * jnp.exp(jnp.minimum(-log_tumour, _LARGEST_EXPONENT))
+    day: Array
+    end: Array
+    growth: Accrual
+    log_needed: Array
 
-    start = per_step(passage.death.start, tumour.start)
-    middle = per_step(passage.death.middle, tumour.at(0.5))
-    end = per_step(passage.death.end, tumour.end)
-    return Cubic(w, w + (start + 4.0 * middle + end) / 6.0, start, end)
+    @classmethod
+    def none(cls, like: Array) -> Turn:
+        """Return one that stands for no step so far."""
+        zero = jnp.zeros_like(like)
+        still = Accrual(Cubic(zero, zero, zero, zero), Quadratic(zero, zero, zero), zero)
+        return cls(zero, zero, still, zero)
+
+    def found(self) -> Array:
+        """Return the day on which W reaches the value."""
+        return self.day + self.growth.reaching(self.log_needed) * (self.end - self.day)

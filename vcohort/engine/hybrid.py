@@ -33,22 +33,21 @@ def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Ar
 
     def draw(passage: Passage, path: Cubic, entry: Entry, key: Key, index: Array) -> TumourStep:
         # Patients who draw nothing get a harmless law, so that no sampler works for them.
-        lineage = Lineage(
-            *(jnp.where(entry.stochastic, part, 0.0) for part in passage.lineage(entry.fraction))
-        )
+        lineage, grown = passage.after(entry.fraction).lineage()
+        lineage = Lineage(*(jnp.where(entry.stochastic, part, 0.0) for part in lineage))
         after, spare = birth_death.sample(key, index, entry.cells, lineage)
-        share = _share_at_extinction(spare, entry.cells, lineage)
-        fraction = passage.extinction_fraction(share, entry.fraction)
+        died = grown.reaching(_log_j_at_extinction(spare, entry.cells, lineage))
+        fraction = entry.fraction + (1.0 - entry.fraction) * died
         return settle(path, jnp.log(jnp.maximum(after, 1.0)), after == 0.0, fraction)
 
     mean = undisturbed(path, tumour)
     return when(entry.stochastic, draw, mean, passage, path, entry, key, index)
 
 
-def _share_at_extinction(u: Array, cells: Array, lineage: Lineage) -> Array:
-    """Draw J(s) / J(end) at the time s of extinction, given extinction by the end.
+def _log_j_at_extinction(u: Array, cells: Array, lineage: Lineage) -> Array:
+    """Draw ln J(s) at the time s of extinction, given extinction by the end.
 
     P(extinct by s | extinct by the end) = [J(s) / (1 + J(s))]^n / [J / (1 + J)]^n = u.
     """
     log_extinct = jnp.log(u) / cells + jax.nn.log_sigmoid(lineage.log_j)
-    return jnp.exp(log_extinct - lineage.log_j) / -jnp.expm1(log_extinct)
+    return log_extinct - jnp.log(-jnp.expm1(log_extinct))

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.engine.grid import LADDER, Grid, Step, grid_axes, step_axes
-from vcohort.engine.hazard import Hazard, first_hazard, stride, treat_hazard
+from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.inputs import Patients, Roster, TimePlan
 from vcohort.engine.loop import initial_cells
 from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
@@ -107,20 +107,27 @@ def _errors_of(
     def begin(values: Values) -> Hazard:
         return first_hazard(initial_cells(values, jnp.asarray(0.0)))
 
-    def advance(values: Values, hazard: Hazard, days: Array) -> Hazard:
-        return stride(model, values, hazard, days).after
+    def advance(values: Values, hazard: Hazard, days: Array) -> tuple[Hazard, Hazard]:
+        """Return the path in the middle of a step, as its course tells, and at its end."""
+        moved = stride(model, values, hazard, days)
+        w = hazard.w + moved.growth.until(jnp.asarray(0.5)).total()
+        inside = moved.after._replace(log_tumour=moved.tumour.at(0.5), w=w)
+        return inside, moved.after
 
     first = jax.vmap(begin)(values)
-    seen = partial(_logs, log_start=first.log_tumour, log_least=log_least)
+    log_start = first.log_tumour
+    seen = partial(_logs, log_start=log_start, log_least=log_least)
 
     def body(index: Array, carry: tuple[Hazard, Hazard, Array]) -> tuple[Hazard, Hazard, Array]:
         step = Step(index, *(part[index] for part in grid))
         coarse, fine, worst = carry
         coarse, fine = (when_due(schedule, step, treat_hazard, path) for path in (coarse, fine))
         move = jax.vmap(advance, (0, 0, step_axes(step).days))
-        coarse = move(values, coarse, step.days)
+        inside, coarse = move(values, coarse, step.days)
         half = 0.5 * step.days
-        fine = move(values, move(values, fine, half), half)
+        _, middle = move(values, fine, half)
+        _, fine = move(values, middle, half)
+        worst = jnp.maximum(worst, _gap(*(_inside(each, log_start) for each in (inside, middle))))
         return coarse, fine, jnp.maximum(worst, _gap(seen(coarse), seen(fine)))
 
     begun = (first, first, jnp.zeros_like(first.log_tumour))
@@ -140,6 +147,14 @@ def _logs(hazard: Hazard, log_start: Array, log_least: Array) -> tuple[Array, ..
     """Return the logs of all cells, as far as they matter: of T cells from one cell on."""
     t_cells = (jnp.maximum(x, 0.0) for x in (hazard.t_cells.log_normal, hazard.t_cells.log_car))
     return *t_cells, jnp.clip(hazard.log_tumour, log_least, log_start + _LOG_OUTGROWN)
+
+
+def _inside(hazard: Hazard, log_start: Array) -> tuple[Array]:
+    """Return what the day of cure is read off: P(cured by now), in units of what a log is worth.
+
+    Where it is steepest, P rises by 1/e of a rise of ln W.
+    """
+    return (jnp.e * extinct(hazard.w, log_start),)
 
 
 def _log_w(hazard: Hazard) -> tuple[Array]:

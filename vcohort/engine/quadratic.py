@@ -1,0 +1,43 @@
+"""A quadratic along a step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+
+class Quadratic(NamedTuple):
+    """A quadratic on the fraction 0 … 1 of a step, by its values at 0, 1/2 and 1."""
+
+    start: Array
+    middle: Array
+    end: Array
+
+    def slope_and_bend(self) -> tuple[Array, Array]:
+        """Return the coefficients of the fraction and of its square."""
+        slope = 4.0 * self.middle - 3.0 * self.start - self.end
+        return slope, 2.0 * (self.start - 2.0 * self.middle + self.end)
+
+    def at(self, u: Array) -> Array:
+        """Return the value at the fraction ``u``."""
+        slope, bend = self.slope_and_bend()
+        return self.start + u * (slope + u * bend)
+
+    def after(self, u: Array) -> Quadratic:
+        """Return the quadratic on what is left of the step after the fraction ``u``."""
+        return Quadratic(self.at(u), self.at(0.5 * (u + 1.0)), self.end)
+
+    def until(self, u: Array) -> Quadratic:
+        """Return the quadratic on the step up to the fraction ``u``."""
+        return Quadratic(self.start, self.at(0.5 * u), self.at(u))
+
+    def mean(self) -> Array:
+        """Return the mean over the step (Simpson's rule, exact for a quadratic)."""
+        return (self.start + 4.0 * self.middle + self.end) / 6.0
+
+    def largest(self) -> Array:
+        """Return an upper bound on the step: no parabola bulges over its chord by more."""
+        bulge = self.middle - 0.5 * (self.start + self.end)
+        return jnp.maximum(self.start, self.end) + jnp.maximum(bulge, 0.0)
