@@ -13,6 +13,8 @@ import numpy as np
 from vcohort.errors import VcohortError, unknown
 from vcohort.models import Model, car_t, find_preset
 
+_COUNTED = 2.0**24
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -72,6 +74,18 @@ class Cohort:
         """Return some of the patients: a slice, an index array or a mask over (patient,)."""
         chosen = {name: value[patients] for name, value in self.values.items()}
         return replace(self, values=chosen, patient=self.patient[patients])
+
+
+def whole_cells(tumour: Any) -> Any:
+    """Return tumours (patient,) rounded up to whole cells, the same for every method.
+
+    From 2^24 cells on float32 knows no fractions. Traced values keep their derivative.
+    """
+    if not _traced(tumour):
+        cells = np.asarray(tumour, np.float64)
+        return np.where(cells < _COUNTED, np.ceil(cells), cells)
+    rounded = jax.numpy.where(tumour < _COUNTED, jax.numpy.ceil(tumour), tumour)
+    return tumour + jax.lax.stop_gradient(rounded - tumour)
 
 
 def _filled(value: Any, patients: int) -> Any:

@@ -17,12 +17,16 @@ from vcohort.engine.grid import grid_points, room_for
 from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
 from vcohort.engine.pilot import Resolution, resolve
 from vcohort.engine.random import seed_key
+from vcohort.engine.tumour import SMALL
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.settings import RunSettings
 
 # With an error of this in a log not even the first digit is known, and nothing is returned.
 NO_DIGIT = 1.0
+
+# Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
+WATCHED = 1e5
 
 
 def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
@@ -96,12 +100,19 @@ def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
     steps, *numbers = (cast("Array", each) for each in (np.int32(time.steps), *numbers))
     settings = jax.tree.map(np.asarray, Settings(steps, seed_key(run.seed, run.method), *numbers))
+    watched = settings._replace(threshold=np.asarray(WATCHED, dtype))
     room = room_for(time.steps)
 
     def work(patients: Patients) -> list[Array]:
         grid = time.grid(patients, room)
         if run.method == "exact":
-            return list(exact.run(model, run.endpoints, patients, grid, settings))
+            found = list(exact.run(model, run.endpoints, patients, grid, settings))
+            small = run.progression * np.asarray(patients.values["B0"]) <= SMALL
+            if not small.any():
+                return found
+            # Chance decides whether a small tumour progresses: the closed form does not say it.
+            played, _ = loop.run("hybrid", model, run.endpoints, patients, grid, watched, None)
+            return [np.where(small, one, other) for one, other in zip(played, found, strict=True)]
         save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
         found, paths = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
         return [*found, *(paths or ())]

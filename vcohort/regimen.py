@@ -10,7 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from vcohort.cohort import Cohort
+from vcohort.cohort import Cohort, whole_cells
 from vcohort.engine.treatment import Schedule
 from vcohort.errors import VcohortError, unknown
 from vcohort.nonmem import doses
@@ -142,7 +142,7 @@ class Regimen:
         return Schedule(*(xp.stack(column, axis=1) for column in full))
 
     def first_values(self, cohort: Cohort) -> dict[str, Any]:
-        """Return the cohort's values with what happens on day 0."""
+        """Return the cohort's values with what happens on day 0, tumours of whole cells."""
         values = dict(cohort.values)
         xp = _numpy_of([*values.values(), *(value for _, value, _ in self.named_fields())])
         for each in self.treatments:
@@ -153,7 +153,7 @@ class Regimen:
                 values["N0"] = xp.where(today, left, normal)
             elif each.cells is not None:
                 values["C0"] = xp.where(today, each.cells, values["C0"])
-        return values
+        return values | {"B0": whole_cells(values["B0"])}
 
 
 def _row(each: Treatment, cohort: Cohort) -> Schedule:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vcohort.cohort import Cohort
+from vcohort.cohort import Cohort, whole_cells
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, VcohortWarning, unknown
@@ -98,13 +98,11 @@ class RunSettings:
         self.regimen.check(len(cohort), self.horizon)
         if self.method == "exact" and not cohort.model.tumour_is_linear:
             raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
-        smallest = float(np.min(cohort["B0"]))
-        if self.method in {"exact", "hybrid"} and smallest < 100 * self.threshold:
+        tumours = np.asarray(cohort["B0"], np.float64)
+        broken = whole_cells(tumours) > tumours * (1.0 + 1e-3)
+        if broken.any():
             warnings.warn(
-                f"The smallest tumour has {smallest:g} cells. Below {100 * self.threshold:g} cells "
-                "chance decides when a tumour reaches its progression size, and methods 'exact' "
-                "and 'hybrid' look at it once a step. Cure is not affected; for progression use "
-                "method='gillespie'.",
+                f"B0 = {tumours[broken][0]:g} is no whole number of cells, and is rounded up.",
                 VcohortWarning,
                 stacklevel=3,
             )

@@ -19,7 +19,6 @@ class _Carry(NamedTuple):
     outcome: Array
     day: Array
     progression: Passing
-    log_progression: Array
 
 
 @dataclass(frozen=True)
@@ -41,22 +40,19 @@ class Outcome(TumourEndpoint):
 
     def init(self, start: Start) -> _Carry:
         """Start undecided."""
-        level = start.log_progression
-        return _Carry(jnp.int8(UNDECIDED), start.horizon, Passing.none(level), level)
+        return _Carry(jnp.int8(UNDECIDED), start.horizon, Passing.none(start.log_tumour))
 
     def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
         """Take the first event."""
-        path, level = segment.log_cells, carry.log_progression
         open_case = carry.outcome == UNDECIDED
-        cured = open_case & segment.extinct
-        progressed = open_case & ~segment.extinct & (path.end >= level)
+        # A tumour that reaches its progression size and dies out in one step did so in this order.
+        progressed = open_case & segment.progressed
+        cured = open_case & segment.extinct & ~segment.progressed
         outcome = jnp.where(progressed, jnp.int8(PROGRESSION), carry.outcome)
-        passing = Passing(segment.day, segment.end, path.above(level))
         return _Carry(
             jnp.where(cured, jnp.int8(CURE), outcome),
             jnp.where(cured, segment.extinct_day, carry.day),
-            passing.or_else(progressed, carry.progression),
-            level,
+            segment.progression.or_else(progressed, carry.progression),
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:

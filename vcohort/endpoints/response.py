@@ -22,7 +22,6 @@ class _Carry(NamedTuple):
     progressed: tuple[Array, ...]
     so_far: Array
     log_first: Array
-    log_progression: Array
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,12 @@ class Response(TumourEndpoint):
             (never,) * len(self.days),
             never,
             start.log_tumour,
-            start.log_progression,
         )
 
     def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
         """Keep the tumour at the end of a step that ends on a chosen day."""
         now = jnp.where(segment.extinct, -jnp.inf, segment.log_cells.end)
-        so_far = carry.so_far | (now >= carry.log_progression)
+        so_far = carry.so_far | segment.progressed
         hits = [segment.end == day for day in self.days]
         return carry._replace(
             log_cells=tuple(map(lambda hit, old: jnp.where(hit, now, old), hits, carry.log_cells)),

@@ -37,7 +37,9 @@ class Cubic(NamedTuple):
 
     def until(self, u: Array) -> Cubic:
         """Return the cubic on the step up to the fraction ``u``."""
-        return Cubic(self.start, self.at(u), u * self.slope_start, u * self.slope(u))
+        # A whole step ends where the next one begins, to the last bit.
+        end = jnp.where(u == 1.0, self.end, self.at(u))
+        return Cubic(self.start, end, u * self.slope_start, u * self.slope(u))
 
     def above(self, level: Array) -> Cubic:
         """Return the height over ``level``."""
@@ -56,15 +58,23 @@ class Cubic(NamedTuple):
         return u
 
     def turn(self, sign: float) -> Array:
-        """Return the fraction of the minimum (``sign`` 1) or maximum (-1).
-
-        Inside the step by the parabola through both slopes, else the better end.
-        """
-        first, last = sign * self.slope_start, sign * self.slope_end
-        inside = (first < 0.0) & (last > 0.0)
-        vertex = first / jnp.where(inside, first - last, 1.0)
+        """Return the fraction of the minimum (``sign`` 1) or maximum (-1), inside or at an end."""
+        bend, twist = self._coefficients()
+        # Both roots of slope + 2 bend u + 3 twist u^2 = 0, neither a difference of near numbers.
+        square = bend * bend - 3.0 * self.slope_start * twist
+        root = jnp.sqrt(jnp.where(square > 0.0, square, 1.0))
+        rising = bend >= 0.0
+        far = jnp.where(rising, -bend - root, root - bend)
+        by_twist = far / jnp.where(twist == 0.0, 1.0, 3.0 * twist)
+        by_slope = self.slope_start / jnp.where(far == 0.0, 1.0, far)
+        first = rising if sign > 0.0 else ~rising
+        vertex = jnp.where(first, by_slope, by_twist)
+        exists = jnp.where(first, far != 0.0, twist != 0.0) & (square > 0.0)
         at_end = sign * self.end < sign * self.start
-        return jnp.where(inside, vertex, jnp.where(at_end, 1.0, 0.0))
+        edge, value = jnp.where(at_end, 1.0, 0.0), jnp.where(at_end, self.end, self.start)
+        inside = exists & (vertex > 0.0) & (vertex < 1.0)
+        safe = jnp.where(inside, vertex, 0.5)
+        return jnp.where(inside & (sign * self.at(safe) < sign * value), safe, edge)
 
 
 class TCellSegment(NamedTuple):
@@ -80,7 +90,8 @@ class TumourSegment(NamedTuple):
     """The tumour of one patient over one step, from ``day`` to ``end``; log of cells.
 
     ``extinct``: no cell is left at the end. ``extinct_day``: when the last one died, in
-    the step in which it did, else infinite.
+    the step in which it did, else infinite. ``progressed``: whether the tumour has its
+    progression size at some moment of the step; ``progression``: from when on.
     """
 
     day: Array
@@ -88,6 +99,8 @@ class TumourSegment(NamedTuple):
     log_cells: Cubic
     extinct: Array
     extinct_day: Array
+    progressed: Array
+    progression: Passing
 
 
 def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
@@ -118,3 +131,35 @@ class Passing(NamedTuple):
     def found(self) -> Array:
         """Return the day on which the level is passed."""
         return self.day + self.height.crossing(0.0) * (self.end - self.day)
+
+
+class Reach(NamedTuple):
+    """Whether a path reaches a level from below in a step, and up to which fraction it rises to it.
+
+    ``height``: over the level, up to that fraction.
+    """
+
+    reached: Array
+    until: Array
+    height: Cubic
+
+    @classmethod
+    def of(cls, path: Cubic, level: Array) -> Reach:
+        """Find where a path is highest."""
+        peak = path.turn(-1.0)
+        height = path.until(peak)
+        return cls(height.end >= level, peak, height.above(level))
+
+    @classmethod
+    def on(cls, reached: Array, fraction: Array) -> Reach:
+        """Return one that is reached at a known fraction."""
+        one = jnp.ones_like(fraction)
+        return cls(reached, one, Cubic(-fraction, one - fraction, one, one))
+
+    def or_else(self, taken: Array, other: Reach) -> Reach:
+        """Return this one where it is ``taken``, else the other."""
+        return jax.tree.map(lambda new, old: jnp.where(taken, new, old), self, other)
+
+    def passing(self, day: Array, end: Array) -> Passing:
+        """Return it on the days of the step."""
+        return Passing(day, day + self.until * (end - day), self.height)

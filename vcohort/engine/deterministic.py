@@ -6,9 +6,9 @@ from jax import Array
 
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key
-from vcohort.engine.tumour import Tumour, TumourStep, undisturbed
+from vcohort.engine.tumour import Limits, Tumour, TumourStep, undisturbed
 
 
-def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array) -> TumourStep:
+def step(passage: Passage, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
     """Follow the mean."""
-    return undisturbed(passage.path(tumour.log_cells), tumour)
+    return undisturbed(passage.path(tumour.log_cells), tumour, limits)

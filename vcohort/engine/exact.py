@@ -24,6 +24,7 @@ from vcohort.endpoints import (
     Carry,
     Cubic,
     Endpoint,
+    Reach,
     Start,
     TCellEndpoint,
     TumourEndpoint,
@@ -115,8 +116,8 @@ def _run(
     tumour = tuple(each for each in endpoints if isinstance(each, TumourEndpoint))
     schedule = patients.schedule
     courses = 1 if schedule is None else 1 + schedule.day.shape[1]
-    first = jax.vmap(partial(_whole, settings))(patients.values)
-    starts = jax.vmap(partial(start_of, settings=settings))(patients.values, first)
+    first = jax.vmap(initial_cells)(patients.values)
+    starts = jax.vmap(partial(start_of, settings=settings))(patients.values)
     keys = fold(settings.seed, *patients.number)
     steps = steps_of(grid)
 
@@ -133,11 +134,6 @@ def _run(
     fates = jax.vmap(_close)(keys, state)
     seen = _fold(tumour, starts, settings.steps, steps, paths, fates)
     return _in_order(endpoints, t_cell, carries, tumour, seen)
-
-
-def _whole(settings: Settings, values: Values) -> Cells:
-    """Every tumour is a whole number of cells here: there is no threshold."""
-    return initial_cells(values, jnp.full_like(settings.threshold, jnp.inf))
 
 
 def _begin(courses: int, cells: Cells, key: Key) -> _State:
@@ -229,17 +225,23 @@ def _fold(
 ) -> tuple[Carry, ...]:
     """Fold the tumour's endpoints over stored paths (step, patient), given the fates."""
 
-    def see(fate: _Fate, path: Cubic, carries: tuple[Carry, ...], step: Step):
+    def see(start: Start, fate: _Fate, path: Cubic, carries: tuple[Carry, ...], step: Step):
         shift = _shift(fate.turns, step.number)
         path = path._replace(start=path.start + shift, end=path.end + shift)
         extinct = fate.cure_day <= step.end
-        segment = TumourSegment(step.day, step.end, path, extinct, fate.cure_day)
+        reach = Reach.of(path, start.log_progression)
+        segment = TumourSegment(
+            step.day, step.end, path, extinct, fate.cure_day,
+            reach.reached & ~extinct, reach.passing(step.day, step.end),
+        )  # fmt: skip
         pairs = zip(endpoints, carries, strict=True)
         return tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
 
     def body(carries: tuple[Carry, ...], item: tuple[Step, Cubic]):
         step, path = item
-        return jax.vmap(see, (0, 0, 0, step_axes(step)))(fates, path, carries, step), None
+        return jax.vmap(see, (0, 0, 0, 0, step_axes(step)))(
+            starts, fates, path, carries, step
+        ), None
 
     carries = tuple(jax.vmap(endpoint.init)(starts) for endpoint in endpoints)
     return scan_first(count, body, carries, (steps, paths))[0]

@@ -14,11 +14,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.control import when
-from vcohort.endpoints import Cubic
+from vcohort.endpoints import Cubic, Reach
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, uniforms
 from vcohort.engine.tumour import (
     Entry,
+    Limits,
     Tumour,
     TumourStep,
     enter,
@@ -27,40 +28,54 @@ from vcohort.engine.tumour import (
 )
 
 
-class _Clock(NamedTuple):
-    """Cells and the fraction of the step that has passed, after ``events`` proposals."""
+class Clock(NamedTuple):
+    """Cells and the fraction of the step that has passed, after ``events`` proposals.
+
+    ``reached``: the fraction at which there were ``limits.progression`` cells; 2 if never.
+    """
 
     cells: Array
     fraction: Array
+    reached: Array
     events: Array
 
 
-def step(passage: Passage, tumour: Tumour, threshold: Array, key: Key, index: Array) -> TumourStep:
+def step(passage: Passage, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
     """Follow the mean above the threshold, every birth and death below it."""
     path = passage.path(tumour.log_cells)
+    threshold = limits.threshold_now(tumour.undecided)
     entry = enter(path, tumour, threshold)
 
-    def simulate(passage: Passage, path: Cubic, entry: Entry, key: Key, index: Array) -> TumourStep:
-        begin = _Clock(jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction, jnp.uint32(0))
-        end = _run(passage, begin, jnp.ceil(threshold), fold(key, index, 0))
+    def simulate(
+        passage: Passage, path: Cubic, entry: Entry, limits: Limits, threshold: Array, key: Key,
+        index: Array,
+    ) -> TumourStep:  # fmt: skip
+        begin = jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction
+        end = play(passage, *begin, jnp.ceil(threshold), limits.progression, fold(key, index, 0))
         died = end.cells == 0.0
         # Above the threshold the rest of the step follows the mean.
         rest = jnp.where(end.cells > threshold, path.end - path.at(end.fraction), 0.0)
         log_end = jnp.log(jnp.maximum(end.cells, 1.0)) + rest
-        return settle(path, log_end, died, end.fraction)
+        reach = Reach.on(end.reached <= 1.0, end.reached)
+        return settle(path, log_end, died, end.fraction, reach)
 
-    mean = undisturbed(path, tumour)
-    return when(entry.stochastic, simulate, mean, passage, path, entry, key, index)
+    mean = undisturbed(path, tumour, limits)
+    needed = entry.stochastic
+    return when(needed, simulate, mean, passage, path, entry, limits, threshold, key, index)
 
 
-def _run(passage: Passage, begin: _Clock, threshold: Array, key: Key) -> _Clock:
-    """Play events until the step ends, the tumour dies out or outgrows the threshold."""
+def play(
+    passage: Passage, cells: Array, fraction: Array, most: Array, progression: Array, key: Key
+) -> Clock:
+    """Play events until the step ends, the tumour dies out or has more than ``most`` cells."""
     bound = passage.birth.largest() + passage.death.largest()
+    never = jnp.full_like(fraction, 2.0)
+    reached = jnp.where(cells >= progression, fraction, never)
 
-    def running(clock: _Clock) -> Array:
-        return (clock.cells > 0.0) & (clock.cells <= threshold) & (clock.fraction < 1.0)
+    def running(clock: Clock) -> Array:
+        return (clock.cells > 0.0) & (clock.cells <= most) & (clock.fraction < 1.0)
 
-    def propose(clock: _Clock) -> _Clock:
+    def propose(clock: Clock) -> Clock:
         first, second = uniforms(key, clock.events, 1, clock.cells.dtype)
         wait = -jnp.log(first) / (clock.cells * bound * passage.days)
         now = jnp.minimum(clock.fraction + wait, 1.0)
@@ -68,7 +83,9 @@ def _run(passage: Passage, begin: _Clock, threshold: Array, key: Key) -> _Clock:
         death = jnp.maximum(passage.death.at(now), 0.0)
         mark = second * bound
         change = jnp.where(mark < birth, 1.0, jnp.where(mark < birth + death, -1.0, 0.0))
-        change = jnp.where(now < 1.0, change, 0.0)
-        return _Clock(clock.cells + change, now, clock.events + 1)
+        cells = clock.cells + jnp.where(now < 1.0, change, 0.0)
+        first_time = (cells >= progression) & (clock.reached > 1.0)
+        reached = jnp.where(first_time, now, clock.reached)
+        return Clock(cells, now, reached, clock.events + 1)
 
-    return jax.lax.while_loop(running, propose, begin)
+    return jax.lax.while_loop(running, propose, Clock(cells, fraction, reached, jnp.uint32(0)))

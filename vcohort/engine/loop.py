@@ -28,7 +28,7 @@ from vcohort.engine.inputs import Patients, Settings
 from vcohort.engine.random import Key, fold
 from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.treatment import Jump, treat, when_due
-from vcohort.engine.tumour import Tumour, TumourMethod, TumourStep
+from vcohort.engine.tumour import Limits, Tumour, TumourMethod, TumourStep
 from vcohort.models import Cells, Model, Values
 
 METHODS: Mapping[str, TumourMethod] = {
@@ -52,17 +52,15 @@ class _State(NamedTuple):
     tumour: Tumour
 
 
-def initial_cells(values: Values, threshold: Array) -> Cells:
-    """Return one patient's cells at day 0; a stochastic tumour is a whole number of cells."""
-    tumour = values["B0"]
-    whole = jnp.where(tumour <= threshold, jnp.ceil(tumour), tumour)
-    return Cells(jnp.log(values["N0"]), jnp.log(values["C0"]), jnp.log(whole))
+def initial_cells(values: Values) -> Cells:
+    """Return one patient's cells at day 0."""
+    return Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
 
 
-def start_of(values: Values, cells: Cells, settings: Settings) -> Start:
+def start_of(values: Values, settings: Settings) -> Start:
     """Return what endpoints may know of one patient before the first step."""
-    level = jnp.log(settings.progression) + jnp.log(values["B0"])
-    return Start(*cells, level, settings.horizon)
+    cells = initial_cells(values)
+    return Start(*cells, jnp.log(settings.progression) + cells.log_tumour, settings.horizon)
 
 
 def t_cell_segment(step: Step, before: TCells, moved: Drift) -> TCellSegment:
@@ -80,8 +78,11 @@ def t_cell_segment(step: Step, before: TCells, moved: Drift) -> TCellSegment:
 
 def tumour_segment(step: Step, moved: TumourStep) -> TumourSegment:
     """Return what a tumour endpoint sees of a step."""
-    extinct_day = step.day + moved.extinct_fraction * step.days
-    return TumourSegment(step.day, step.end, moved.path, moved.extinct, extinct_day)
+    return TumourSegment(
+        step.day, step.end, moved.path, moved.extinct,
+        step.day + moved.extinct_fraction * step.days,
+        moved.reach.reached, moved.reach.passing(step.day, step.end),
+    )  # fmt: skip
 
 
 def finals(endpoints: tuple[Endpoint, ...], carries: tuple[Carry, ...]) -> tuple[Array, ...]:
@@ -127,9 +128,9 @@ def _run(
     tumour_method = METHODS[method]
 
     def begin(values: Values) -> tuple[_State, tuple[Carry, ...]]:
-        cells = initial_cells(values, settings.threshold)
-        start = start_of(values, cells, settings)
-        tumour = Tumour(cells.log_tumour, jnp.zeros_like(cells.log_tumour, dtype=bool))
+        cells, start = initial_cells(values), start_of(values, settings)
+        alive = jnp.zeros_like(cells.log_tumour, dtype=bool)
+        tumour = Tumour(cells.log_tumour, alive, ~alive)
         state = _State(first_t_cells(cells), tumour)
         return state, tuple(endpoint.init(start) for endpoint in endpoints)
 
@@ -137,13 +138,14 @@ def _run(
         values: Values, key: Key, state: _State, carries: tuple[Carry, ...], step: Step
     ) -> tuple[_State, tuple[Carry, ...]]:
         moved = drift(model, values, state.t_cells, state.tumour.log_cells, step.days)
-        tumour = tumour_method(moved.passage, state.tumour, settings.threshold, key, step.number)
+        limits = Limits.of(values["B0"], settings.progression, settings.threshold)
+        tumour = tumour_method(moved.passage, state.tumour, limits, key, step.number)
         t_cells, seen = t_cell_segment(step, state.t_cells, moved), tumour_segment(step, tumour)
         carries = tuple(
             _update(endpoint, carry, t_cells, seen)
             for endpoint, carry in zip(endpoints, carries, strict=True)
         )
-        return _State(moved.t_cells, tumour.after), carries
+        return _State(moved.t_cells, tumour.after(state.tumour)), carries
 
     def body(
         carry: tuple[_State, tuple[Carry, ...]], step: Step

@@ -12,9 +12,9 @@ from jax import Array
 from vcohort.endpoints import Carry, Start, TCellEndpoint
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
-from vcohort.engine.loop import finals, t_cell_segment
+from vcohort.engine.loop import finals, initial_cells, t_cell_segment
 from vcohort.engine.treatment import Schedule, when_due
-from vcohort.models import Cells, Model, Values
+from vcohort.models import Model, Values
 
 
 class Path(NamedTuple):
@@ -22,11 +22,13 @@ class Path(NamedTuple):
 
     ``logs``: ln N, ln C and ln B (state, point, patient), and ``w``: the cure integral W
     (point, patient), at the points of the grid, day 0 the first; on a day of treatment, before
-    it. ``seen``: results of the endpoints, (patient,) each.
+    it. ``largest``: of ln B, on the step that ends at a point. ``seen``: results of the
+    endpoints, (patient,) each.
     """
 
     logs: Array
     w: Array
+    largest: Array
     seen: tuple[Array, ...]
 
     @property
@@ -53,25 +55,32 @@ def path(
         moved = stride(model, values, hazard, step.days)
         segment = t_cell_segment(step, hazard.t_cells, moved.moved)
         pairs = zip(endpoints, carries, strict=True)
-        return moved.after, tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
+        carries = tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
+        # Where a path is highest, its value does not change with the place.
+        peak = jax.lax.stop_gradient(moved.tumour.turn(-1.0))
+        return moved.after, carries, moved.tumour.at(peak)
 
     # Steps are cheaper to compute again, on the way back, than their inner results to store.
     @jax.checkpoint
     def body(carry: tuple[Hazard, tuple[Carry, ...]], step: Step):
         hazards, carries = carry
         hazards = when_due(schedule, step, treat_hazard, hazards)
-        after = jax.vmap(advance, (0, 0, 0, step_axes(step)))(values, hazards, carries, step)
-        return after, (_logs(after[0]), after[0].w)
+        move = jax.vmap(advance, (0, 0, 0, step_axes(step)))
+        after, carries, largest = move(values, hazards, carries, step)
+        return (after, carries), (_logs(after), after.w, largest)
 
-    cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
+    cells = initial_cells(values)
     first = first_hazard(cells)
     # No endpoint of the T cells asks for a level of progression or the horizon.
     unused = jnp.zeros_like(cells.log_tumour)
     carries = tuple(jax.vmap(each.init)(Start(*cells, unused, unused)) for each in endpoints)
-    (_, carries), (logs, w) = jax.lax.scan(body, (first, carries), steps_of(grid))
+    (_, carries), (logs, w, largest) = jax.lax.scan(body, (first, carries), steps_of(grid))
     logs = jnp.concatenate([_logs(first)[None], logs]).swapaxes(0, 1)
     w = jnp.concatenate([first.w[None], w])
-    return Path(logs, w, jax.vmap(partial(finals, endpoints))(carries) if endpoints else ())
+    largest = jnp.concatenate([first.log_tumour[None], largest])
+    return Path(
+        logs, w, largest, jax.vmap(partial(finals, endpoints))(carries) if endpoints else ()
+    )
 
 
 def _logs(hazard: Hazard) -> Array:

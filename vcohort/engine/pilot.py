@@ -105,7 +105,7 @@ def _errors_of(
     values, schedule = patients.values, patients.schedule
 
     def begin(values: Values) -> Hazard:
-        return first_hazard(initial_cells(values, jnp.asarray(0.0)))
+        return first_hazard(initial_cells(values))
 
     def advance(values: Values, hazard: Hazard, days: Array) -> tuple[Hazard, Hazard]:
         """Return the path in the middle of a step, as its course tells, and at its end."""

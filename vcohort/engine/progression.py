@@ -75,16 +75,16 @@ def progression_free(
     """Return z (time, patient) of P(no progression so far) at grid ``points``, in their order.
 
     Progression is a tumour of ``log_level`` (patient,): one that grows so far before its nadir, or
-    regrows so far after it. Between the points it is not looked for, which without treatment
-    changes nothing. ``blur``: standard deviation of a normal error of the log of the measured
-    tumour, which gives the step that many lineages make a slope, for derivatives; 0 is the
-    exact law.
+    regrows so far after it. Of the regrown tumour's law only the ends of steps are looked at,
+    which without treatment changes nothing. ``blur``: standard deviation of a normal error of the
+    log of the measured tumour, which gives the step that many lineages make a slope, for
+    derivatives; 0 is the exact law.
     """
     log_tumour = path.logs[2]
     log_start, nadir = log_tumour[0], jnp.argmin(log_tumour, axis=0)
     at = _at(log_tumour, points), _at(path.w, points)
     late = deviate(*at, log_start, log_level, blur, straight)
-    largest = _at(jax.lax.cummax(log_tumour), jnp.minimum(points, nadir))
+    largest = _at(jax.lax.cummax(path.largest), jnp.minimum(points, nadir))
     early = (log_level - largest) / jnp.maximum(blur, _NO_BLUR)
     return jax.lax.cummin(jnp.minimum(late, early))
 

@@ -8,33 +8,65 @@ from typing import NamedTuple, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.endpoints import Cubic
+from vcohort.endpoints import Cubic, Reach
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key
 
+# A tumour whose progression size has so few cells is left to chance until it is known whether it
+# reaches it: chance decides on that, whatever the threshold.
+SMALL = 20_000.0
+
 
 class Tumour(NamedTuple):
-    """The tumour of one patient: the log of its cells (0 once extinct)."""
+    """The tumour of one patient: the log of its cells (0 once extinct).
+
+    ``undecided``: it has not reached its progression size yet.
+    """
 
     log_cells: Array
     extinct: Array
+    undecided: Array
+
+
+class Limits(NamedTuple):
+    """Sizes that mean something to one patient's tumour, in cells.
+
+    ``threshold``: below it the tumour is stochastic. ``progression``: a whole number, and
+    ``log_progression``, the log of what it is rounded up from.
+    """
+
+    threshold: Array
+    progression: Array
+    log_progression: Array
+
+    @classmethod
+    def of(cls, first: Array, progression: Array, threshold: Array) -> Limits:
+        """Return the limits of a tumour of ``first`` cells."""
+        level = progression * first
+        # 1.2 times 5 cells are 6, whatever float32 makes of 1.2.
+        return cls(threshold, jnp.ceil(level * (1.0 - 1e-6)), jnp.log(progression) + jnp.log(first))
+
+    def threshold_now(self, undecided: Array) -> Array:
+        """Return the threshold, as long as the tumour is ``undecided`` or not."""
+        watched = undecided & (self.progression <= SMALL)
+        return jnp.where(watched, jnp.maximum(self.threshold, self.progression), self.threshold)
 
 
 class TumourStep(NamedTuple):
-    """The tumour over one step: its path, and where in the step its last cell died."""
+    """The tumour over one step: its path, where its last cell died, where it progressed."""
 
     path: Cubic
     extinct: Array
     extinct_fraction: Array
+    reach: Reach
 
-    @property
-    def after(self) -> Tumour:
-        """The tumour at the end of the step."""
-        return Tumour(self.path.end, self.extinct)
+    def after(self, before: Tumour) -> Tumour:
+        """Return the tumour at the end of the step."""
+        return Tumour(self.path.end, self.extinct, before.undecided & ~self.reach.reached)
 
 
-TumourMethod: TypeAlias = Callable[[Passage, Tumour, Array, Key, Array], TumourStep]
-"""``step(passage, tumour, threshold, key, index)``: threshold in cells, index of the step."""
+TumourMethod: TypeAlias = Callable[[Passage, Tumour, Limits, Key, Array], TumourStep]
+"""``step(passage, tumour, limits, key, index)``: the index is that of the step."""
 
 
 class Entry(NamedTuple):
@@ -61,15 +93,17 @@ def enter(path: Cubic, tumour: Tumour, threshold: Array) -> Entry:
     return Entry(stochastic, fraction, jnp.where(stochastic, cells, 1.0))
 
 
-def settle(path: Cubic, log_end: Array, died: Array, fraction: Array) -> TumourStep:
+def settle(path: Cubic, log_end: Array, died: Array, fraction: Array, reach: Reach) -> TumourStep:
     """Return the step of a stochastic tumour that ends at ``log_end``, or died at ``fraction``."""
     end = jnp.where(died, 0.0, log_end)
     rise = end - path.start
     jump = Cubic(path.start, end, rise, rise)
-    return TumourStep(jump, died, jnp.where(died, fraction, jnp.inf))
+    return TumourStep(jump, died, jnp.where(died, fraction, jnp.inf), reach)
 
 
-def undisturbed(path: Cubic, tumour: Tumour) -> TumourStep:
+def undisturbed(path: Cubic, tumour: Tumour, limits: Limits) -> TumourStep:
     """Return the step of a tumour that follows its mean; an extinct one stays so."""
     still = Cubic(*(jnp.where(tumour.extinct, 0.0, value) for value in path))
-    return TumourStep(still, tumour.extinct, jnp.full_like(path.start, jnp.inf))
+    reach = Reach.of(still, limits.log_progression)
+    reach = reach._replace(reached=reach.reached & ~tumour.extinct)
+    return TumourStep(still, tumour.extinct, jnp.full_like(path.start, jnp.inf), reach)
