@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from vcohort.cohort import Cohort
 from vcohort.engine import exact, loop
-from vcohort.engine.blocks import Work
+from vcohort.engine.blocks import Work, run_blocks
 from vcohort.engine.grid import grid_points, room_for
 from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
-from vcohort.engine.pilot import Resolution, resolve
+from vcohort.engine.pilot import NO_DIGIT, Resolution, resolve
 from vcohort.engine.random import seed_key
+from vcohort.engine.straggler import Followed, follow_anew
 from vcohort.engine.tumour import SMALL
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.settings import RunSettings
-
-# With an error of this in a log not even the first digit is known, and nothing is returned.
-NO_DIGIT = 1.0
 
 # Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
 WATCHED = 1e5
@@ -95,7 +94,7 @@ def program_of(model: Model, run: RunSettings, time: TimePlan) -> Hashable:
 
 
 def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
-    """Return what one block runs: results of the endpoints, then saved states, if any."""
+    """Return what one block runs: results of the endpoints, saved states, if any, and strains."""
     dtype = np.dtype(run.dtype)
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
     steps, *numbers = (cast("Array", each) for each in (np.int32(time.steps), *numbers))
@@ -106,15 +105,49 @@ def draw_outcomes(model: Model, run: RunSettings, time: TimePlan) -> Work:
     def work(patients: Patients) -> list[Array]:
         grid = time.grid(patients, room)
         if run.method == "exact":
-            found = list(exact.run(model, run.endpoints, patients, grid, settings))
+            found, strain = exact.run(model, run.endpoints, patients, grid, settings)
             small = run.progression * np.asarray(patients.values["B0"]) <= SMALL
             if not small.any():
-                return found
+                return [*found, strain]
             # Chance decides whether a small tumour progresses: the closed form does not say it.
-            played, _ = loop.run("hybrid", model, run.endpoints, patients, grid, watched, None)
-            return [np.where(small, one, other) for one, other in zip(played, found, strict=True)]
+            played = loop.run("hybrid", model, run.endpoints, patients, grid, watched, None)
+            pairs = zip(played.results, found, strict=True)
+            return [*(jnp.where(small, one, other) for one, other in pairs), strain]
         save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
-        found, paths = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
-        return [*found, *(paths or ())]
+        drawn = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
+        return [*drawn.results, *(drawn.paths or ()), drawn.strain]
 
     return work
+
+
+def run_followed(
+    model: Model,
+    run: RunSettings,
+    resolution: Resolution,
+    roster: Roster,
+    program_of: Callable[[TimePlan], Hashable],
+    work_of: Callable[[TimePlan], Work],
+    results: Sequence[np.ndarray],
+    block: int | None = None,
+    on_done: Callable[[int], None] = lambda patients: None,
+) -> Followed:
+    """Run all patients, those anew whose steps prove too long, and fill ``results`` (patient, …).
+
+    ``work_of(plan)`` returns what a block runs on a grid: its results, then its strain. What is
+    filled in of patients who are lost means nothing.
+    """
+    plan, dtype = resolution.plan, np.dtype(run.dtype)
+    whole = [*results, np.empty(len(roster.number), dtype)]
+
+    def again(roster: Roster, plan: TimePlan) -> list[np.ndarray]:
+        size = len(roster.number)
+        found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
+        run_blocks(program_of(plan), work_of(plan), roster, found, dtype)
+        return found
+
+    run_blocks(program_of(plan), work_of(plan), roster, whole, dtype, block, on_done)
+    limit, mortal = resolution.most_strain, run.method != "deterministic"
+    with jax.enable_x64(run.dtype == "float64"):
+        return follow_anew(
+            model, roster, plan, limit, run.tolerance, whole, again, mortal=mortal
+        )  # fmt: skip

@@ -14,9 +14,10 @@ from jax.custom_derivatives import SymbolicZero
 from vcohort.engine.apart import apart
 from vcohort.engine.grid import Grid, Step, grid_axes, steps_of
 from vcohort.engine.hazard import Hazard, advance, extinct, first_hazard
+from vcohort.engine.loop import initial_cells, strain_of
 from vcohort.engine.tiles import in_tiles
 from vcohort.engine.treatment import Schedule
-from vcohort.models import Cells, Model
+from vcohort.models import Model
 
 # The parts of a grid, the last of what a probability depends on; patients are their second axis.
 _OF_GRID = len(Grid._fields)
@@ -25,8 +26,8 @@ _OF_GRID = len(Grid._fields)
 @partial(jax.jit, static_argnames=("model",))
 def cure_probability(
     model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
-) -> Array:
-    """Return P(no tumour cell is left at the end of the grid), (patient,).
+) -> tuple[Array, Array]:
+    """Return P(no tumour cell is left at the end of the grid), (patient,), and strains (patient,).
 
     exp(-Lambda) with Lambda as in :mod:`vcohort.engine.hazard`. A patient's slopes depend on
     nobody else: where they are asked for, they are found beside the probability.
@@ -34,11 +35,11 @@ def cure_probability(
     leaves, form = jax.tree.flatten((values, schedule, grid))
 
     @jax.custom_jvp
-    def probability(*leaves: Array) -> Array:
+    def probability(*leaves: Array) -> tuple[Array, Array]:
         block = jax.tree.unflatten(form, leaves)
         return in_tiles(partial(_probability, model), (0, 0, grid_axes(block[2])), 1, *block)
 
-    def derive(leaves: Sequence[Array], ways: Sequence[Any]) -> tuple[Array, Array]:
+    def derive(leaves: Sequence[Array], ways: Sequence[Any]) -> tuple[Any, Any]:
         moved = [index for index, way in enumerate(ways) if not isinstance(way, SymbolicZero)]
         values, schedule, grid = jax.tree.unflatten(form, leaves)
         steps, patients = grid.days.shape[0], leaves[0].shape[0]
@@ -46,9 +47,10 @@ def cure_probability(
             own = partial(jnp.broadcast_to, shape=(patients, steps))
             grid = jax.tree.map(lambda part: own(part).T, grid)
         work, axes = partial(_slopes, model, moved), (0, 0, grid_axes(grid))
-        found, slopes = in_tiles(work, axes, steps, values, schedule, grid)
+        found, strain, slopes = in_tiles(work, axes, steps, values, schedule, grid)
         rises = (_along(slope, ways[index]) for slope, index in zip(slopes, moved, strict=True))
-        return found, sum(rises, jnp.zeros_like(found))
+        still = jnp.zeros_like(found)
+        return (found, strain), (sum(rises, still), still)
 
     probability.defjvp(derive, symbolic_zeros=True)
     return probability(*leaves)
@@ -56,8 +58,8 @@ def cure_probability(
 
 def _probability(
     model: Model, values: dict[str, Array], schedule: Schedule | None, grid: Grid
-) -> Array:
-    """Return the probabilities of a tile of a block."""
+) -> tuple[Array, Array]:
+    """Return the probabilities and strains of a tile of a block."""
 
     # Keeping only the path, and not each step's inner results, for the way back: a step is
     # cheaper to compute again than its results are to store.
@@ -65,26 +67,26 @@ def _probability(
     def body(hazards: Hazard, step: Step) -> tuple[Hazard, None]:
         return advance(model, values, schedule, hazards, step), None
 
-    cells = Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
+    cells = initial_cells(values)
     end, _ = jax.lax.scan(body, first_hazard(cells), steps_of(grid))
-    return extinct(end.w, cells.log_tumour)
+    return extinct(end.w, cells.log_tumour), strain_of(end.t_cells, end.log_tumour)
 
 
-def _slopes(model: Model, moved: Sequence[int], *block: Any) -> tuple[Array, list[Array]]:
-    """Return the probabilities of a tile, and their slopes to some of its leaves."""
+def _slopes(model: Model, moved: Sequence[int], *block: Any) -> tuple[Array, Array, list[Array]]:
+    """Return the probabilities of a tile, its strains, and the slopes to some of its leaves."""
     leaves, form = jax.tree.flatten(block)
 
-    def total(chosen: Sequence[Array]) -> tuple[Array, Array]:
+    def total(chosen: Sequence[Array]) -> tuple[Array, tuple[Array, Array]]:
         changed = list(leaves)
         for index, leaf in zip(moved, chosen, strict=True):
             changed[index] = leaf
-        found = _probability(apart(model), *jax.tree.unflatten(form, changed))
-        return found.sum(), found
+        found, strain = _probability(apart(model), *jax.tree.unflatten(form, changed))
+        return found.sum(), (found, strain)
 
-    slopes, found = jax.grad(total, has_aux=True)([leaves[index] for index in moved])
+    slopes, (found, strain) = jax.grad(total, has_aux=True)([leaves[index] for index in moved])
     shared = len(leaves) - _OF_GRID
     pairs = zip(slopes, moved, strict=True)
-    return found, [slope.T if index >= shared else slope for slope, index in pairs]
+    return found, strain, [slope.T if index >= shared else slope for slope, index in pairs]
 
 
 def _along(slope: Array, way: Array) -> Array:

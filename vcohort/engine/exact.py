@@ -38,6 +38,7 @@ from vcohort.engine.loop import (
     finals,
     initial_cells,
     start_of,
+    strain_of,
     t_cell_segment,
 )
 from vcohort.engine.random import Key, fold
@@ -97,8 +98,8 @@ def run(
     patients: Patients,
     grid: Grid,
     settings: Settings,
-) -> tuple[Array, ...]:
-    """Run a block: results of the endpoints (patient,)."""
+) -> tuple[tuple[Array, ...], Array]:
+    """Run a block: results of the endpoints (patient,), and each patient's strain (patient,)."""
     work = partial(_run, model, endpoints)
     axes, rows = (0, grid_axes(grid), None), grid.days.shape[0]
     return in_tiles(work, axes, rows, patients, grid, settings)
@@ -110,7 +111,7 @@ def _run(
     patients: Patients,
     grid: Grid,
     settings: Settings,
-) -> tuple[Array, ...]:
+) -> tuple[tuple[Array, ...], Array]:
     """Run a tile of a block."""
     t_cell = tuple(each for each in endpoints if isinstance(each, TCellEndpoint))
     tumour = tuple(each for each in endpoints if isinstance(each, TumourEndpoint))
@@ -133,7 +134,8 @@ def _run(
     (state, carries), paths = scan_first(settings.steps, body, (begun, carries), steps)
     fates = jax.vmap(_close)(keys, state)
     seen = _fold(tumour, starts, settings.steps, steps, paths, fates)
-    return _in_order(endpoints, t_cell, carries, tumour, seen)
+    found = _in_order(endpoints, t_cell, carries, tumour, seen)
+    return found, strain_of(state.hazard.t_cells, state.hazard.log_tumour)
 
 
 def _begin(courses: int, cells: Cells, key: Key) -> _State:

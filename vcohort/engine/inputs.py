@@ -44,6 +44,10 @@ class Roster(NamedTuple):
             jax.tree.map(pick, self.schedule),
         )
 
+    def rows(self, chosen: np.ndarray) -> Roster:
+        """Return some of the patients."""
+        return jax.tree.map(lambda array: array[chosen], self)
+
 
 class TimePlan(NamedTuple):
     """How time is cut: ``steps`` to the horizon, over days that are grid points.

@@ -47,6 +47,17 @@ class Paths(NamedTuple):
     log_tumour: Array
 
 
+class Found(NamedTuple):
+    """What a run of a block leaves: results of the endpoints (patient,), strain (patient,), paths.
+
+    ``strain`` tells whether a patient's steps were short enough; NaN where they were not at all.
+    """
+
+    results: tuple[Array, ...]
+    strain: Array
+    paths: Paths | None
+
+
 class _State(NamedTuple):
     t_cells: TCells
     tumour: Tumour
@@ -61,6 +72,12 @@ def start_of(values: Values, settings: Settings) -> Start:
     """Return what endpoints may know of one patient before the first step."""
     cells = initial_cells(values)
     return Start(*cells, jnp.log(settings.progression) + cells.log_tumour, settings.horizon)
+
+
+def strain_of(t_cells: TCells, log_tumour: Array) -> Array:
+    """Return the strain of patients at the end of their run; NaN where no number is left."""
+    logs = t_cells.log_normal + t_cells.log_car + log_tumour
+    return jnp.where(jnp.isfinite(logs), t_cells.strain, jnp.nan)
 
 
 def t_cell_segment(step: Step, before: TCells, moved: Drift) -> TCellSegment:
@@ -102,8 +119,8 @@ def run(
     grid: Grid,
     settings: Settings,
     save: Array | None,
-) -> tuple[tuple[Array, ...], Paths | None]:
-    """Run a block: results of the endpoints (patient,), and paths at the grid points ``save``.
+) -> Found:
+    """Run a block, keeping paths at the grid points ``save``.
 
     ``save``: (time, patient), or (time, 1) on a grid that all share. The state at a day of
     treatment is the one before it; at day 0, after it.
@@ -123,7 +140,7 @@ def _run(
     grid: Grid,
     settings: Settings,
     save: Array | None,
-) -> tuple[tuple[Array, ...], Paths | None]:
+) -> Found:
     """Run a tile of a block."""
     tumour_method = METHODS[method]
 
@@ -158,9 +175,10 @@ def _run(
 
     keys = fold(settings.seed, *patients.number)
     first = jax.vmap(begin)(patients.values)
-    (_, carries), states = scan_first(settings.steps, body, first, steps_of(grid))
+    (end, carries), states = scan_first(settings.steps, body, first, steps_of(grid))
     paths = None if save is None or states is None else _pick(_logs(first[0]), states, save)
-    return jax.vmap(partial(finals, endpoints))(carries), paths
+    strain = strain_of(end.t_cells, end.tumour.log_cells)
+    return Found(jax.vmap(partial(finals, endpoints))(carries), strain, paths)
 
 
 def _treat(jump: Jump, state: _State) -> _State:

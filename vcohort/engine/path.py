@@ -12,7 +12,7 @@ from jax import Array
 from vcohort.endpoints import Carry, Start, TCellEndpoint
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
-from vcohort.engine.loop import finals, initial_cells, t_cell_segment
+from vcohort.engine.loop import finals, initial_cells, strain_of, t_cell_segment
 from vcohort.engine.treatment import Schedule, when_due
 from vcohort.models import Model, Values
 
@@ -22,13 +22,14 @@ class Path(NamedTuple):
 
     ``logs``: ln N, ln C and ln B (state, point, patient), and ``w``: the cure integral W
     (point, patient), at the points of the grid, day 0 the first; on a day of treatment, before
-    it. ``largest``: of ln B, on the step that ends at a point. ``seen``: results of the
-    endpoints, (patient,) each.
+    it. ``largest``: of ln B, on the step that ends at a point. ``strain``: as of
+    ``loop.Found``. ``seen``: results of the endpoints, (patient,) each.
     """
 
     logs: Array
     w: Array
     largest: Array
+    strain: Array
     seen: tuple[Array, ...]
 
     @property
@@ -74,13 +75,13 @@ def path(
     # No endpoint of the T cells asks for a level of progression or the horizon.
     unused = jnp.zeros_like(cells.log_tumour)
     carries = tuple(jax.vmap(each.init)(Start(*cells, unused, unused)) for each in endpoints)
-    (_, carries), (logs, w, largest) = jax.lax.scan(body, (first, carries), steps_of(grid))
+    (end, carries), (logs, w, largest) = jax.lax.scan(body, (first, carries), steps_of(grid))
     logs = jnp.concatenate([_logs(first)[None], logs]).swapaxes(0, 1)
     w = jnp.concatenate([first.w[None], w])
     largest = jnp.concatenate([first.log_tumour[None], largest])
-    return Path(
-        logs, w, largest, jax.vmap(partial(finals, endpoints))(carries) if endpoints else ()
-    )
+    strain = strain_of(end.t_cells, end.log_tumour)
+    seen = jax.vmap(partial(finals, endpoints))(carries) if endpoints else ()
+    return Path(logs, w, largest, strain, seen)
 
 
 def _logs(hazard: Hazard) -> Array:

@@ -28,15 +28,31 @@ _LOG_OUTGROWN = 5.0
 # and so it is where fewer than e^-10 cells are expected.
 _LOG_DECIDED = 10.0
 
+# With an error of this in a log not even the first digit is known, and nothing is returned.
+NO_DIGIT = 1.0
+
+# A patient outside of the pilot is followed anew where its error may well be twice the tolerance;
+# but a pilot without an error to speak of says nothing of strains a hundred times its own.
+_SLACK, _MOST_ROOM = 2.0, 1e3
+
 # Halving the steps of a fourth-order method leaves a sixteenth of the error.
 _RICHARDSON = 16.0 / 15.0
 
 
 class Resolution(NamedTuple):
-    """A grid that is fine enough, and the error seen on it."""
+    """A grid that is fine enough, the error seen on it, and the strain up to which that is so."""
 
     plan: TimePlan
     error: float
+    most_strain: float
+
+
+class Rung(NamedTuple):
+    """What a pilot saw on one grid of the ladder: error and strain of each patient (patient,)."""
+
+    steps: int
+    error: np.ndarray
+    strain: np.ndarray
 
 
 def resolve(
@@ -52,28 +68,63 @@ def resolve(
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
     grid point (of one T cell or more; of ln B up to e^5 times the first tumour, and where the
-    tumour is ``mortal`` from e^-10 cells on, where cure is certain) and of the log of the cure
-    integral W at the last one (where cure is in doubt): on the way, an error of W only moves
-    the day of cure, by the error over the rate of killing. Where even the finest grid fails,
-    that one is returned, with its error.
+    tumour is ``mortal`` from e^-10 cells on, where cure is certain), of the log of the cure
+    integral W at the last one (where cure is in doubt), and of P(cured by then) in the middle of
+    every step. Where even the finest grid fails, that one is returned, with its error.
     """
     pilot = roster.take(_choose(roster), dtype)
-    resolution = None
+    return settle(climb(model, pilot, plan, tolerance, mortal=mortal), plan, tolerance)
+
+
+def climb(
+    model: Model,
+    pilot: Patients,
+    plan: TimePlan,
+    tolerance: float,
+    *,
+    mortal: bool,
+) -> list[Rung]:
+    """Return rung after rung of the ladder, from the plan's steps on, until all is within."""
+    rungs: list[Rung] = []
     for steps in LADDER:
+        if steps < plan.steps and steps < LADDER[-1]:
+            continue
         tried = plan.with_steps(steps)
-        error = float(np.max(errors(model, pilot, tried, mortal=mortal)))
-        resolution = Resolution(tried, error)
-        if error <= tolerance:
+        rungs.append(Rung(tried.steps, *errors(model, pilot, tried, mortal=mortal)))
+        if (rungs[-1].error <= tolerance).all():
             break
-    assert resolution is not None
-    return resolution
+    return rungs
 
 
-def errors(model: Model, pilot: Patients, plan: TimePlan, *, mortal: bool) -> np.ndarray:
-    """Return the error (patient,) of each patient's path on a grid; see :func:`resolve`."""
+def settle(
+    rungs: Sequence[Rung], plan: TimePlan, tolerance: float, rows: slice = slice(None)
+) -> Resolution:
+    """Return the lowest rung that serves the pilot patients in ``rows``.
+
+    Those whom even the last rung does not follow are left to themselves, unless all are such.
+    """
+    followed = rungs[-1].error[rows] < NO_DIGIT
+    if not followed.any():
+        return Resolution(plan.with_steps(rungs[-1].steps), float("inf"), 0.0)
+
+    def worst(rung: Rung) -> float:
+        return float(rung.error[rows][followed].max())
+
+    chosen = next((rung for rung in rungs if worst(rung) <= tolerance), rungs[-1])
+    error, strain = worst(chosen), float(chosen.strain[rows][followed].max())
+    # The error grows with the fifth power of a step, the strain with the third.
+    room = np.clip(_SLACK * tolerance / max(error, 1e-30), 1.0, _MOST_ROOM) ** 0.6
+    return Resolution(plan.with_steps(chosen.steps), error, strain * float(room))
+
+
+def errors(
+    model: Model, pilot: Patients, plan: TimePlan, *, mortal: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each patient's error on a grid (patient,), see :func:`resolve`, and its strain."""
     grid = plan.grid(pilot, LADDER[-1] + plan.intervals)
     least = -_LOG_DECIDED if mortal else -np.inf
-    return np.asarray(_errors(model, pilot, grid, plan.steps, least))
+    error, strain = _errors(model, pilot, grid, plan.steps, least)
+    return np.asarray(error), np.asarray(strain)
 
 
 def _choose(roster: Roster) -> np.ndarray:
@@ -85,14 +136,21 @@ def _choose(roster: Roster) -> np.ndarray:
 
 
 def representatives(columns: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Return ``count`` patients: with the extremes of each column (patient,), the rest spread."""
-    extremes = [pick(column) for column in columns for pick in (np.argmin, np.argmax)]
+    """Return ``count`` patients: with the extremes of each column (patient,), the rest spread.
+
+    Of more columns than that, a month of daily doses say, at least half are spread all the same.
+    """
+    varied = (column for column in columns if column.min() < column.max())
+    extremes = [pick(column) for column in varied for pick in (np.argmin, np.argmax)]
+    extremes = extremes[: count // 2]
     spread = np.linspace(0, columns[0].size - 1, count - len(extremes))
     return np.concatenate([spread.astype(np.int64), np.array(extremes, dtype=np.int64)])
 
 
 @partial(jax.jit, static_argnames=("model",), compiler_options=COMPILER_OPTIONS)
-def _errors(model: Model, patients: Patients, grid: Grid, steps: int, log_least: float) -> Array:
+def _errors(
+    model: Model, patients: Patients, grid: Grid, steps: int, log_least: float
+) -> tuple[Array, Array]:
     """Return the errors of whole steps against half steps. One program for all grids."""
     axes, work = (0, grid_axes(grid), None, None), partial(_errors_of, model)
     return in_tiles(work, axes, 1, patients, grid, steps, log_least)
@@ -100,8 +158,8 @@ def _errors(model: Model, patients: Patients, grid: Grid, steps: int, log_least:
 
 def _errors_of(
     model: Model, patients: Patients, grid: Grid, steps: Array, log_least: Array
-) -> Array:
-    """Return the errors of a tile of a block."""
+) -> tuple[Array, Array]:
+    """Return the errors and strains of a tile of a block."""
     values, schedule = patients.values, patients.schedule
 
     def begin(values: Values) -> Hazard:
@@ -134,7 +192,7 @@ def _errors_of(
     coarse, fine, worst = jax.lax.fori_loop(0, steps, body, begun)
     worst = jnp.maximum(worst, _gap(_log_w(coarse), _log_w(fine)))
     # A step too long for the method ends in NaN: no error at all is not a small one.
-    return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
+    return jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON), coarse.t_cells.strain
 
 
 def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:

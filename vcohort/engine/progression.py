@@ -54,11 +54,11 @@ def probabilities(
     days: Array,
     progression: Array,
     blur: Array,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Return what a block's patients may expect, of the tumour's law.
 
     P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
-    that the grid holds.
+    that the grid holds; and their strain (patient,), as of ``loop.Found``.
     """
     found = path(model, values, schedule, grid)
     level = jnp.log(values["B0"]) + jnp.log(progression)
@@ -66,7 +66,8 @@ def probabilities(
     # A treatment may hide a progression from the days asked for.
     looked = points if schedule is None else jnp.arange(found.w.shape[0])[:, None]
     z = progression_free(found, level, looked, blur)
-    return found.cured, ndtr(z if schedule is None else _at(z, points)).T
+    free = ndtr(z if schedule is None else _at(z, points)).T
+    return found.cured, free, found.strain
 
 
 def progression_free(

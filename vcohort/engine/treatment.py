@@ -76,6 +76,7 @@ def treat(jump: Jump, t_cells: TCells) -> TCells:
         jnp.where(infused, jnp.logaddexp(car, log_cells), car),
         nothing,
         nothing,
+        t_cells.strain,
     )
 
 

@@ -1,0 +1,78 @@
+"""Patients whose steps were too long on the grid of all: each is followed anew on its own grid.
+
+The grid of all is chosen by a pilot. A patient outside of it may need more steps, and its strain
+tells: it climbs the ladder by itself. Who cannot be followed on the finest grid is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vcohort.engine.inputs import Roster, TimePlan
+from vcohort.engine.pilot import NO_DIGIT, PATIENTS, climb
+from vcohort.models import Model
+
+Again = Callable[[Roster, TimePlan], Sequence[np.ndarray]]
+"""``again(roster, plan)``: results (patient, …) of some patients on a grid, their strain last."""
+
+
+class Followed(NamedTuple):
+    """What became of all patients: who is ``lost`` (patient,), and the error of those run anew."""
+
+    lost: np.ndarray
+    error: float
+
+
+def follow_anew(
+    model: Model,
+    roster: Roster,
+    plan: TimePlan,
+    most_strain: np.ndarray | float,
+    tolerance: float,
+    results: Sequence[np.ndarray],
+    again: Again,
+    *,
+    mortal: bool,
+) -> Followed:
+    """Follow anew whose strain, the last of ``results``, is above ``most_strain``; fill in results.
+
+    ``most_strain``: one for all, or (patient,). ``plan``: the grid of all. A patient's own grid
+    depends on no other patient's values.
+    """
+    strain = results[-1]
+    late = np.flatnonzero(~(strain <= most_strain))
+    steps, error = _own_steps(model, roster, late, plan, tolerance, strain.dtype, mortal=mortal)
+    hopeless = ~(error < NO_DIGIT)
+    for count in np.unique(steps[~hopeless]):
+        some = late[(steps == count) & ~hopeless]
+        found = again(roster.rows(some), plan.with_steps(int(count)))
+        for result, part in zip(results, found, strict=True):
+            result[some] = part
+    lost = ~np.isfinite(strain)
+    lost[late[hopeless]] = True
+    return Followed(lost, float(error[~lost[late]].max(initial=0.0)))
+
+
+def _own_steps(
+    model: Model,
+    roster: Roster,
+    late: np.ndarray,
+    plan: TimePlan,
+    tolerance: float,
+    dtype: np.dtype,
+    *,
+    mortal: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many steps each patient needs (patient,), and its error with them."""
+    steps, error = np.zeros(late.size, int), np.full(late.size, np.inf)
+    for first in range(0, late.size, PATIENTS):
+        some = late[first : first + PATIENTS]
+        filled = some[np.minimum(np.arange(PATIENTS), some.size - 1)]
+        mine = np.arange(first, first + some.size)
+        for rung in climb(model, roster.take(filled, dtype), plan, tolerance, mortal=mortal):
+            steps[mine], error[mine] = rung.steps, rung.error[mine - first]
+            mine = mine[~(error[mine] <= tolerance)]
+    return steps, error
