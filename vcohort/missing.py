@@ -16,6 +16,7 @@ from vcohort.endpoints import Variable
 from vcohort.endpoints.outcome import MISSING, OUTCOMES
 from vcohort.errors import VcohortError, VcohortWarning
 
+LOST = "could not be followed: a rate is too fast for the steps"
 _NO_OUTCOME = "have no outcome: they were masked, or their equations could not be followed"
 
 

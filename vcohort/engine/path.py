@@ -34,6 +34,11 @@ class Path(NamedTuple):
         """P(no cell is left at the end) (patient,), where no rate depends on the tumour."""
         return extinct(self.w[-1], self.logs[2, 0])
 
+    @property
+    def lost(self) -> Array:
+        """Whether the equations could not be followed (patient,): some state ends in no number."""
+        return ~(self.logs[:, -1] < jnp.inf).all(axis=0)
+
 
 @partial(jax.jit, static_argnames=("model", "endpoints"))
 def path(

@@ -58,7 +58,7 @@ def probabilities(
     """Return what a block's patients may expect, of the tumour's law.
 
     P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
-    that the grid holds.
+    that the grid holds. NaN for patients that could not be followed to the end.
     """
     found = path(model, values, schedule, grid)
     level = jnp.log(values["B0"]) + jnp.log(progression)
@@ -66,7 +66,9 @@ def probabilities(
     # A treatment may hide a progression from the days asked for.
     looked = points if schedule is None else jnp.arange(found.w.shape[0])[:, None]
     z = progression_free(found, level, looked, blur)
-    return found.cured, ndtr(z if schedule is None else _at(z, points)).T
+    free = ndtr(z if schedule is None else _at(z, points)).T
+    cured, free = (jnp.where(found.lost, jnp.nan, each.T).T for each in (found.cured, free))
+    return cured, free
 
 
 def progression_free(
