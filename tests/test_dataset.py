@@ -17,8 +17,8 @@ def ds():
 def test_it_keeps_the_schema(ds):
     assert vc.validate(ds) is ds
     assert ds["outcome"].dtype == np.int8
-    assert ds["outcome"].attrs["flag_meanings"] == "undecided cure progression"
-    assert ds["outcome"].attrs["flag_values"].tolist() == [0, 1, 2]
+    assert ds["outcome"].attrs["flag_meanings"] == "undecided cure progression missing"
+    assert ds["outcome"].attrs["flag_values"].tolist() == [0, 1, 2, -1]
     for name in vc.car_t().parameters:
         assert ds[name].dims == ("patient",)
     for name in "NCB":

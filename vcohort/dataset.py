@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from vcohort.cohort import Cohort
+from vcohort.endpoints.outcome import MISSING
 from vcohort.models import LAW_KINDS
-from vcohort.schema import SCHEMA_VERSION, STATES, TIME
+from vcohort.schema import FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
 # Looking it up takes milliseconds.
@@ -28,16 +29,24 @@ def assemble(
     results: Mapping[str, np.ndarray],
     states: list[np.ndarray],
 ) -> xr.Dataset:
-    """Return the dataset of a run on a grid of ``days``; see docs/schema.md."""
+    """Return the dataset of a run on a grid of ``days``; see docs/schema.md.
+
+    Patients that could not be followed are marked in ``results`` and ``states``, by
+    :func:`vcohort.missing.mask_missing`.
+    """
+    missing = results["outcome"] == MISSING
     described = {variable.name: variable for each in run.endpoints for variable in each.variables}
     variables: dict[str, Any] = {}
     for name, values in results.items():
         about = described[name]
         attrs = {"long_name": about.long_name, "units": about.units}
-        if "flag_values" in about.attrs:
+        if about.is_flag:
             flags = np.array(about.attrs["flag_values"], np.int8)
             attrs |= {**about.attrs, "flag_values": flags}
         variables[name] = ("patient", values, attrs)
+    # Each patient's own, so that cohorts of different horizons can be joined.
+    until = np.where(missing, np.nan, run.horizon)
+    variables["followed_until"] = ("patient", until, FOLLOWED_UNTIL)
     for name, values in cohort.values.items():
         param = cohort.model.param(name)
         attrs = {"long_name": param.description, "units": param.unit}
@@ -48,7 +57,8 @@ def assemble(
             variables[name] = ("patient", np.asarray(values, float), attrs)
     for (name, attrs), values in zip(STATES.items(), states, strict=False):
         variables[name] = (("patient", "time"), values, attrs)
-    return xr.Dataset(variables, _coords(cohort, run), _attributes(cohort, run, days, error))
+    attributes = _attributes(cohort, run, days, error) | {"patients_missing": int(missing.sum())}
+    return xr.Dataset(variables, _coords(cohort, run), attributes)
 
 
 def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:

@@ -9,12 +9,14 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints import Outcome
-from vcohort.endpoints.outcome import PROGRESSION
 from vcohort.errors import VcohortError
+from vcohort.missing import known_outcomes, strange_outcomes
 
 SCHEMA_VERSION = 1
 
 TIME = {"units": "day", "long_name": "days since the first infusion"}
+
+FOLLOWED_UNTIL = {"units": "day", "long_name": "last day to which the patient was followed"}
 
 STATES: Mapping[str, dict[str, str]] = {
     "N": {"units": "cells", "long_name": "normal T cells"},
@@ -34,6 +36,7 @@ REQUIRED_ATTRS = (
     "progression",
     "tolerance",
     "error_estimate",
+    "patients_missing",
     "time_grid",
     "device",
     "dtype",
@@ -41,7 +44,10 @@ REQUIRED_ATTRS = (
 
 
 def validate(ds: xr.Dataset) -> xr.Dataset:
-    """Return the dataset if it keeps the schema; raise :class:`VcohortError` for what does not."""
+    """Return the dataset if it keeps the schema; raise :class:`VcohortError` for what does not.
+
+    Patients without an outcome (masked, or missing) are warned of; all without one are refused.
+    """
     problems = [*_attribute_problems(ds), *_variable_problems(ds)]
     if not problems:
         problems = _value_problems(ds)
@@ -79,12 +85,13 @@ def _variable_problems(ds: xr.Dataset) -> list[str]:
 
 
 def _value_problems(ds: xr.Dataset) -> list[str]:
-    outcome, day = ds["outcome"].values, ds["event_time"].values
+    if strange_outcomes(ds["outcome"].values).size:
+        return ["outcome holds values other than -1, 0, 1 and 2"]
+    kept = known_outcomes(ds, stacklevel=4)
     horizon = float(ds.attrs["horizon"])
-    problems: list[str] = []
-    if not np.isin(outcome, range(PROGRESSION + 1)).all():
-        problems.append("outcome holds values other than 0, 1 and 2")
-    # The horizon is stored in the dataset's own precision.
-    if not ((day >= 0) & (day <= horizon * (1 + 1e-6))).all():
-        problems.append(f"event_time is not between 0 and the horizon, {horizon:g} days")
-    return problems
+    until = ds["followed_until"].values[kept] if "followed_until" in ds else horizon
+    day = ds["event_time"].values[kept]
+    # The day of an event is stored in the dataset's own precision.
+    if not ((day >= 0) & (day <= until * (1 + 1e-6))).all():
+        return [f"event_time is not between 0 and the horizon, {np.max(until):g} days"]
+    return []

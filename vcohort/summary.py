@@ -10,10 +10,14 @@ import xarray as xr
 from rich.table import Table
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
+from vcohort.missing import known_outcomes
 
 
 class Summary(NamedTuple):
-    """Shares of the outcomes, and median days of the events (NaN where there are none)."""
+    """Shares of the outcomes, and median days of the events (NaN where there are none).
+
+    Of the ``patients`` with an outcome; beside them so many are ``missing``.
+    """
 
     patients: int
     cured: float
@@ -21,11 +25,13 @@ class Summary(NamedTuple):
     undecided: float
     cure_day: float
     progression_day: float
+    missing: int
 
 
 def summarise(ds: xr.Dataset) -> Summary:
-    """Return the summary of a dataset."""
-    outcome, day = ds["outcome"].values, ds["event_time"].values
+    """Return the summary of a dataset; warn of patients without an outcome, and leave them out."""
+    kept = known_outcomes(ds)
+    outcome, day = ds["outcome"].values[kept], ds["event_time"].values[kept]
 
     def median(event: int) -> float:
         days = day[outcome == event]
@@ -41,6 +47,7 @@ def summarise(ds: xr.Dataset) -> Summary:
         share(UNDECIDED),
         median(CURE),
         median(PROGRESSION),
+        int(kept.size - outcome.size),
     )
 
 
@@ -54,10 +61,13 @@ def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
         "cured": lambda summary, _: f"{summary.cured:.1%}",
         "progressed": lambda summary, _: f"{summary.progressed:.1%}",
         "undecided": lambda summary, _: f"{summary.undecided:.1%}",
+        "missing": lambda summary, _: f"{summary.missing:,}",
         "median day of cure": lambda summary, _: _day(summary.cure_day),
         "median day of progression": lambda summary, _: _day(summary.progression_day),
         "patients a second": lambda summary, seconds: f"{summary.patients / seconds:,.0f}",
     }
+    if not any(summary.missing for summary, _ in columns.values()):
+        del rows["missing"]
     for heading, cell in rows.items():
         table.add_row(heading, *(cell(*column) for column in columns.values()))
     return table

@@ -14,6 +14,7 @@ from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.distributions import Fixed, median_of
 from vcohort.errors import VcohortError
+from vcohort.missing import check_kept
 from vcohort.population import Population
 from vcohort.regimen import Regimen
 
@@ -24,11 +25,29 @@ _TAIL = 0.025
 
 
 class _Evaluated(NamedTuple):
-    """Outputs (evaluation, output), with units and descriptions."""
+    """Outputs (evaluation, output), with their names and units."""
 
     values: np.ndarray
     names: list[str]
     units: list[str]
+
+    def whole(self, group: int, what: str) -> np.ndarray:
+        """Return which evaluations to analyse: those of groups without a patient that is lost.
+
+        ``group``: evaluations that an estimator takes together, ``what`` it calls them.
+        """
+        finite = np.isfinite(self.values).all(axis=1)
+        kept = np.repeat(finite.reshape(-1, group).all(axis=1), group)
+        check_kept(
+            kept, f"belong to {what} of which an output is no number: a patient could not be "
+            "followed, or has no such output", stacklevel=4,
+        )  # fmt: skip
+        if kept.sum() < 2 * group:
+            raise VcohortError(
+                f"Of one of the {what} alone all outputs are numbers, and two are the least. "
+                "Narrow the distributions."
+            )
+        return kept
 
 
 class _Options(NamedTuple):
@@ -71,6 +90,8 @@ def sobol_indices(
     :param confidence: of the intervals, by bootstrap.
     :return: over (output, parameter): ``first``, ``total`` and half widths of their intervals
         ``first_interval``, ``total_interval``; with ``second_order`` ``second`` (…, other) too.
+    A base sample with an output that is no number is left out whole, with a warning.
+
     :raises VcohortError: for unknown outputs, a population in which nothing varies, an n that is
         no power of 2, and where SALib is not installed.
     """
@@ -82,9 +103,10 @@ def sobol_indices(
     points = sample.sample(problem, n, calc_second_order=second_order, seed=seed)
     options = _Options(horizon, progression, regimen, tolerance, progress)
     found = _evaluate(population, names, points, outputs, options)
+    kept = found.whole(len(points) // n, "base samples")
     each = [
         analyse.analyze(
-            problem, found.values[:, column], calc_second_order=second_order,
+            problem, found.values[kept, column], calc_second_order=second_order,
             conf_level=confidence, seed=seed,
         )
         for column in range(len(found.names))
@@ -101,7 +123,7 @@ def sobol_indices(
             "second_interval": ("S2_conf", "half width of the interval of second"),
         }
     return _dataset("Sobol'", each, kinds, names, found, {
-        "n": n, "evaluations": len(points), "confidence": confidence, "seed": str(seed),
+        "n": n, "evaluations": len(points), "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed),
         "population": repr(population), "horizon": horizon,
     })  # fmt: skip
 
@@ -145,9 +167,10 @@ def morris(
     options = _Options(horizon, progression, regimen, tolerance, progress)
     inside = _TAIL + (1.0 - 2.0 * _TAIL) * points
     found = _evaluate(population, names, inside, outputs, options)
+    kept = found.whole(len(names) + 1, "trajectories")
     each = [
         analyse.analyze(
-            problem, points, found.values[:, column], conf_level=confidence, num_levels=levels,
+            problem, points[kept], found.values[kept, column], conf_level=confidence, num_levels=levels,
             seed=seed,
         )
         for column in range(len(found.names))
@@ -160,7 +183,7 @@ def morris(
     }
     return _dataset("Morris", each, kinds, names, found, {
         "trajectories": trajectories, "levels": levels, "evaluations": len(points),
-        "confidence": confidence, "seed": str(seed), "population": repr(population),
+        "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed), "population": repr(population),
         "horizon": horizon,
     })  # fmt: skip
 

@@ -23,7 +23,8 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     - ``removed`` (parameter): in which turn it was removed; 0 for those that stay;
     - ``ranking`` (parameter).
 
-    :raises VcohortError: for more than one patient, or a threshold outside 0 … 1.
+    :raises VcohortError: for more than one patient, a threshold outside 0 … 1, sensitivities that
+        are no numbers, and parameters without any effect.
     """
     if not 0 < threshold <= 1:
         raise VcohortError(f"threshold = {threshold:g} is impossible: it must be between 0 and 1.")
@@ -38,9 +39,10 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
         (one["sensitivity"].sel(state=state) * one[state] / unit).transpose("time", "parameter")
         for state, unit in _UNITS.items()
     ]
-    matrix = np.corrcoef(np.concatenate([each.values for each in raw]).T)
+    stacked, names = np.concatenate([each.values for each in raw]), one["parameter"].values
+    _check(stacked, [str(name) for name in names])
+    matrix = np.corrcoef(stacked.T)
     ranking = one["ranking"].values
-    names = one["parameter"].values
     return xr.Dataset(
         {
             "correlation": (
@@ -56,6 +58,21 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
         {"parameter": names, "other": names},
         {"threshold": threshold},
     )  # fmt: skip
+
+
+def _check(raw: np.ndarray, names: list[str]) -> None:
+    """Refuse what has no correlation, for it would count as not correlated."""
+    if not np.isfinite(raw).all():
+        raise VcohortError(
+            "The sensitivities hold values that are not finite: the patient could not be followed. "
+            "Check its parameters' units (per day, cells)."
+        )
+    idle = [name for name, spread in zip(names, np.ptp(raw, axis=0), strict=True) if spread == 0]
+    if idle:
+        raise VcohortError(
+            f"{', '.join(idle)} changes neither N, C nor B, so no data could tell it. Leave it out "
+            "of local_sensitivity's parameters."
+        )
 
 
 def _removed(matrix: np.ndarray, ranking: np.ndarray, threshold: float) -> np.ndarray:

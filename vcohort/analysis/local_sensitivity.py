@@ -20,6 +20,7 @@ from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.inputs import Patients
 from vcohort.engine.path import path
 from vcohort.errors import VcohortError
+from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
 from vcohort.preparation import choose_grid, make_roster
 from vcohort.progress import progress_bar
@@ -65,7 +66,8 @@ def local_sensitivity(
       and d output / d ln(parameter);
     - ``N``, ``C``, ``B`` (patient, time): the path, in cells.
 
-    Derivatives are exact, those of the integrator's own steps, in double precision.
+    Derivatives are exact, those of the integrator's own steps, in double precision. All of a
+    patient that could not be followed is NaN, with a warning.
 
     :param days: increasing, at least two.
     :param parameters: by default all but the initial numbers N0, C0, B0; ``"1/k_B"`` is the
@@ -103,7 +105,7 @@ def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
 def _derivatives(
     cohort: Cohort, names: list[str], asked: Asked, days: np.ndarray, progress: bool | None
 ) -> _Slopes:
-    """Differentiate all patients, in blocks."""
+    """Differentiate all patients, in blocks; NaN for those that get lost."""
     roster = make_roster(cohort, asked.run)
     time = choose_grid(cohort, roster, asked.run, (*asked.run.knots, *asked.knots)).plan
     total, parts = len(cohort), list[_Slopes]()
@@ -122,10 +124,15 @@ def _derivatives(
                                    for index, part in enumerate(found))))  # fmt: skip
             advance(count)
     axes = (2, 2, 0, 0, 0)
-    return _Slopes(
+    found = _Slopes(
         *(np.concatenate(part, axis) for part, axis in zip(zip(*parts, strict=True), axes,
                                                            strict=True))
     )  # fmt: skip
+    lost = ~(found.logs < np.inf).all(axis=(0, 1))
+    check_kept(~lost, LOST, stacklevel=4)
+    for part, axis in zip(found, axes, strict=True):
+        np.moveaxis(part, axis, 0)[lost] = np.nan
+    return found
 
 
 def _first(index: int, count: int) -> Any:

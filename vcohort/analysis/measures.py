@@ -21,6 +21,7 @@ from vcohort.engine.inputs import Patients
 from vcohort.engine.path import Path, path
 from vcohort.engine.progression import mean_free_days, progression_free
 from vcohort.errors import VcohortError, unknown
+from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
 from vcohort.preparation import choose_grid, make_roster
 from vcohort.progress import progress_bar
@@ -146,7 +147,7 @@ def ask(
 def evaluate(
     cohort: Cohort, asked: Asked, progress: bool | None = None, what: str = "patients"
 ) -> np.ndarray:
-    """Return all measures of all patients, (patient, measure)."""
+    """Return all measures of all patients, (patient, measure); NaN for one that gets lost."""
     asked.check(cohort)
     roster = make_roster(cohort, asked.run)
     time = choose_grid(cohort, roster, asked.run, asked.knots).plan
@@ -160,6 +161,12 @@ def evaluate(
         program = "measures", cohort.model, asked.measures, time.steps
         run_blocks(program, work, roster, [result], result.dtype, on_done=on_done)
     return result
+
+
+def keep_followed(values: np.ndarray, *, stacklevel: int = 3) -> np.ndarray:
+    """Return which patients have all their values (patient, …); warn of the others."""
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    return check_kept(finite, LOST, stacklevel=stacklevel + 1)
 
 
 @partial(jax.jit, static_argnames=("model", "measures"))
@@ -189,7 +196,10 @@ def read(
     progression: Array | float,
     blur: Array | float = 0.0,
 ) -> Array:
-    """Return the measures (patient, measure) of a path that folded their kinetics."""
+    """Return the measures (patient, measure) of a path that folded their kinetics.
+
+    NaN for patients that could not be followed to the end, also where a day comes before.
+    """
     folded = kinetics_of(measures)
     each_of = len(Kinetics().variables)
     seen = {
@@ -217,4 +227,5 @@ def read(
                 names = [variable.name for variable in folded[0].variables]
                 return seen[measure.day or _AUC_DAY][names.index(kind)]
 
-    return jnp.stack([one(measure) for measure in measures], axis=1)
+    values = jnp.stack([one(measure) for measure in measures], axis=1)
+    return jnp.where(found.lost[:, None], jnp.nan, values)

@@ -10,6 +10,7 @@ import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 
+from vcohort.analysis.measures import keep_followed
 from vcohort.cohort import Cohort, check_values
 from vcohort.dataset import provenance
 from vcohort.engine import cure
@@ -42,7 +43,8 @@ def sensitivity_map(
     :param axes: two parameters and their values, in cells and days, by name.
     :param n: patients a cell; 1 where nothing varies in the population.
     :return: over both names: ``cure_probability``, and ``sensitivity`` (…, parameter): the
-        derivative of mean P(cure) to ln(parameter) of all patients of the cell.
+        derivative of mean P(cure) to ln(parameter) of all patients of the cell. ``missing``:
+        patients that could not be followed; they are left out, with a warning.
     :raises VcohortError: for other than two parameters, unknown ones, impossible values, and
         where a rate of the model depends on the tumour.
     """
@@ -61,9 +63,16 @@ def sensitivity_map(
     if not cohort.model.tumour_is_linear:
         raise nonlinear("sensitivity_map", cohort, "Use simulate(method='hybrid') on a grid.")
     cured, slopes = _differentiate(cohort, run, progress)
+    kept = keep_followed(np.column_stack([cured, slopes]))
     shape = (rows.size, columns.size)
-    mean = cured.reshape(*shape, n).mean(axis=2)
-    slope = slopes.reshape(*shape, n, len(names)).mean(axis=2)
+    count = kept.reshape(*shape, n).sum(axis=2)
+
+    def mean_of(values: np.ndarray) -> np.ndarray:
+        """Return the mean over a cell's patients, NaN where none is left."""
+        inside = np.where(kept[:, None], values, 0.0).reshape(*shape, n, -1)
+        return inside.sum(axis=2) / np.where(count > 0, count, np.nan)[..., None]
+
+    mean, slope = mean_of(cured[:, None])[..., 0], mean_of(slopes)
     param = {name: population.model.param(name) for name in (first, second)}
     over = (first, second)
     return xr.Dataset(
@@ -72,6 +81,10 @@ def sensitivity_map(
             "sensitivity": (
                 (*over, "parameter"), slope,
                 {"units": "1", "long_name": "d mean P(cure) / d ln(parameter)"},
+            ),
+            "missing": (
+                over, n - count,
+                {"units": "1", "long_name": "patients whose equations could not be followed"},
             ),
         },
         {

@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from jax import Array
 
 from vcohort.endpoints.segment import TCellSegment, TumourSegment
+from vcohort.errors import VcohortError
 
 Carry: TypeAlias = Any
 """A pytree of arrays."""
+
+# The flag of a patient whose equations could not be followed.
+MISSING = -1
 
 
 class Start(NamedTuple):
@@ -32,13 +37,51 @@ class Start(NamedTuple):
 
 @dataclass(frozen=True)
 class Variable:
-    """How one result of an endpoint is called, stored and read."""
+    """How one result of an endpoint is called, stored and read.
+
+    ``attrs``: of a flag, its ``flag_values`` and ``flag_meanings``; -1, missing, is added to them.
+    """
 
     name: str
     long_name: str
     units: str
     dtype: str = "float"
     attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if np.dtype(self.dtype).kind not in "fi":
+            raise VcohortError(
+                f"Variable {self.name!r} has the dtype {self.dtype!r}, which has no value for a "
+                "patient that is missing. Use 'float', or 'int8' and flags."
+            )
+        if not self.is_flag:
+            return
+        given = dict(zip(self.attrs["flag_values"], self._words, strict=True))
+        if given.get(MISSING, "missing") != "missing":
+            raise VcohortError(
+                f"Variable {self.name!r} calls the flag {MISSING} {given[MISSING]!r}, but {MISSING} "
+                "stands for patients that are missing. Take another number."
+            )
+        if MISSING not in given:
+            flags = [*self.attrs["flag_values"], MISSING]
+            meanings = f"{self.attrs['flag_meanings']} missing"
+            full = {**self.attrs, "flag_values": flags, "flag_meanings": meanings}
+            object.__setattr__(self, "attrs", full)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is one of few meanings, and not a number."""
+        return "flag_values" in self.attrs
+
+    @property
+    def meanings(self) -> dict[str, int]:
+        """The flags of a patient that is not missing, by their meanings."""
+        pairs = zip(self._words, self.attrs["flag_values"], strict=True)
+        return {meaning: int(flag) for meaning, flag in pairs if flag != MISSING}
+
+    @property
+    def _words(self) -> list[str]:
+        return self.attrs["flag_meanings"].split()
 
 
 class Endpoint(ABC):

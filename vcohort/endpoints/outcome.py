@@ -8,10 +8,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.endpoints.base import MISSING as MISSING
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import Passing, TumourSegment
 
-UNDECIDED, CURE, PROGRESSION = 0, 1, 2
+OUTCOMES = UNDECIDED, CURE, PROGRESSION = 0, 1, 2
 MEANINGS = ("undecided", "cure", "progression")
 
 
@@ -32,7 +33,7 @@ class Outcome(TumourEndpoint):
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The outcome with its meanings, and its day."""
-        flags = {"flag_values": [0, 1, 2], "flag_meanings": " ".join(MEANINGS)}
+        flags = {"flag_values": list(OUTCOMES), "flag_meanings": " ".join(MEANINGS)}
         return (
             Variable("outcome", "first event", "1", "int8", flags),
             Variable("event_time", "day of the first event; the horizon where undecided", "day"),

@@ -37,6 +37,11 @@ class Path(NamedTuple):
         """P(no cell is left at the end) (patient,), where no rate depends on the tumour."""
         return extinct(self.w[-1], self.logs[2, 0])
 
+    @property
+    def lost(self) -> Array:
+        """Whether the equations could not be followed (patient,): some state ends in no number."""
+        return ~jnp.isfinite(self.strain)
+
 
 @partial(jax.jit, static_argnames=("model", "endpoints"))
 def path(

@@ -58,7 +58,8 @@ def probabilities(
     """Return what a block's patients may expect, of the tumour's law.
 
     P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
-    that the grid holds; and their strain (patient,), as of ``loop.Found``.
+    that the grid holds, NaN for patients that could not be followed to the end; and their strain
+    (patient,), as of ``loop.Found``.
     """
     found = path(model, values, schedule, grid)
     level = jnp.log(values["B0"]) + jnp.log(progression)
@@ -67,7 +68,8 @@ def probabilities(
     looked = points if schedule is None else jnp.arange(found.w.shape[0])[:, None]
     z = progression_free(found, level, looked, blur)
     free = ndtr(z if schedule is None else _at(z, points)).T
-    return found.cured, free, found.strain
+    cured, free = (jnp.where(found.lost, jnp.nan, each.T).T for each in (found.cured, free))
+    return cured, free, found.strain
 
 
 def progression_free(

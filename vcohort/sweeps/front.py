@@ -21,6 +21,7 @@ from vcohort.sweeps.plan import QUANTILES, Plan, make_plan
 from vcohort.sweeps.runners import Here, Runner
 from vcohort.sweeps.store import Store, Verification, Writer
 from vcohort.sweeps.template import empty_dataset
+from vcohort.sweeps.variables import missing_note
 
 
 def sweep(
@@ -187,4 +188,6 @@ def _told(ds: xr.Dataset) -> xr.Dataset:
             VcohortWarning,
             stacklevel=3,
         )
+    if note := missing_note(ds):
+        warnings.warn(note, VcohortWarning, stacklevel=3)
     return ds

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 
 from vcohort.dataset import provenance
+from vcohort.missing import fill_of
 from vcohort.models import LAW_KINDS
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.record import SCHEMA_VERSION, study_hash, to_record
 from vcohort.sweeps.tally import flags_of
 from vcohort.sweeps.targets import describe
 from vcohort.sweeps.variables import (
-    fill_of,
     kept_variables,
     meaning_of,
     patient_dtype,
@@ -52,7 +52,7 @@ def coordinates(plan: Plan) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]
     level = {"units": "1", "long_name": "share of patients below"}
     found["quantile"] = ("quantile", np.asarray(plan.quantiles), level)
     for flag in flags_of(plan):
-        meanings = np.asarray(flag.attrs["flag_meanings"].split())
+        meanings = np.asarray(list(flag.meanings))
         about = {"units": "1", "long_name": meaning_of(flag)}
         found[meaning_of(flag)] = (meaning_of(flag), meanings, about)
     if plan.keep_patients:

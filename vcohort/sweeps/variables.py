@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from scipy.special import ndtri
 
 from vcohort.endpoints import Variable
+from vcohort.missing import fill_of
+from vcohort.preparation import NO_DIGIT
 from vcohort.sweeps.compute import Cell
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.tally import (
     EVENTS,
     Tally,
     flags_of,
+    known,
     mean_and_error,
     mean_days,
     numbers_of,
@@ -48,7 +52,10 @@ def _outcomes(plan: Plan) -> Iterator[Kept]:
     yield from _counted("cured", "cured", "share whose first event is cure")
     yield from _counted("progressed", "progressed", "share whose first event is progression")
     yield Kept("undecided", (), "1", "share without an event", lambda kept: (
-        1.0 - (kept["cured"] + kept["progressed"]) / kept["patients"]
+        1.0 - _share(kept, "cured") - _share(kept, "progressed")
+    ))  # fmt: skip
+    yield Kept("missing", (), "1", "patients whose equations could not be followed", lambda kept: (
+        kept["missing"]
     ))  # fmt: skip
 
 
@@ -112,7 +119,7 @@ def _expected(name: str, over: tuple[str, ...], about: str) -> Iterator[Kept]:
 
 
 def _share(kept: Tally, name: str) -> np.ndarray:
-    return np.asarray(kept[name], np.float64) / np.asarray(_beside(kept, name), np.float64)
+    return np.asarray(kept[name], np.float64) / known(_beside(kept, name))
 
 
 def _beside(kept: Tally, name: str) -> np.ndarray:
@@ -122,7 +129,7 @@ def _beside(kept: Tally, name: str) -> np.ndarray:
 
 def _wilson(share: np.ndarray, patients: np.ndarray, sign: float) -> np.ndarray:
     z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
-    count = np.asarray(patients, np.float64).reshape(-1, *[1] * (share.ndim - 1))
+    count = known(patients).reshape(-1, *[1] * (share.ndim - 1))
     middle = share + z**2 / (2 * count)
     spread = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return np.clip((middle + sign * spread) / (1 + z**2 / count), 0.0, 1.0)
@@ -142,7 +149,7 @@ def read_cells(plan: Plan, cells: Sequence[Cell], shape: tuple[int, ...]) -> dic
     """Return the variables of a chunk, (…, …), its cells in ``shape``."""
     found: dict[str, np.ndarray] = {}
     sizes = {"day": len(plan.days), "quantile": len(plan.quantiles)}
-    sizes |= {meaning_of(flag): len(flag.attrs["flag_values"]) for flag in flags_of(plan)}
+    sizes |= {meaning_of(flag): len(flag.meanings) for flag in flags_of(plan)}
     tallies = [one.tally for one in cells if one.tally is not None]
     followed = [one.tally is not None for one in cells]
     joined = {name: np.concatenate([one[name] for one in tallies]) for name in (tallies or [{}])[0]}
@@ -151,6 +158,9 @@ def read_cells(plan: Plan, cells: Sequence[Cell], shape: tuple[int, ...]) -> dic
         rows = np.full((len(cells), *rest), np.nan)
         if tallies:
             rows[followed] = each.read(joined)
+        if each.name == "missing":
+            # Where the equations of a cell cannot be followed, so can those of no patient.
+            rows[~np.asarray(followed)] = plan.patients
         found[each.name] = rows.reshape(*shape, *rest)
     found["steps"] = np.asarray([one.steps for one in cells], np.int32).reshape(shape)
     found["error_estimate"] = np.asarray([one.error for one in cells]).reshape(shape)
@@ -172,6 +182,19 @@ def patient_dtype(plan: Plan, variable: Variable) -> np.dtype:
     return np.dtype(plan.run.dtype if variable.dtype == "float" else variable.dtype)
 
 
-def fill_of(kind: np.dtype) -> float | int:
-    """Return what stands where nothing was computed yet."""
-    return float("nan") if kind.kind == "f" else -1
+def missing_note(ds: xr.Dataset) -> str | None:
+    """Return what to tell of patients that could not be followed, in cells that could, if any.
+
+    Stores of earlier versions do not count them.
+    """
+    if "missing" not in ds:
+        return None
+    missing = np.where(ds["error_estimate"].values < NO_DIGIT, ds["missing"].values, 0)
+    cells, patients = int((missing > 0).sum()), int(np.nansum(missing))
+    if not patients:
+        return None
+    return (
+        f"In {cells:,} of {missing.size:,} cells {patients:,} patients could not be followed: "
+        "a rate is too fast for the steps. They are left out of the cell's shares, means and "
+        "quantiles (variable missing). Narrow the distributions, or sweep a smaller range."
+    )
