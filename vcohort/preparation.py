@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -130,11 +130,13 @@ def run_followed(
     results: Sequence[np.ndarray],
     block: int | None = None,
     on_done: Callable[[int], None] = lambda patients: None,
+    finish: Callable[[Any], None] = lambda rows: None,
 ) -> Followed:
     """Run all patients, those anew whose steps prove too long, and fill ``results`` (patient, …).
 
     ``work_of(plan)`` returns what a block runs on a grid: its results, then its strain. What is
-    filled in of patients who are lost means nothing.
+    filled in of patients who are lost means nothing. ``finish`` is called with the rows that are
+    filled, of each patient again where it is followed anew.
     """
     plan, dtype = resolution.plan, np.dtype(run.dtype)
     whole = [*results, np.empty(len(roster.number), dtype)]
@@ -145,9 +147,9 @@ def run_followed(
         run_blocks(program_of(plan), work_of(plan), roster, found, dtype)
         return found
 
-    run_blocks(program_of(plan), work_of(plan), roster, whole, dtype, block, on_done)
+    run_blocks(program_of(plan), work_of(plan), roster, whole, dtype, block, on_done, finish)
     limit, mortal = resolution.most_strain, run.method != "deterministic"
     with jax.enable_x64(run.dtype == "float64"):
         return follow_anew(
-            model, roster, plan, limit, run.tolerance, whole, again, mortal=mortal
+            model, roster, plan, limit, run.tolerance, whole, again, finish, mortal=mortal
         )  # fmt: skip

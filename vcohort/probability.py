@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike
 
 from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.engine import cure
-from vcohort.engine.blocks import run_blocks
+from vcohort.engine.blocks import Work
 from vcohort.engine.grid import Grid
-from vcohort.engine.inputs import Patients
+from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
-from vcohort.preparation import choose_grid, make_roster, time_plan
+from vcohort.missing import warn_missing
+from vcohort.preparation import choose_grid, make_roster, run_followed, time_plan
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
 
@@ -51,7 +52,7 @@ def cure_probability(
     plan = Regimen() if regimen is None else regimen
     run = RunSettings("exact", horizon, tolerance=tolerance, dtype=dtype, regimen=plan)
 
-    def probability(patients: Patients, grid: Grid) -> Array:
+    def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
         return cure.cure_probability(cohort.model, patients.values, patients.schedule, grid)
 
     return _run("cure_probability", cohort, run, (), (len(cohort),), probability)
@@ -88,11 +89,11 @@ def progression_free_probability(
         save_at=tuple(at), tolerance=tolerance, dtype=dtype, regimen=plan,
     )  # fmt: skip
 
-    def probability(patients: Patients, grid: Grid) -> Array:
+    def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
         kind = patients.values["B0"].dtype
         numbers = (jnp.asarray(each, kind) for each in (at, run.progression, blur))
         values, schedule = patients.values, patients.schedule
-        return probabilities(cohort.model, values, schedule, grid, *numbers)[1]
+        return probabilities(cohort.model, values, schedule, grid, *numbers)[1:]
 
     shape = (len(cohort), at.size)
     return _run("progression_free_probability", cohort, run, at, shape, probability)
@@ -104,7 +105,7 @@ def _run(
     run: RunSettings,
     knots: ArrayLike,
     shape: tuple[int, ...],
-    probability: Callable[[Patients, Grid], Array],
+    probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:
     """Compute a probability of all patients, in blocks, or as part of a traced function."""
     if not cohort.model.tumour_is_linear:
@@ -115,14 +116,18 @@ def _run(
     if is_traced(cohort) or run.regimen.is_traced:
         return _traced(cohort, run, at, probability)
     roster = make_roster(cohort, run)
-    time = choose_grid(cohort, roster, run, at).plan
+    resolution = choose_grid(cohort, roster, run, at)
     result = np.empty(shape, run.dtype)
 
-    def work(patients: Patients) -> tuple[Array]:
-        return (probability(patients, time.grid(patients)),)
+    def work_of(plan: TimePlan) -> Work:
+        return lambda patients: probability(patients, plan.grid(patients))
 
-    program = name, cohort.model, shape[1:], time.steps
-    run_blocks(program, work, roster, [result], result.dtype)
+    def program_of(plan: TimePlan) -> Hashable:
+        return name, cohort.model, shape[1:], plan.steps
+
+    followed = run_followed(cohort.model, run, resolution, roster, program_of, work_of, [result])
+    result[followed.lost] = np.nan
+    warn_missing(int(followed.lost.sum()), len(cohort), "Their probabilities are NaN.")
     with jax.enable_x64(run.dtype == "float64"):
         return jnp.asarray(result)
 
@@ -131,7 +136,7 @@ def _traced(
     cohort: Cohort,
     run: RunSettings,
     knots: tuple[float, ...],
-    probability: Callable[[Patients, Grid], Array],
+    probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:
     arrays = {name: jnp.asarray(value) for name, value in run.regimen.first_values(cohort).items()}
     schedule = run.regimen.schedule(cohort)
@@ -141,4 +146,4 @@ def _traced(
     steps = _STEPS_WHEN_TRACED * (1 + treatments) + len(knots)
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
     patients = Patients(arrays, nobody, schedule)
-    return probability(patients, time_plan(run, knots).with_steps(steps).grid(patients))
+    return probability(patients, time_plan(run, knots).with_steps(steps).grid(patients))[0]

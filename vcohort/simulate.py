@@ -11,9 +11,16 @@ import xarray as xr
 from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
-from vcohort.engine.blocks import run_blocks
 from vcohort.errors import VcohortError
-from vcohort.preparation import choose_grid, draw_outcomes, first_days, make_roster, program_of
+from vcohort.missing import mask_missing, warn_missing
+from vcohort.preparation import (
+    choose_grid,
+    draw_outcomes,
+    first_days,
+    make_roster,
+    program_of,
+    run_followed,
+)
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
@@ -77,19 +84,21 @@ def simulate(
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
-        run_blocks(
-            program_of(cohort.model, run, resolution.plan),
-            draw_outcomes(cohort.model, run, resolution.plan),
-            roster,
-            [*results, *states],
-            np.dtype(run.dtype),
-            block,
-            on_done,
-            partial(_exponentiate, states),
-        )
+        followed = run_followed(
+            cohort.model, run, resolution, roster, partial(program_of, cohort.model, run),
+            partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done, partial(_exponentiate, states),
+        )  # fmt: skip
     found = dict(zip((variable.name for variable in variables), results, strict=True))
+    mask_missing(found, variables, followed.lost)
+    for state in states:
+        state[followed.lost] = np.nan
+    warn_missing(
+        int(followed.lost.sum()), len(cohort),
+        "Check their values' units (per day, cells), or narrow the distributions.",
+    )  # fmt: skip
     days = first_days(roster, resolution, run)
-    return assemble(cohort, run, days, resolution.error, found, states)
+    error = max(resolution.error, float(followed.error.max()))
+    return assemble(cohort, run, days, error, found, states)
 
 
 def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:
@@ -103,8 +112,8 @@ def _empty_states(run: RunSettings, patients: int) -> list[np.ndarray]:
     return [np.empty((patients, len(run.save_at)), dtype) for dtype in (*[run.dtype] * 2, "f8")]
 
 
-def _exponentiate(log_states: list[np.ndarray], rows: slice) -> None:
+def _exponentiate(log_states: list[np.ndarray], rows: slice | np.ndarray) -> None:
     """Turn logs of cells into cells, in place."""
     with np.errstate(over="ignore"):
         for state in log_states:
-            np.exp(state[rows], out=state[rows])
+            state[rows] = np.exp(state[rows])

@@ -130,7 +130,7 @@ def _differentiate(
         grid = time.grid(patients)
 
         def probability(values: dict[str, Array]) -> Array:
-            return cure.cure_probability(cohort.model, values, patients.schedule, grid)
+            return cure.cure_probability(cohort.model, values, patients.schedule, grid)[0]
 
         cured, back = jax.vjp(probability, patients.values)
         (slopes,) = back(jax.numpy.ones_like(cured))

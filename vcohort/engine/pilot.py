@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from vcohort.compilation import first_alone
 from vcohort.engine.grid import LADDER, Grid, Step, grid_axes, step_axes
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.inputs import Patients, Roster, TimePlan
@@ -86,14 +87,19 @@ def climb(
 ) -> list[Rung]:
     """Return rung after rung of the ladder, from the plan's steps on, until all is within."""
     rungs: list[Rung] = []
-    for steps in LADDER:
-        if steps < plan.steps and steps < LADDER[-1]:
-            continue
+    ladder = _ladder(plan)
+    for steps in [each for each in ladder if each >= plan.steps] or ladder[-1:]:
         tried = plan.with_steps(steps)
         rungs.append(Rung(tried.steps, *errors(model, pilot, tried, mortal=mortal)))
         if (rungs[-1].error <= tolerance).all():
             break
     return rungs
+
+
+def _ladder(plan: TimePlan) -> list[int]:
+    """Return the numbers of steps to try: where intervals are many, a few steps for each too."""
+    more = [each for times in (2, 4, 8) if (each := times * plan.intervals) > LADDER[-1]]
+    return sorted({max(steps, plan.intervals) for steps in (*LADDER, *more)})
 
 
 def settle(
@@ -121,9 +127,12 @@ def errors(
     model: Model, pilot: Patients, plan: TimePlan, *, mortal: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each patient's error on a grid (patient,), see :func:`resolve`, and its strain."""
-    grid = plan.grid(pilot, LADDER[-1] + plan.intervals)
+    grid = plan.grid(pilot, _ladder(plan)[-1])
     least = -_LOG_DECIDED if mortal else -np.inf
-    error, strain = _errors(model, pilot, grid, plan.steps, least)
+    treatments = None if pilot.schedule is None else pilot.schedule.day.shape
+    form = grid.days.shape, grid.days.dtype, treatments
+    with first_alone(("pilot", model, *form)):
+        error, strain = _errors(model, pilot, grid, plan.steps, least)
     return np.asarray(error), np.asarray(strain)
 
 
@@ -138,11 +147,11 @@ def _choose(roster: Roster) -> np.ndarray:
 def representatives(columns: Sequence[np.ndarray], count: int) -> np.ndarray:
     """Return ``count`` patients: with the extremes of each column (patient,), the rest spread.
 
-    Of more columns than that, a month of daily doses say, at least half are spread all the same.
+    Of more columns than that, a month of daily doses say, at least a quarter are spread all the same.
     """
     varied = (column for column in columns if column.min() < column.max())
     extremes = [pick(column) for column in varied for pick in (np.argmin, np.argmax)]
-    extremes = extremes[: count // 2]
+    extremes = extremes[: count - count // 4]
     spread = np.linspace(0, columns[0].size - 1, count - len(extremes))
     return np.concatenate([spread.astype(np.int64), np.array(extremes, dtype=np.int64)])
 

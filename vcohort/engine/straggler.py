@@ -7,7 +7,7 @@ tells: it climbs the ladder by itself. Who cannot be followed on the finest grid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,13 @@ Again = Callable[[Roster, TimePlan], Sequence[np.ndarray]]
 
 
 class Followed(NamedTuple):
-    """What became of all patients: who is ``lost`` (patient,), and the error of those run anew."""
+    """What became of all patients: who is lost (patient,), and the error of those run anew.
+
+    ``error`` (patient,): on their own grids; 0 for all others, and for the lost.
+    """
 
     lost: np.ndarray
-    error: float
+    error: np.ndarray
 
 
 def follow_anew(
@@ -34,6 +37,7 @@ def follow_anew(
     tolerance: float,
     results: Sequence[np.ndarray],
     again: Again,
+    finish: Callable[[Any], None] = lambda rows: None,
     *,
     mortal: bool,
 ) -> Followed:
@@ -51,9 +55,12 @@ def follow_anew(
         found = again(roster.rows(some), plan.with_steps(int(count)))
         for result, part in zip(results, found, strict=True):
             result[some] = part
+        finish(some)
     lost = ~np.isfinite(strain)
     lost[late[hopeless]] = True
-    return Followed(lost, float(error[~lost[late]].max(initial=0.0)))
+    seen = np.zeros(strain.size)
+    seen[late] = error
+    return Followed(lost, np.where(lost, 0.0, seen))
 
 
 def _own_steps(

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 
 from vcohort.engine.blocks import block_size
+from vcohort.engine.pilot import Resolution
 from vcohort.settings import RunSettings
 from vcohort.sweeps.cells import Span, made, spans
-from vcohort.sweeps.grids import Resolved
 from vcohort.sweeps.plan import SPAN, Plan
 
 # Patients that one core works on at a time; an accelerator takes a span.
@@ -26,10 +26,11 @@ class Batch(NamedTuple):
     steps: int
 
 
-def batches_of(plan: Plan, rungs: Mapping[int, Resolved]) -> Iterator[Batch]:
+def batches_of(plan: Plan, rungs: Mapping[int, Resolution]) -> Iterator[Batch]:
     """Put cells of one run and one grid together."""
     groups: dict[Any, list[int]] = {}
-    for cell, (steps, _) in rungs.items():
+    for cell, rung in rungs.items():
+        steps = rung.plan.steps
         groups.setdefault((steps, _kind(made(plan, cell)[1])), []).append(cell)
     together = _cells_together(plan.patients)
     for (steps, _), cells in groups.items():

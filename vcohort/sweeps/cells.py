@@ -14,7 +14,7 @@ from vcohort.cohort import Cohort
 from vcohort.designs import uniforms
 from vcohort.distributions import Floats
 from vcohort.engine.inputs import Roster, TimePlan
-from vcohort.engine.pilot import representatives
+from vcohort.engine.pilot import PATIENTS, representatives
 from vcohort.population import Population
 from vcohort.preparation import make_roster, time_plan
 from vcohort.settings import RunSettings
@@ -68,7 +68,7 @@ def draw(plan: Plan, span: Span) -> Drawn:
 
 def pilot_size(plan: Plan) -> int:
     """Return on how many patients a cell's grid is tried: two for the extremes of each number."""
-    return max(_PILOT, 2 * len(plan.population.distributions))
+    return min(max(_PILOT, 2 * len(plan.population.distributions)), PATIENTS)
 
 
 def draw_pilot(plan: Plan, cell: int) -> Drawn:

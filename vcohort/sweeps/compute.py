@@ -19,8 +19,11 @@ from jax import Array
 from vcohort.engine import cure
 from vcohort.engine.blocks import Device, Work, run_block, spread
 from vcohort.engine.inputs import Patients, Roster, TimePlan
+from vcohort.engine.pilot import NO_DIGIT
 from vcohort.engine.progression import probabilities
-from vcohort.preparation import NO_DIGIT, draw_outcomes, program_of
+from vcohort.engine.straggler import follow_anew
+from vcohort.missing import mask_missing
+from vcohort.preparation import draw_outcomes, program_of
 from vcohort.settings import RunSettings
 from vcohort.sweeps.batches import Batch, batches_of, block_of
 from vcohort.sweeps.cells import Span, draw, join
@@ -62,14 +65,16 @@ def compute_chunk(
 
     def run(index: int, device: Device) -> None:
         batch = batches[index]
-        found.add(batch.spans, *_run(plan, batch, device))
+        strain = [followed[span.cell].most_strain for span in batch.spans]
+        found.add(batch.spans, *_run(plan, batch, strain, device))
         on_done(sum(span.patients for span in batch.spans))
 
     spread(run, len(batches), threads)
     on_done(plan.patients * (len(rungs) - len(followed)))
     return [
         Cell(
-            *rungs[cell],
+            rungs[cell].plan.steps,
+            max(rungs[cell].error, found.errors.get(cell, 0.0)),
             found.tallies.get(cell),
             found.columns_of(cell) if plan.keep_patients else {},
         )
@@ -82,14 +87,18 @@ class _Found:
 
     def __init__(self) -> None:
         self.tallies: dict[int, Tally] = {}
+        self.errors: dict[int, float] = {}
         self._columns: dict[int, dict[int, Columns]] = {}
         self._lock = Lock()
 
-    def add(self, parts: Iterable[Span], tallies: Tally, columns: Columns) -> None:
+    def add(
+        self, parts: Iterable[Span], tallies: Tally, columns: Columns, errors: Sequence[float]
+    ) -> None:
         """Add the results of a batch, (span, …)."""
         with self._lock:
             for row, span in enumerate(parts):
                 one = {name: value[row : row + 1] for name, value in tallies.items()}
+                self.errors[span.cell] = max(errors[row], self.errors.get(span.cell, 0.0))
                 before = self.tallies.get(span.cell)
                 self.tallies[span.cell] = one if before is None else merge(before, one)
                 mine = {name: value[row] for name, value in columns.items()}
@@ -102,19 +111,28 @@ class _Found:
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def _run(plan: Plan, batch: Batch, device: Device) -> tuple[Tally, Columns]:
-    """Draw, compute and reduce a batch: its tallies (span, …), and its columns if they are kept."""
+def _run(
+    plan: Plan, batch: Batch, most_strain: Sequence[float], device: Device
+) -> tuple[Tally, Columns, list[float]]:
+    """Draw, compute and reduce a batch, in which each span has its largest strain.
+
+    Returns its tallies (span, …), its columns if they are kept, and the errors (span,) of the
+    patients that were followed anew.
+    """
     drawn = [draw(plan, span) for span in batch.spans]
     run, time = drawn[0].run, drawn[0].time.with_steps(batch.steps)
-    columns = _columns(plan, run, time, join(drawn), device)
-    shape = len(batch.spans), batch.spans[0].patients
+    roster, patients = join(drawn), batch.spans[0].patients
+    results = _results(plan, run, time, roster, device)
+    limits = np.repeat(np.asarray(most_strain), patients)
+    columns, errors = _follow(plan, run, time, roster, limits, results, device)
+    shape = len(batch.spans), patients
     columns = {name: part.reshape(*shape, *part.shape[1:]) for name, part in columns.items()}
-    whole = shape[1] == plan.patients
+    whole = patients == plan.patients
     with jax.enable_x64(True), jax.default_device(device):
         reduce = partial(tally, np) if jax.default_backend() == "cpu" else tally_on_device
         found = {name: np.asarray(value) for name, value in reduce(plan, columns, whole).items()}
     kept = {name: np.asarray(part) for name, part in columns.items()} if plan.keep_patients else {}
-    return found, kept
+    return found, kept, list(errors.reshape(shape).max(axis=1))
 
 
 @partial(jax.jit, static_argnames=("plan", "whole"))
@@ -123,10 +141,10 @@ def tally_on_device(plan: Plan, columns: Columns, whole: bool) -> Tally:
     return tally(jnp, plan, columns, whole)
 
 
-def _columns(
+def _results(
     plan: Plan, run: RunSettings, time: TimePlan, roster: Roster, device: Device
-) -> Columns:
-    """Return the results (patient, …) by name: in memory on a CPU, else on their device."""
+) -> list[Any]:
+    """Return the results (patient, …): in memory on a CPU, else on their device; strains last."""
     total, dtype = len(roster.number), np.dtype(run.dtype)
     size = block_of(total)
     work = cell_work(plan, run, time)
@@ -136,26 +154,60 @@ def _columns(
     for first in range(0, total, size):
         found = run_block(program, work, roster, first, size, dtype, device)
         parts.append([xp.asarray(part)[: total - first] for part in found])
-    names = [each.name for endpoint in run.endpoints for each in endpoint.variables]
-    names += ["cure_probability", "pfs_probability"]
     joined = (part[0] if len(part) == 1 else xp.concatenate(part)
               for part in zip(*parts, strict=True))  # fmt: skip
-    return dict(zip(names, joined, strict=False))
+    return list(joined)
+
+
+def _follow(
+    plan: Plan,
+    run: RunSettings,
+    time: TimePlan,
+    roster: Roster,
+    most_strain: np.ndarray,
+    results: list[Any],
+    device: Device,
+) -> tuple[Columns, np.ndarray]:
+    """Follow anew whose steps were too long; return columns by name, and errors (patient,)."""
+    strain = np.asarray(results[-1])
+    if not (strain <= most_strain).all():
+        results = [np.array(part) for part in results]
+
+    def again(some: Roster, plan_of_some: TimePlan) -> list[np.ndarray]:
+        found = _results(plan, run, plan_of_some, some, device)
+        return [np.asarray(part) for part in found]
+
+    model, mortal = plan.population.model, run.method != "deterministic"
+    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
+        followed = follow_anew(
+            model, roster, time, most_strain, run.tolerance, results, again, mortal=mortal
+        )
+    variables = [each for endpoint in run.endpoints for each in endpoint.variables]
+    names = [*(each.name for each in variables), "cure_probability", "pfs_probability"]
+    columns = dict(zip(names, results[:-1], strict=False))
+    if followed.lost.any():
+        mask_missing(columns, variables, followed.lost)
+        for name in names[len(variables) :]:
+            if name in columns:
+                columns[name][followed.lost] = np.nan
+    return columns, followed.error
 
 
 def cell_work(plan: Plan, run: RunSettings, time: TimePlan) -> Work:
-    """Return what one block runs: what befalls its patients, and what they could expect."""
+    """Return what one block runs: what befalls its patients, what they could expect, strains."""
     model = plan.population.model
     outcomes = draw_outcomes(model, run, time)
 
     def work(patients: Patients) -> list[Array]:
-        drawn = list(outcomes(patients))
+        *drawn, strain = outcomes(patients)
         if not plan.has_law:
-            return drawn
+            return [*drawn, strain]
         values, schedule, grid = patients.values, patients.schedule, time.grid(patients)
         if not plan.days:
-            return [*drawn, cure.cure_probability(model, values, schedule, grid)]
+            cured, _ = cure.cure_probability(model, values, schedule, grid)
+            return [*drawn, cured, strain]
         numbers = (jnp.asarray(each, run.dtype) for each in (plan.days, run.progression, 0.0))
-        return [*drawn, *probabilities(model, values, schedule, grid, *numbers)]
+        cured, free, _ = probabilities(model, values, schedule, grid, *numbers)
+        return [*drawn, cured, free, strain]
 
     return work

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from vcohort.compilation import first_alone
 from vcohort.engine.blocks import Device, spread
-from vcohort.engine.grid import LADDER
-from vcohort.engine.pilot import PATIENTS, errors
+from vcohort.engine.pilot import PATIENTS, Resolution, climb, settle
 from vcohort.sweeps.cells import Drawn, draw_pilot, join, made, pilot_size
 from vcohort.sweeps.plan import Plan
 
 
-class Resolved(NamedTuple):
-    """How many steps a cell takes, and the error seen with them."""
-
-    steps: int
-    error: float
-
-
-def resolve_cells(plan: Plan, cells: Sequence[int], threads: int | None) -> dict[int, Resolved]:
+def resolve_cells(plan: Plan, cells: Sequence[int], threads: int | None) -> dict[int, Resolution]:
     """Return the coarsest grid of the engine's ladder that each cell's pilot allows."""
     groups = list(_groups(plan, cells))
-    found: dict[int, Resolved] = {}
+    found: dict[int, Resolution] = {}
 
     def run(index: int, device: Device) -> None:
         with jax.default_device(device):
@@ -47,7 +37,7 @@ def _groups(plan: Plan, cells: Sequence[int]) -> Iterator[Sequence[int]]:
         yield from (group[first : first + together] for first in range(0, len(group), together))
 
 
-def _climb(plan: Plan, pilots: Sequence[Drawn]) -> list[Resolved]:
+def _climb(plan: Plan, pilots: Sequence[Drawn]) -> list[Resolution]:
     """Take rung after rung until each pilot's error is within the tolerance."""
     dtype = np.dtype(plan.run.dtype)
     roster = join(pilots)
@@ -56,19 +46,10 @@ def _climb(plan: Plan, pilots: Sequence[Drawn]) -> list[Resolved]:
     if roster.schedule is not None and any(name.endswith("_day") for name in plan.layout.columns):
         # Cells that are treated on other days cannot share a grid.
         time = time._replace(treatments=None)
-    rungs: list[Resolved | None] = [None] * len(pilots)
+    tolerance, mortal = plan.run.tolerance, plan.run.method != "deterministic"
     with jax.enable_x64(plan.run.dtype == "float64"):
         patients = roster.take(chosen, dtype)
-        for steps in LADDER:
-            tried = time.with_steps(steps)
-            mortal = plan.run.method != "deterministic"
-            program = plan.population.model, dtype, roster.schedule is None, time.treatments is None
-            with first_alone(("pilot", *program)):
-                seen = errors(plan.population.model, patients, tried, mortal=mortal)
-            each = seen[: len(roster.number)].reshape(len(pilots), -1).max(axis=1)
-            for index, error in enumerate(each):
-                if rungs[index] is None and (error <= plan.run.tolerance or steps == LADDER[-1]):
-                    rungs[index] = Resolved(tried.steps, float(error))
-            if None not in rungs:
-                break
-    return [rung for rung in rungs if rung is not None]
+        rungs = climb(plan.population.model, patients, time, tolerance, mortal=mortal)
+    size = len(roster.number) // len(pilots)
+    rows = (slice(first, first + size) for first in range(0, len(roster.number), size))
+    return [settle(rungs, time, tolerance, each) for each in rows]

@@ -10,8 +10,8 @@ import xarray as xr
 from scipy.special import ndtri
 
 from vcohort.endpoints import Variable
+from vcohort.engine.pilot import NO_DIGIT
 from vcohort.missing import fill_of
-from vcohort.preparation import NO_DIGIT
 from vcohort.sweeps.compute import Cell
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.tally import (
