@@ -36,7 +36,27 @@ def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
     }
     for name in ("N0", "C0"):
         cohort.model.param(name).check(values[name])
-    return Roster(values, np.asarray(cohort.patient), run.regimen.schedule(cohort))
+    schedule = run.regimen.schedule(cohort)
+    if schedule is not None:
+        _check_days(np.asarray(schedule.day), run)
+    return Roster(values, np.asarray(cohort.patient), schedule)
+
+
+def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
+    """Refuse days that the run's precision takes for one, though a treatment parts them."""
+    patients = len(treatments) if np.ptp(treatments, axis=0).any() else 1
+    asked = np.broadcast_to(np.asarray(run.knots, float), (patients, len(run.knots)))
+    days = np.sort(np.concatenate([treatments[:patients], asked], axis=1), axis=1)
+    with np.errstate(over="ignore"):
+        seen = days.astype(run.dtype)
+    one = (days[:, 1:] > days[:, :-1]) & (seen[:, 1:] == seen[:, :-1]) & np.isfinite(days[:, 1:])
+    if one.any():
+        row, column = np.argwhere(one)[0]
+        first, second = (repr(float(days[row, column + next])) for next in (0, 1))
+        raise VcohortError(
+            f"Days {first} and {second} cannot be told apart in {run.dtype}, and a treatment may "
+            "lie between them. Give days further apart, or dtype='float64'."
+        )
 
 
 def time_plan(run: RunSettings, knots: Sequence[float]) -> TimePlan:

@@ -86,7 +86,8 @@ def simulate(
     with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
         followed = run_followed(
             cohort.model, run, resolution, roster, partial(program_of, cohort.model, run),
-            partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done, partial(_exponentiate, states),
+            partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done,
+            partial(_exponentiate, states),
         )  # fmt: skip
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     mask_missing(found, variables, followed.lost)

@@ -147,7 +147,7 @@ def _choose(roster: Roster) -> np.ndarray:
 def representatives(columns: Sequence[np.ndarray], count: int) -> np.ndarray:
     """Return ``count`` patients: with the extremes of each column (patient,), the rest spread.
 
-    Of more columns than that, a month of daily doses say, at least a quarter are spread all the same.
+    Of more columns than that, a month of daily doses say, a quarter are spread all the same.
     """
     varied = (column for column in columns if column.min() < column.max())
     extremes = [pick(column) for column in varied for pick in (np.argmin, np.argmax)]
