@@ -131,11 +131,6 @@ def test_rates_too_fast_to_follow_are_refused():
         vc.simulate(cohort)
 
 
-def test_small_tumours_are_warned_of():
-    with pytest.warns(vc.VcohortWarning, match="gillespie"):
-        vc.simulate(COHORT.replace(B0=500.0), horizon=10.0)
-
-
 @pytest.mark.parametrize("name", ["missing/cohort.nc", "."])
 def test_places_that_cannot_be_written(name, tmp_path):
     ds = vc.simulate(COHORT, "exact", horizon=10.0)

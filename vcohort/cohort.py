@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import jax
 import jax.core
 import numpy as np
 
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.models import Model, car_t, find_preset
 
 _COUNTED = 2.0**24
@@ -109,10 +110,23 @@ def is_traced(cohort: Cohort) -> bool:
 
 
 def check_values(cohort: Cohort) -> None:
-    """Refuse a cohort with impossible values; traced values cannot be looked at."""
+    """Refuse a cohort with impossible values; traced values cannot be looked at.
+
+    Warns of fractions of a cell that matter.
+    """
     for name, value in cohort.values.items():
         if not _traced(value):
             cohort.model.param(name).check(value)
+    if _traced(cohort["B0"]):
+        return
+    tumours = np.asarray(cohort["B0"], np.float64)
+    broken = whole_cells(tumours) > tumours * (1.0 + 1e-3)
+    if broken.any():
+        warnings.warn(
+            f"B0 = {tumours[broken][0]:g} is no whole number of cells, and is rounded up.",
+            VcohortWarning,
+            stacklevel=3,
+        )
 
 
 def preset_values(preset: str, model: Model) -> dict[str, float]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from vcohort.cohort import Cohort, whole_cells
+from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
-from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.errors import VcohortError, unknown
 from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
@@ -98,14 +97,6 @@ class RunSettings:
         self.regimen.check(len(cohort), self.horizon)
         if self.method == "exact" and not cohort.model.tumour_is_linear:
             raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
-        tumours = np.asarray(cohort["B0"], np.float64)
-        broken = whole_cells(tumours) > tumours * (1.0 + 1e-3)
-        if broken.any():
-            warnings.warn(
-                f"B0 = {tumours[broken][0]:g} is no whole number of cells, and is rounded up.",
-                VcohortWarning,
-                stacklevel=3,
-            )
 
 
 def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:

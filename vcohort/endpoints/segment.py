@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-_NEWTON_STEPS = 4
-
 
 class Cubic(NamedTuple):
     """A cubic Hermite interpolant on the fraction 0 … 1 of a step; slopes are per step."""
@@ -45,12 +43,15 @@ class Cubic(NamedTuple):
         """Return the height over ``level``."""
         return self._replace(start=self.start - level, end=self.end - level)
 
-    def crossing(self, level: Array | float) -> Array:
-        """Return the fraction at which the cubic, which crosses ``level`` once, does so."""
+    def crossing(self, level: Array | float, turns: int = 4) -> Array:
+        """Return the fraction at which the cubic, which crosses ``level`` once, does so.
+
+        By so many ``turns`` of Newton's method; more where the level lies near an extremum.
+        """
         rise = self.end - self.start
         chord = jnp.where(rise == 0.0, 1.0, rise)
         u = jnp.clip((level - self.start) / chord, 0.0, 1.0)
-        for _ in range(_NEWTON_STEPS):
+        for _ in range(turns):
             slope = self.slope(u)
             # A slope against the chord would throw Newton's step out of the bracket.
             slope = jnp.where(slope * chord > 0.0, slope, chord)
@@ -130,7 +131,7 @@ class Passing(NamedTuple):
 
     def found(self) -> Array:
         """Return the day on which the level is passed."""
-        return self.day + self.height.crossing(0.0) * (self.end - self.day)
+        return self.day + self.height.crossing(0.0, 8) * (self.end - self.day)
 
 
 class Reach(NamedTuple):
