@@ -71,7 +71,8 @@ class Kinetics(TCellEndpoint):
         higher = highest > carry.log_max
         limit = jnp.asarray(math.log(self.detection_limit), path.start.dtype)
         falls = (path.start >= limit) & (path.end < limit)
-        passing = Passing(segment.day, segment.end, path.above(limit))
+        whole = jnp.ones_like(path.start)
+        passing = Passing(segment.day, segment.end, path.above(limit), whole)
         counted = segment.end <= self.auc_until
         return _Carry(
             jnp.maximum(highest, carry.log_max),

@@ -59,23 +59,21 @@ class Cubic(NamedTuple):
         return u
 
     def turn(self, sign: float) -> Array:
-        """Return the fraction of the minimum (``sign`` 1) or maximum (-1), inside or at an end."""
-        bend, twist = self._coefficients()
-        # Both roots of slope + 2 bend u + 3 twist u^2 = 0, neither a difference of near numbers.
-        square = bend * bend - 3.0 * self.slope_start * twist
-        root = jnp.sqrt(jnp.where(square > 0.0, square, 1.0))
-        rising = bend >= 0.0
-        far = jnp.where(rising, -bend - root, root - bend)
-        by_twist = far / jnp.where(twist == 0.0, 1.0, 3.0 * twist)
-        by_slope = self.slope_start / jnp.where(far == 0.0, 1.0, far)
-        first = rising if sign > 0.0 else ~rising
-        vertex = jnp.where(first, by_slope, by_twist)
-        exists = jnp.where(first, far != 0.0, twist != 0.0) & (square > 0.0)
+        """Return the fraction of the minimum (``sign`` 1) or maximum (-1).
+
+        Inside the step where the slope changes its sign, else the better end; no step is so long
+        that a path turns twice in it.
+        """
+        bend, twist = (sign * each for each in self._coefficients())
+        first, last = sign * self.slope_start, sign * self.slope_end
+        inside = (first < 0.0) & (last > 0.0)
+        # The root of slope + 2 bend u + 3 twist u^2 = 0 at which the slope rises. What digits the
+        # sum loses where bend is negative do not matter: there the path is flat.
+        square = jnp.where(inside, bend * bend - 3.0 * first * twist, 1.0)
+        total = bend + jnp.sqrt(jnp.maximum(square, jnp.finfo(square.dtype).tiny))
+        vertex = jnp.clip(-first / jnp.where(inside & (total > 0.0), total, 1.0), 0.0, 1.0)
         at_end = sign * self.end < sign * self.start
-        edge, value = jnp.where(at_end, 1.0, 0.0), jnp.where(at_end, self.end, self.start)
-        inside = exists & (vertex > 0.0) & (vertex < 1.0)
-        safe = jnp.where(inside, vertex, 0.5)
-        return jnp.where(inside & (sign * self.at(safe) < sign * value), safe, edge)
+        return jnp.where(inside, vertex, jnp.where(at_end, 1.0, 0.0))
 
 
 class TCellSegment(NamedTuple):
@@ -112,18 +110,20 @@ def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
 class Passing(NamedTuple):
     """A step in which a patient's path passes a level: its days, the path's height over the level.
 
-    The step is kept in the loop, which is cheap; the day inside it is found once, at the end.
+    It is passed before the fraction ``until``. The step is kept in the loop, which is cheap; the
+    day inside it is found once, at the end.
     """
 
     day: Array
     end: Array
     height: Cubic
+    until: Array
 
     @classmethod
     def none(cls, like: Array) -> Passing:
         """Return one that stands for no step so far."""
         zero = jnp.zeros_like(like)
-        return cls(zero, zero, Cubic(zero, zero, zero, zero))
+        return cls(zero, zero, Cubic(zero, zero, zero, zero), zero)
 
     def or_else(self, taken: Array, other: Passing) -> Passing:
         """Return this one where it is ``taken``, else the other."""
@@ -131,31 +131,32 @@ class Passing(NamedTuple):
 
     def found(self) -> Array:
         """Return the day on which the level is passed."""
-        return self.day + self.height.crossing(0.0, 8) * (self.end - self.day)
+        fraction = self.until * self.height.until(self.until).crossing(0.0, 8)
+        return self.day + fraction * (self.end - self.day)
 
 
 class Reach(NamedTuple):
-    """Whether a path reaches a level from below in a step, and up to which fraction it rises to it.
+    """Whether a path reaches a level from below in a step, its height over it, and where it ends.
 
-    ``height``: over the level, up to that fraction.
+    Up to the fraction ``until`` the path rises to its highest point.
     """
 
     reached: Array
-    until: Array
     height: Cubic
+    until: Array
 
     @classmethod
     def of(cls, path: Cubic, level: Array) -> Reach:
         """Find where a path is highest."""
-        peak = path.turn(-1.0)
-        height = path.until(peak)
-        return cls(height.end >= level, peak, height.above(level))
+        peak, height = path.turn(-1.0), path.above(level)
+        highest = jnp.where(peak == 1.0, height.end, height.at(peak))
+        return cls(highest >= 0.0, height, peak)
 
     @classmethod
     def on(cls, reached: Array, fraction: Array) -> Reach:
         """Return one that is reached at a known fraction."""
         one = jnp.ones_like(fraction)
-        return cls(reached, one, Cubic(-fraction, one - fraction, one, one))
+        return cls(reached, Cubic(-fraction, one - fraction, one, one), one)
 
     def or_else(self, taken: Array, other: Reach) -> Reach:
         """Return this one where it is ``taken``, else the other."""
@@ -163,4 +164,4 @@ class Reach(NamedTuple):
 
     def passing(self, day: Array, end: Array) -> Passing:
         """Return it on the days of the step."""
-        return Passing(day, day + self.until * (end - day), self.height)
+        return Passing(day, end, self.height, self.until)

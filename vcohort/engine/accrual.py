@@ -18,8 +18,9 @@ from vcohort.endpoints import Cubic
 from vcohort.engine.quadratic import Quadratic
 
 # Below this exponent moments come from a series, above from closed forms: both then lose no more
-# than the last digit or two, in either precision.
-_SMALL, _TERMS = 0.5, 13
+# than the last digit or two. Terms that each precision needs.
+_SMALL = 0.5
+_TERMS = {"float32": 7, "float64": 13}
 
 # e^60 is far beyond any W that still leaves a doubt about cure, and its sums are finite in float32.
 _LARGEST_EXPONENT = 60.0
@@ -101,13 +102,13 @@ def _moments(x: Array) -> tuple[Array, Array, Array]:
     """Return the integrals of v^k e^(x v) over 0 … 1 for k = 0, 1, 2; ``x`` is at most 0."""
     small = x > -_SMALL
     grown = jnp.exp(x)
-    far = jnp.where(small, -1.0, x)
-    first = (grown - 1.0) / far
-    second = (grown - first) / far
-    closed = (grown - 2.0 * second) / far
+    over = 1.0 / jnp.where(small, -1.0, x)
+    first = (grown - 1.0) * over
+    second = (grown - first) * over
+    closed = (grown - 2.0 * second) * over
     near = jnp.where(small, x, 0.0)
     series = jnp.zeros_like(x)
-    for n in reversed(range(_TERMS)):
+    for n in reversed(range(_TERMS[x.dtype.name])):
         series = series * near + 1.0 / (math.factorial(n) * (n + 3))
     third = jnp.where(small, series, closed)
     # Downwards no digit is lost where x is small.

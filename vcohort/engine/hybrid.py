@@ -17,11 +17,13 @@ from jax import Array
 from vcohort.control import when
 from vcohort.endpoints import Cubic, Reach
 from vcohort.engine import birth_death, gillespie
+from vcohort.engine.accrual import Accrual
 from vcohort.engine.birth_death import Lineage
 from vcohort.engine.gillespie import Clock
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, uniforms
 from vcohort.engine.tumour import (
+    SMALL,
     Entry,
     Limits,
     Tumour,
@@ -70,9 +72,13 @@ def _draw(
     lineage = Lineage(*(jnp.where(drawing, part, 0.0) for part in lineage))
     before = jnp.where(drawing, played.cells, 1.0)
     after, spare = birth_death.sample(key, index, before, lineage)
-    died = grown.reaching(_log_j_at_extinction(spare, before, lineage))
-    u, _ = uniforms(key, index, _EXCURSION, after.dtype)
-    by_law = _excursion(u, rest, before, after, limits.progression)
+    end = jnp.ones_like(after)
+    died = when(
+        drawing & (after == 0.0), _fraction_of_extinction, end, spare, before, lineage, grown
+    )
+    unseen = _Excursion(after >= limits.progression, end)
+    small = drawing & undecided & (limits.progression <= SMALL)
+    by_law = when(small, _excursion, unseen, rest, before, after, limits.progression, key, index)
 
     def of_step(fraction: Array) -> Array:
         return played.fraction + (1.0 - played.fraction) * fraction
@@ -100,7 +106,9 @@ class _Excursion(NamedTuple):
     fraction: Array
 
 
-def _excursion(u: Array, rest: Passage, before: Array, after: Array, level: Array) -> _Excursion:
+def _excursion(
+    rest: Passage, before: Array, after: Array, level: Array, key: Key, index: Array
+) -> _Excursion:
     """Draw whether the tumour had ``level`` cells at some moment, and when, given both ends.
 
     The square root of the number of cells is, for many cells, a Brownian motion of variance
@@ -108,6 +116,7 @@ def _excursion(u: Array, rest: Passage, before: Array, after: Array, level: Arra
     exp(-2 (level - start) (level - end) / variance), whatever its drift (Feller 1951, Proc. 2nd
     Berkeley Symp.: the diffusion; Borodin & Salminen 2002, IV.26: the bridge).
     """
+    u, _ = uniforms(key, index, _EXCURSION, after.dtype)
     variance = 0.25 * rest.days * (rest.birth.mean() + rest.death.mean())
     start, end, top = jnp.sqrt(before), jnp.sqrt(after), jnp.sqrt(level)
     up, down = jnp.maximum(top - start, 0.0), jnp.maximum(top - end, 0.0)
@@ -118,10 +127,10 @@ def _excursion(u: Array, rest: Passage, before: Array, after: Array, level: Arra
     return _Excursion(reached, jnp.clip(up / jnp.where(way > 0.0, way, 1.0), 0.0, 1.0))
 
 
-def _log_j_at_extinction(u: Array, cells: Array, lineage: Lineage) -> Array:
-    """Draw ln J(s) at the time s of extinction, given extinction by the end.
+def _fraction_of_extinction(u: Array, cells: Array, lineage: Lineage, grown: Accrual) -> Array:
+    """Draw when in its step a tumour dies out, given that it does: the fraction s.
 
     P(extinct by s | extinct by the end) = [J(s) / (1 + J(s))]^n / [J / (1 + J)]^n = u.
     """
     log_extinct = jnp.log(u) / cells + jax.nn.log_sigmoid(lineage.log_j)
-    return log_extinct - jnp.log(-jnp.expm1(log_extinct))
+    return grown.reaching(log_extinct - jnp.log(-jnp.expm1(log_extinct)))
