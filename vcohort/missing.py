@@ -17,7 +17,8 @@ from vcohort.endpoints.outcome import MISSING, OUTCOMES
 from vcohort.errors import VcohortError, VcohortWarning
 
 LOST = "could not be followed: a rate is too fast for the steps"
-_NO_OUTCOME = "have no outcome: they were masked, or their equations could not be followed"
+NO_PATH = "have no path: they were masked, or their equations could not be followed"
+_NO_OUTCOME = NO_PATH.replace("path", "outcome")
 
 
 def fill_of(kind: np.dtype) -> float | int:
