@@ -1,4 +1,4 @@
-"""Patients whose equations could not be followed: how they are marked, and how readers leave them out.
+"""Patients whose equations could not be followed: how they are marked, and left out by readers.
 
 Such a patient is missing: its flags are -1, its numbers NaN. It is neither undecided nor free of
 events, and no reader counts it. Patients that were masked (``ds.where``) are read alike.

@@ -62,8 +62,8 @@ def profile_likelihood(
     :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance: as for
         :func:`vcohort.fit`.
     :return: over (patient, parameter): ``estimate``, ``lower``, ``upper`` (NaN where the interval
-        is open: the bound is reached first, or a point that cannot be followed), and over the points ``value``, ``deviance`` and
-        ``others`` (…, other), the values of all parameters there.
+        is open: the bound is reached first, or a point that cannot be followed), and over the
+        points ``value``, ``deviance`` and ``others`` (…, other), the values of all parameters.
     :raises VcohortError: as for :func:`vcohort.fit`, and for parameters that are not free.
     """
     if not 0 < confidence < 1:
