@@ -1,7 +1,7 @@
 """A patient that could not be followed, or was masked, is in no count, mean or picture."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -311,7 +311,7 @@ def wild():
     b, a = np.full(n, 0.525), np.full(n, 0.423)
     b[5], a[5] = 1000.0, 1e6  # the pilot takes the extreme, which the feedback makes harmless,
     b[777] = 999.0  # and so not this one
-    K_C = np.linspace(7e10, 9e10, n)  # noqa: N806
+    K_C = np.linspace(7e10, 9e10, n)
     return bare(vc.Cohort.from_values, "kimmel2021-figures", b=b, a=a, K_C=K_C)
 
 

@@ -163,9 +163,11 @@ def _until(ds: xr.Dataset, kept: np.ndarray, outcome: np.ndarray, days: np.ndarr
     if "followed_until" in ds:
         until = ds["followed_until"].values[kept].astype(np.float64)
     undecided, horizon = outcome == UNDECIDED, float(ds.attrs.get("horizon", np.nan))
-    told = days[undecided & np.isnan(until)]
-    if (np.abs(told - horizon) <= _ROUNDING * horizon).all():
-        until = np.where(np.isnan(until), horizon, until)
+    untold = np.isnan(until)
+    beyond = np.where(undecided, np.abs(days - horizon), days - horizon)
+    if (beyond[untold] <= _ROUNDING * horizon).all():
+        # Nothing speaks against one horizon for all of these.
+        until = np.where(untold, horizon, until)
     own = undecided & ~(np.abs(days - until) <= _ROUNDING * until)
     until = np.where(own, days, until)
     if np.isnan(until[outcome == CURE]).any():
