@@ -1,4 +1,4 @@
-"""Patients whose equations could not be followed: how they are marked, and how readers leave them out.
+"""Patients whose equations could not be followed: how they are marked, and left out by readers.
 
 Such a patient is missing: its flags are -1, its numbers NaN. It is neither undecided nor free of
 events, and no reader counts it. Patients that were masked (``ds.where``) are read alike.
@@ -17,7 +17,8 @@ from vcohort.endpoints.outcome import MISSING, OUTCOMES
 from vcohort.errors import VcohortError, VcohortWarning
 
 LOST = "could not be followed: a rate is too fast for the steps"
-_NO_OUTCOME = "have no outcome: they were masked, or their equations could not be followed"
+NO_PATH = "have no path: they were masked, or their equations could not be followed"
+_NO_OUTCOME = NO_PATH.replace("path", "outcome")
 
 
 def fill_of(kind: np.dtype) -> float | int:

@@ -37,7 +37,8 @@ def progression_free_survival(
     """Return the Kaplan-Meier estimate (day,) of progression-free survival.
 
     The coordinates ``lower`` and ``upper`` (day,) hold the pointwise confidence band
-    (log-log transformed; Greenwood's variance).
+    (log-log transformed; Greenwood's variance). Attributes ``patients`` and ``patients_missing``:
+    how many were counted, and left out.
 
     :raises VcohortError: for days beyond which nobody was followed, and where no patient has an
         outcome.
@@ -57,7 +58,11 @@ def progression_free_survival(
     lower, upper = band.low.evaluate(at), band.high.evaluate(at)
     value = estimate.evaluate(at)
     lower, upper = (np.where(np.isnan(edge), value, edge) for edge in (lower, upper))
-    about = {"units": "1", "long_name": "progression-free survival"}
+    about = {
+        "units": "1", "long_name": "progression-free survival",
+        "patients": followed.event_days.size + followed.censored.size,
+        "patients_missing": followed.missing,
+    }  # fmt: skip
     percent = f"{100 * confidence:g} % confidence band"
     return xr.DataArray(
         value,
@@ -121,12 +126,13 @@ def log_rank(first: xr.Dataset, second: xr.Dataset) -> LogRank:
 class _Followed(NamedTuple):
     """Days of progression, and of the end of the run of those who did not progress.
 
-    ``last``: to which anybody was followed.
+    ``last``: day to which anybody was followed; ``missing``: patients without an outcome.
     """
 
     event_days: np.ndarray
     censored: np.ndarray
     last: float
+    missing: int
 
     @property
     def times(self) -> stats.CensoredData:
@@ -147,7 +153,8 @@ def _follow(ds: xr.Dataset) -> _Followed:
         raise VcohortError(f"event_time holds {days.min():g}: days must be 0 or more.")
     until = _until(ds, kept, outcome, days)
     progressed = outcome == PROGRESSION
-    return _Followed(days[progressed], until[~progressed], float(until.max()))
+    missing = int(kept.size - kept.sum())
+    return _Followed(days[progressed], until[~progressed], float(until.max()), missing)
 
 
 def _until(ds: xr.Dataset, kept: np.ndarray, outcome: np.ndarray, days: np.ndarray) -> np.ndarray:
@@ -156,9 +163,11 @@ def _until(ds: xr.Dataset, kept: np.ndarray, outcome: np.ndarray, days: np.ndarr
     if "followed_until" in ds:
         until = ds["followed_until"].values[kept].astype(np.float64)
     undecided, horizon = outcome == UNDECIDED, float(ds.attrs.get("horizon", np.nan))
-    told = days[undecided & np.isnan(until)]
-    if (np.abs(told - horizon) <= _ROUNDING * horizon).all():
-        until = np.where(np.isnan(until), horizon, until)
+    untold = np.isnan(until)
+    beyond = np.where(undecided, np.abs(days - horizon), days - horizon)
+    if (beyond[untold] <= _ROUNDING * horizon).all():
+        # Nothing speaks against one horizon for all of these.
+        until = np.where(untold, horizon, until)
     own = undecided & ~(np.abs(days - until) <= _ROUNDING * until)
     until = np.where(own, days, until)
     if np.isnan(until[outcome == CURE]).any():

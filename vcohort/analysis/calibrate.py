@@ -17,6 +17,7 @@ from scipy.optimize import least_squares
 from scipy.special import ndtri
 
 from vcohort.analysis.entropy import entropy_weights
+from vcohort.analysis.measures import keep_followed
 from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
@@ -114,7 +115,9 @@ def calibrate(
         ``before``, ``calibrated`` and ``fresh`` (Kaplan-Meier of 20,000 other patients, drawn by
         Monte Carlo), with ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square
         distances to the trial as attributes ``rms_…``.
-    :raises VcohortError: for a curve that is no survival, days outside it, unknown parameters.
+        Patients that cannot be followed are left out of every mean, with a warning.
+    :raises VcohortError: for a curve that is no survival, days outside it, unknown parameters, and
+        where no patient can be followed.
     """
     at, target = _target(trial, days)
     if not 1 <= starts <= 1000:
@@ -252,15 +255,26 @@ def _curves(task: _Task) -> Callable[..., Both]:
             return found, found
 
         slopes, found = jax.jacfwd(each, has_aux=True)(logs)
-        # A patient whose rates are too fast for the steps tells nothing.
-        return jnp.nan_to_num(found).mean(axis=0), jnp.nan_to_num(slopes).mean(axis=0)
+        kept = jnp.isfinite(found).all(axis=1) & jnp.isfinite(slopes).all(axis=(1, 2))
+        return _mean(found, kept), _mean(slopes, kept)
 
     def curve(logs: np.ndarray, blur: float) -> Both:
         found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(blur, jnp.float32))
         value, slope = (np.asarray(part, np.float64) for part in found)
+        if not np.isfinite(value).all():
+            raise VcohortError(
+                "The search came to where no patient can be followed: a rate is too fast for the "
+                "steps. Free other parameters, or start from a narrower population."
+            )
         return value, slope
 
     return remember_last(curve)
+
+
+def _mean(values: Array, kept: Array) -> Array:
+    """Return the mean over the patients (patient, …) that are kept; NaN where none is."""
+    inside = jnp.where(kept.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
+    return inside.sum(axis=0) / kept.sum()
 
 
 def _moved(task: _Task, logs: Any, deviates: Any) -> Cohort:
@@ -284,10 +298,12 @@ def _dataset(
     )  # fmt: skip
     moved = _moved(task, best.reshape(-1), task.deviates)
     values = {name: np.asarray(moved[name], float) for name in names}
-    each = np.asarray(survive(task.cohort.replace(**values)))
+    before, each = (np.asarray(survive(cohort)) for cohort in
+                    (task.cohort, task.cohort.replace(**values)))  # fmt: skip
+    kept = keep_followed(each, stacklevel=4)
     curves = {
-        "trial": task.target, "before": np.asarray(survive(task.cohort)).mean(axis=0),
-        "calibrated": each.mean(axis=0),
+        "trial": task.target, "before": before[keep_followed(before, stacklevel=4)].mean(axis=0),
+        "calibrated": each[kept].mean(axis=0),
     }  # fmt: skip
     variables: dict[str, Any] = {
         "location": ("parameter", location, {"units": "as the parameter", "long_name": "location"}),
@@ -301,10 +317,14 @@ def _dataset(
     attributes: dict[str, Any] = {}
     if weights:
         # On days on which all patients are alike, weights cannot matter.
-        open_days = (each.min(axis=0) < task.target) & (task.target < each.max(axis=0))
-        weighed = entropy_weights(each[:, open_days], task.target[open_days], tolerance=1e-3)
-        ds["weight"] = weighed["weight"]
-        curves["weighted"] = weighed["weight"].values @ each / len(each)
+        some = each[kept]
+        open_days = (some.min(axis=0) < task.target) & (task.target < some.max(axis=0))
+        weighed = entropy_weights(some[:, open_days], task.target[open_days], tolerance=1e-3)
+        # Of a patient that is left out nothing is known, so that it has no weight.
+        weight = np.zeros(len(each))
+        weight[kept] = weighed["weight"].values
+        ds["weight"] = ("patient", weight, weighed["weight"].attrs)
+        curves["weighted"] = weight @ np.where(kept[:, None], each, 0.0) / kept.sum()
         attributes |= weighed.attrs
     for name, curve in curves.items():
         ds[name] = ("day", curve, about | {"long_name": f"progression-free survival, {name}"})
@@ -315,6 +335,7 @@ def _dataset(
     ds = ds.assign_coords(family=("parameter", families), unit=("parameter", units))
     return ds.assign_attrs(
         attributes, population=repr(population), calibrated_population=repr(found), n=len(each),
+        patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance(),
     )  # fmt: skip
 

@@ -81,7 +81,19 @@ def estimate(
     last = polish(problem, few, blocks_of=len(numbers))
     for whole, part in zip(solved, last, strict=True):
         whole[:, :best] = part.reshape(patients, best, *part.shape[1:])
-    return problem, _best_first(solved)
+    solved = _best_first(solved)
+    _check_followed(problem, solved.loss[:, 0])
+    return problem, solved
+
+
+def _check_followed(problem: Problem, loss: np.ndarray) -> None:
+    """Refuse patients none of whose starts has a loss."""
+    lost = [str(problem.data.patients[index]) for index in np.flatnonzero(~np.isfinite(loss))]
+    if lost:
+        raise VcohortError(
+            f"From no start can the equations of patient {', '.join(lost)} be followed: the loss "
+            "is no number. Narrow the bounds, or check the data's units and the loss."
+        )
 
 
 def _best_first(solved: Solved) -> Solved:

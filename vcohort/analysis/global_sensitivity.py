@@ -123,8 +123,9 @@ def sobol_indices(
             "second_interval": ("S2_conf", "half width of the interval of second"),
         }
     return _dataset("Sobol'", each, kinds, names, found, {
-        "n": n, "evaluations": len(points), "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed),
-        "population": repr(population), "horizon": horizon,
+        "n": n, "evaluations": len(points), "evaluations_left_out": int((~kept).sum()),
+        "confidence": confidence, "seed": str(seed), "population": repr(population),
+        "horizon": horizon,
     })  # fmt: skip
 
 
@@ -170,8 +171,8 @@ def morris(
     kept = found.whole(len(names) + 1, "trajectories")
     each = [
         analyse.analyze(
-            problem, points[kept], found.values[kept, column], conf_level=confidence, num_levels=levels,
-            seed=seed,
+            problem, points[kept], found.values[kept, column], conf_level=confidence,
+            num_levels=levels, seed=seed,
         )
         for column in range(len(found.names))
     ]  # fmt: skip
@@ -183,8 +184,8 @@ def morris(
     }
     return _dataset("Morris", each, kinds, names, found, {
         "trajectories": trajectories, "levels": levels, "evaluations": len(points),
-        "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed), "population": repr(population),
-        "horizon": horizon,
+        "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed),
+        "population": repr(population), "horizon": horizon,
     })  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from jax.scipy.special import ndtr
 from vcohort.cohort import Cohort, check_values
 from vcohort.endpoints import Kinetics
 from vcohort.engine.blocks import run_blocks
+from vcohort.engine.free_days import mean_free_days
 from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.inputs import Patients
 from vcohort.engine.path import Path, path
-from vcohort.engine.progression import mean_free_days, progression_free
+from vcohort.engine.progression import progression_free
 from vcohort.errors import VcohortError, unknown
 from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
@@ -42,9 +43,6 @@ _UNITS = {"cure": "1", "pfs": "1", "rmst": "day", "C_max": "cells", "T_max": "da
 
 # Peaks are followed together with an area: until this day, where none is asked for.
 _AUC_DAY = 28.0
-
-# Between these points of the grid a tumour's log is straight enough for the mean survival.
-_MEAN_KNOTS = 32
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,6 @@ class Measure:
         """Days that the grid must hold."""
         if self.day is None:
             return ()
-        if self.kind == "rmst":
-            return tuple(np.linspace(0.0, self.day, _MEAN_KNOTS + 1)[1:])
         return (self.day,)
 
     @property
@@ -208,10 +204,8 @@ def read(
     }
     everywhere = jnp.arange(found.w.shape[0])[:, None]
     level = found.logs[2, 0] + jnp.log(progression)
-    follow = partial(progression_free, found, level, everywhere, blur)
     asked = {measure.kind for measure in measures}
-    z = follow() if "pfs" in asked else found.w
-    straight = follow(straight=True) if "rmst" in asked else found.w
+    z = progression_free(found, level, everywhere, blur) if "pfs" in asked else found.w
 
     def one(measure: Measure) -> Array:
         day = jnp.asarray(measure.day or 0.0, z.dtype)
@@ -222,7 +216,7 @@ def read(
                 point = grid_points(grid, day[None])
                 return ndtr(jnp.take_along_axis(z, point, axis=0))[0]
             case "rmst":
-                return mean_free_days(straight, grid, day)
+                return mean_free_days(found, grid, level, day, blur)
             case kind:
                 names = [variable.name for variable in folded[0].variables]
                 return seen[measure.day or _AUC_DAY][names.index(kind)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
@@ -13,11 +14,11 @@ import xarray as xr
 from jax import Array
 from scipy.optimize import minimize
 
-from vcohort.analysis.measures import Asked, ask, evaluate, measure
+from vcohort.analysis.measures import Asked, ask, evaluate, keep_followed, measure
 from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.preparation import choose_grid, make_roster, time_plan
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
@@ -101,13 +102,15 @@ def optimize_regimen(
     :param grid: values of each free field on the grid.
     :return: ``best`` (field,), ``objective_best``, ``objective_without`` (the first infusion
         alone), ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the
-        free fields).
+        free fields). Patients that cannot be followed with the first infusion alone are left out,
+        and so are regimens under which one cannot (NaN on the grid); both with a warning.
     :raises VcohortError: for unknown fields or objectives, empty bounds, a limit that no regimen
         keeps.
     """
     plan = _plan(cohort, bounds, objective, max_C_max, horizon, progression, tolerance)
     if grid < 2:
         raise VcohortError(f"grid = {grid} is impossible: it must be at least 2.")
+    plan, without = _without(plan)
     climb = _climb_of(plan)
     shares = np.linspace(0.0, 1.0, grid)
     mesh = np.stack(np.meshgrid(*[shares] * len(plan.names), indexing="ij"), axis=-1)
@@ -123,16 +126,40 @@ def optimize_regimen(
             ends.append(_ascend(plan, climb, position))
             advance(1)
     best = max(ends, key=lambda each: climb(each)[0][0])
-    return _dataset(plan, best, climb(best)[0], shares, cells)
+    return _dataset(plan, best, climb(best)[0], without, shares, cells)
+
+
+def _without(plan: _Plan) -> tuple[_Plan, float]:
+    """Return the mean objective with the first infusion alone.
+
+    And the plan for the patients who can be followed there.
+    """
+    target = plan.asked.measures[:1]
+    each = evaluate(plan.cohort, replace(plan.asked, measures=target), progress=False)
+    kept = keep_followed(each, stacklevel=4)
+    return plan._replace(cohort=plan.cohort.select(kept)), float(each[kept].mean())
 
 
 def _most_promising(plan: _Plan, cells: np.ndarray) -> np.ndarray:
     """Return the best cells of the grid that keep to the limit."""
-    allowed = cells[:, 1] <= (np.inf if plan.limit is None else np.log(plan.limit))
+    lost = ~np.isfinite(cells).all(axis=1)
+    if lost.any():
+        warnings.warn(
+            f"Under {lost.sum()} of {lost.size} regimens of the grid a patient could not be "
+            "followed: they are left out, NaN. Narrow the bounds, if you want those regimens.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    peaks = np.where(lost, np.inf, cells[:, 1])
+    allowed = ~lost & (peaks <= (np.inf if plan.limit is None else np.log(plan.limit)))
+    if lost.all():
+        raise VcohortError(
+            "Under every regimen of the grid a patient cannot be followed. Narrow the bounds."
+        )
     if not allowed.any():
         raise VcohortError(
             f"No regimen of the grid keeps C_max below {plan.limit:g} cells: the lowest is "
-            f"{np.exp(cells[:, 1].min()):.3g}. Raise max_C_max, or allow lower doses."
+            f"{np.exp(peaks.min()):.3g}. Raise max_C_max, or allow lower doses."
         )
     return np.argsort(np.where(allowed, -cells[:, 0], np.inf))[: min(_STARTS, allowed.sum())]
 
@@ -183,7 +210,10 @@ def _plan(
 
 
 def _climb_of(plan: _Plan) -> _Climb:
-    """Return a function of a position (field,): objective and ln C_max, and their derivatives."""
+    """Return a function of a position (field,): objective and ln C_max, and their derivatives.
+
+    NaN where a patient gets lost.
+    """
     cohort, asked = plan.cohort, plan.asked
     run = replace(asked.run, regimen=plan.regimen(np.full(len(plan.names), 0.5)))
     roster = make_roster(cohort, run)
@@ -207,13 +237,13 @@ def _climb_of(plan: _Plan) -> _Climb:
 
     def climb(position: np.ndarray) -> Both:
         slope, value = slopes(jnp.asarray(position, jnp.float32))
-        return np.asarray(value, float), np.nan_to_num(np.asarray(slope, float))
+        return np.asarray(value, float), np.asarray(slope, float)
 
     return remember_last(climb)
 
 
 def _ascend(plan: _Plan, climb: _Climb, start: np.ndarray) -> np.ndarray:
-    """Climb from a start, keeping to the limit."""
+    """Climb from a start, keeping to the limit and to where all patients can be followed."""
     limits: list[dict[str, Any]] = []
     if plan.limit is not None:
         level = np.log(plan.limit)
@@ -229,13 +259,17 @@ def _ascend(plan: _Plan, climb: _Climb, start: np.ndarray) -> np.ndarray:
 
 
 def _dataset(
-    plan: _Plan, best: np.ndarray, found: np.ndarray, shares: np.ndarray, cells: np.ndarray
+    plan: _Plan,
+    best: np.ndarray,
+    found: np.ndarray,
+    without: float,
+    shares: np.ndarray,
+    cells: np.ndarray,
 ) -> xr.Dataset:
     (target, peak), fields = plan.asked.measures, plan.fields(best)
     over = tuple(f"on_{name}" for name in plan.names)
     shape = (shares.size,) * len(over)
     on_grid = plan.fields(np.broadcast_to(shares[:, None], (shares.size, len(over))).T)
-    without = evaluate(plan.cohort, replace(plan.asked, measures=(target,)), progress=False)
     objective = {"units": target.unit, "long_name": f"mean {target.long_name}"}
     toxicity = {"units": peak.unit, "long_name": f"95th centile of {peak.long_name}"}
     names = [name for name in _UNITS if name in fields]
@@ -243,7 +277,7 @@ def _dataset(
         {
             "best": ("field", [float(fields[name]) for name in names]),
             "objective_best": ((), found[0], objective),
-            "objective_without": ((), float(without.mean()), objective),
+            "objective_without": ((), without, objective),
             "C_max_best": ((), np.exp(found[1]), toxicity),
             "objective": (over, cells[:, 0].reshape(shape), objective),
             "C_max": (over, np.exp(cells[:, 1]).reshape(shape), toxicity),

@@ -206,8 +206,9 @@ def _summary(drawn: dict[str, np.ndarray], patients: dict[str, list[str]]) -> xr
         },
         {"parameter": list(drawn), **patients},
     )
-    worst = float(summary["r_hat"].max())
-    if worst > _LARGEST_R_HAT:
+    # NaN, of chains that never moved, is not mixed either.
+    worst = float(summary["r_hat"].values.max())
+    if not worst <= _LARGEST_R_HAT:
         warnings.warn(
             f"The chains have not mixed: R-hat is up to {worst:.3f}, more than {_LARGEST_R_HAT}. "
             "Give more warmup and draws, or fewer free parameters.",

@@ -62,8 +62,8 @@ def profile_likelihood(
     :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance: as for
         :func:`vcohort.fit`.
     :return: over (patient, parameter): ``estimate``, ``lower``, ``upper`` (NaN where the interval
-        is open: the bound is reached first), and over the points ``value``, ``deviance`` and
-        ``others`` (…, other), the values of all parameters there.
+        is open: the bound is reached first, or a point that cannot be followed), and over the
+        points ``value``, ``deviance`` and ``others`` (…, other), the values of all parameters.
     :raises VcohortError: as for :func:`vcohort.fit`, and for parameters that are not free.
     """
     if not 0 < confidence < 1:
@@ -136,6 +136,8 @@ def _hold(problem: Problem, at: np.ndarray, which: np.ndarray, logs: np.ndarray)
 
 
 def _deviance(problem: Problem, loss: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Return the deviance, NaN at points that could not be followed."""
+    loss = np.where(np.isfinite(loss), loss, np.nan)
     if problem.data.errors_known:
         return loss - least
     number = np.asarray(problem.subjects.measured.present).sum(axis=1)[:, None, None]
@@ -147,7 +149,8 @@ def _ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the logs of both ends of each interval, NaN where it is open.
 
-    Between points the root of the deviance is taken as linear: it is, for linear models.
+    Between points the root of the deviance is taken as linear: it is, for linear models. Past a
+    point that could not be followed nothing is known.
     """
     ends = np.full((2, *centre.shape), np.nan)
     root, wanted = np.sqrt(np.maximum(deviance, 0.0)), np.sqrt(level)
@@ -156,8 +159,8 @@ def _ends(
             outward = sign * (at[place] - centre[place]) > 0
             x = np.append(centre[place], at[place][outward][:: int(sign)])
             y = np.append(0.0, root[place][outward][:: int(sign)])
-            beyond = np.flatnonzero(y >= wanted)
-            if beyond.size:
+            beyond = np.flatnonzero(~(y < wanted))
+            if beyond.size and np.isfinite(y[beyond[0]]):
                 last = beyond[0]
                 share = (wanted - y[last - 1]) / (y[last] - y[last - 1])
                 ends[(side, *place)] = x[last - 1] + share * (x[last] - x[last - 1])

@@ -59,8 +59,8 @@ class Variable:
         given = dict(zip(self.attrs["flag_values"], self._words, strict=True))
         if given.get(MISSING, "missing") != "missing":
             raise VcohortError(
-                f"Variable {self.name!r} calls the flag {MISSING} {given[MISSING]!r}, but {MISSING} "
-                "stands for patients that are missing. Take another number."
+                f"Variable {self.name!r} calls the flag {MISSING} {given[MISSING]!r}, but that "
+                "number stands for patients that are missing. Take another one."
             )
         if MISSING not in given:
             flags = [*self.attrs["flag_values"], MISSING]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Carry, Start, TCellEndpoint
+from vcohort.engine.accrual import Accrual
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.loop import finals, initial_cells, strain_of, t_cell_segment
@@ -22,13 +23,15 @@ class Path(NamedTuple):
 
     ``logs``: ln N, ln C and ln B (state, point, patient), and ``w``: the cure integral W
     (point, patient), at the points of the grid, day 0 the first; on a day of treatment, before
-    it. ``largest``: of ln B, on the step that ends at a point. ``strain``: as of
+    it. ``largest``: of ln B, on the step that ends at a point. ``growth``: how ln B and W go on
+    within each step (step, patient). ``strain``: as of
     ``loop.Found``. ``seen``: results of the endpoints, (patient,) each.
     """
 
     logs: Array
     w: Array
     largest: Array
+    growth: Accrual
     strain: Array
     seen: tuple[Array, ...]
 
@@ -64,7 +67,7 @@ def path(
         carries = tuple(endpoint.update(carry, segment) for endpoint, carry in pairs)
         # Where a path is highest, its value does not change with the place.
         peak = jax.lax.stop_gradient(moved.tumour.turn(-1.0))
-        return moved.after, carries, moved.tumour.at(peak)
+        return moved.after, carries, moved.tumour.at(peak), moved.growth
 
     # Steps are cheaper to compute again, on the way back, than their inner results to store.
     @jax.checkpoint
@@ -72,21 +75,22 @@ def path(
         hazards, carries = carry
         hazards = when_due(schedule, step, treat_hazard, hazards)
         move = jax.vmap(advance, (0, 0, 0, step_axes(step)))
-        after, carries, largest = move(values, hazards, carries, step)
-        return (after, carries), (_logs(after), after.w, largest)
+        after, carries, largest, growth = move(values, hazards, carries, step)
+        return (after, carries), (_logs(after), after.w, largest, growth)
 
     cells = initial_cells(values)
     first = first_hazard(cells)
     # No endpoint of the T cells asks for a level of progression or the horizon.
     unused = jnp.zeros_like(cells.log_tumour)
     carries = tuple(jax.vmap(each.init)(Start(*cells, unused, unused)) for each in endpoints)
-    (end, carries), (logs, w, largest) = jax.lax.scan(body, (first, carries), steps_of(grid))
+    (end, carries), seen = jax.lax.scan(body, (first, carries), steps_of(grid))
+    logs, w, largest, growth = seen
     logs = jnp.concatenate([_logs(first)[None], logs]).swapaxes(0, 1)
     w = jnp.concatenate([first.w[None], w])
     largest = jnp.concatenate([first.log_tumour[None], largest])
     strain = strain_of(end.t_cells, end.log_tumour)
-    seen = jax.vmap(partial(finals, endpoints))(carries) if endpoints else ()
-    return Path(logs, w, largest, strain, seen)
+    results = jax.vmap(partial(finals, endpoints))(carries) if endpoints else ()
+    return Path(logs, w, largest, growth, strain, results)
 
 
 def _logs(hazard: Hazard) -> Array:

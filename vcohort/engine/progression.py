@@ -16,12 +16,12 @@ size within hours, and z, unlike P, then still says when.
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import i0e, i1e, ndtr, ndtri
-from jax.scipy.stats import norm
 
 from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.hazard import log_lambda
@@ -83,36 +83,36 @@ def progression_free(
     log of the measured tumour, which gives the step that many lineages make a slope, for
     derivatives; 0 is the exact law.
     """
-    log_tumour = path.logs[2]
-    log_start, nadir = log_tumour[0], jnp.argmin(log_tumour, axis=0)
-    at = _at(log_tumour, points), _at(path.w, points)
-    late = deviate(*at, log_start, log_level, blur, straight)
-    largest = _at(jax.lax.cummax(path.largest), jnp.minimum(points, nadir))
-    early = (log_level - largest) / jnp.maximum(blur, _NO_BLUR)
-    return jax.lax.cummin(jnp.minimum(late, early))
+    courses = Courses(path.logs[2], path.w, path.largest)
+    late, early = courses.deviates(log_level, points, blur, straight=straight)
+    return jnp.minimum(late, early)
+
+
+class Courses(NamedTuple):
+    """ln B, W and the largest ln B since the point before, (time, patient), from day 0 on."""
+
+    log_tumour: Array
+    w: Array
+    largest: Array
+
+    def deviates(
+        self, log_level: Array, points: Array | None, blur: Array | float, *, straight: bool
+    ) -> tuple[Array, Array]:
+        """Return z of P(not regrown so far) and of P(not grown before the nadir), (time, patient).
+
+        At ``points``, by default at all.
+        """
+        log_start, nadir = self.log_tumour[0], jnp.argmin(self.log_tumour, axis=0)
+        points = jnp.arange(self.w.shape[0])[:, None] if points is None else points
+        at = _at(self.log_tumour, points), _at(self.w, points)
+        late = deviate(*at, log_start, log_level, blur, straight)
+        largest = _at(jax.lax.cummax(self.largest), jnp.minimum(points, nadir))
+        early = (log_level - largest) / jnp.maximum(blur, _NO_BLUR)
+        return jax.lax.cummin(late), jax.lax.cummin(early)
 
 
 def _at(course: Array, points: Array) -> Array:
     return jnp.take_along_axis(course, points, axis=0)
-
-
-def mean_free_days(z: Array, grid: Grid, until: Array) -> Array:
-    """Return the mean progression-free days (patient,) to ``until``, a point of the grid.
-
-    ``z``: straight. Between points it is taken as linear, and the mean of Phi(z) over a step
-    follows from its integral, z Phi(z) + phi(z).
-    """
-    start, end = z[:-1], z[1:]
-    gap = end - start
-    small = jnp.abs(gap) < 1e-2
-    area = (_area(end) - _area(start)) / jnp.where(small, 1.0, gap)
-    mean = jnp.where(small, ndtr(0.5 * (start + end)), area)
-    days = jnp.where(grid.end <= until, grid.days, 0.0)
-    return jnp.sum(mean * (days if days.ndim == 2 else days[:, None]), axis=0)
-
-
-def _area(z: Array) -> Array:
-    return z * ndtr(z) + norm.pdf(z)
 
 
 def deviate(
@@ -125,8 +125,7 @@ def deviate(
 ) -> Array:
     """Return z of P(tumour < level), from ln B and W of the deterministic path.
 
-    ``straight``: where lineages are many, a z that is linear in ln B, as z nearly is where it
-    matters.
+    ``straight``: where lineages are many, a z that is linear in ln B, with the right mean of ln B.
     """
     log_hazard = log_lambda(w, log_start)
     log_y = log_level + log_hazard - log_tumour
@@ -150,13 +149,16 @@ def _saddle_point(
     log_ratio = jnp.clip(jnp.where(used, log_y - log_hazard, 0.0), -20.0, 20.0)
     root = jnp.exp(0.5 * jnp.where(used, log_hazard, jnp.log(_MANY)))
     half = 0.5 * log_ratio
-    rise = jnp.expm1(half) if straight is None else jnp.where(straight, half, jnp.expm1(half))
-    distance = jnp.sqrt(2.0) * root * rise
+    rise = jnp.expm1(half)
     near = jnp.abs(log_ratio) < 1e-3
     ratio = jnp.where(near, 1.0, log_ratio) / jnp.where(near, 1.0, jnp.expm1(half))
-    shift = jnp.where(near, 2.0 - half, ratio) / (4.0 * jnp.sqrt(2.0) * root)
+    shift = jnp.where(near, 2.0 - half, ratio) / 8.0
+    if straight is not None:
+        # The log of the tumour then has its mean, which is 1 / Lambda below the log of B.
+        rise, shift = jnp.where(straight, half, rise), jnp.where(straight, 0.5, shift)
+    distance = jnp.sqrt(2.0) * (root * rise + shift / root)
     spread = 1.0 + 0.5 * blur**2 * jnp.maximum(root**2 - _MANY, 0.0)
-    return (distance + shift) / jnp.sqrt(spread)
+    return distance / jnp.sqrt(spread)
 
 
 @jax.custom_jvp

@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
-from vcohort.plots.style import DAYS, OUTCOME, panel
+from vcohort.missing import known_outcomes
+from vcohort.plots.style import DAYS, OUTCOME, missing_title, panel
 
 # Widths of bins that read well, in days.
 _WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -16,10 +17,12 @@ _WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> Axes:
     """Draw how the days of cure and of progression are distributed, as shares of all patients.
 
-    Bins are a round number of days wide, at most about ``bins`` of them.
+    Bins are a round number of days wide, at most about ``bins`` of them. Patients without an
+    outcome are left out; the legend's title says how many.
     """
+    kept = known_outcomes(ds)
     axes = panel(axes)
-    outcome, day = ds["outcome"].values, ds["event_time"].values.astype(float)
+    outcome, day = ds["outcome"].values[kept], ds["event_time"].values[kept].astype(float)
     happened = day[np.isin(outcome, (CURE, PROGRESSION))]
     last = float(np.quantile(happened, 0.999)) if happened.size else float(ds.attrs["horizon"])
     width = next((each for each in _WIDTHS if each * bins >= last), last / bins)
@@ -32,5 +35,5 @@ def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> 
     axes.set(
         xlabel=DAYS, ylabel=f"share of patients per {width:g} days", xlim=(0, float(edges[-1]))
     )
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, title=missing_title(kept))
     return axes

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.plots.style import BLUE, DAYS, GREY, panel
+from vcohort.missing import NO_PATH, check_kept
+from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
 from vcohort.units import t_cells_per_ul
 
 
@@ -16,10 +17,12 @@ def car_t_kinetics(
     """Draw the median of C over patients, its quartiles and its 5 to 95 % range.
 
     ``ds`` needs ``save_at``. ``trial``: counts over ``day`` with ``median``, ``q1``, ``q3``
-    in cells per microlitre, such as ``vc.data.moffitt_car_t_counts()``.
+    in cells per microlitre, such as ``vc.data.moffitt_car_t_counts()``. Patients that are missing
+    or masked are left out; the legend's title says how many.
     """
+    kept = check_kept(np.isfinite(ds["C"].transpose("patient", "time").values).all(axis=1), NO_PATH)
     axes = panel(axes)
-    counts = t_cells_per_ul(ds["C"].values)
+    counts = t_cells_per_ul(ds["C"].transpose("patient", "time").values[kept])
     low, first, median, third, high = np.quantile(counts, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     day = ds["time"].values
     axes.fill_between(day, low, high, color=BLUE, alpha=0.15, lw=0, label="5 to 95 %")
@@ -32,5 +35,5 @@ def car_t_kinetics(
             label="trial: median and quartiles",
         )  # fmt: skip
     axes.set(xlabel=DAYS, ylabel="CAR T cells per µl of blood", yscale="log")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, title=missing_title(kept))
     return axes

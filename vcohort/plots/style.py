@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
@@ -29,6 +30,12 @@ def panel(axes: Axes | None = None) -> Axes:
     if axes is None:
         _, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     return plain(axes)
+
+
+def missing_title(kept: np.ndarray) -> str | None:
+    """Return the title of a legend that says how many patients were left out, if any."""
+    count = int(kept.size - kept.sum())
+    return f"{count:,} of {kept.size:,} patients are missing" if count else None
 
 
 def row_of(count: int) -> list[Axes]:

@@ -24,15 +24,14 @@ def progression_free_survival(
 
     ``days``: where to evaluate; by default 0 to 720, or to the horizon. ``trial``: a step
     function over ``day``, such as ``vc.data.progression_free_survival()``; its attribute
-    ``label`` names it.
+    ``label`` names it. Patients without an outcome are left out; the legend says how many.
     """
     named = {"virtual cohort": cohorts} if isinstance(cohorts, xr.Dataset) else cohorts
     axes = panel(axes)
     for (name, ds), colour in zip(named.items(), SERIES, strict=False):
-        last = min(720.0, float(ds.attrs["horizon"]))
-        curve = estimate(ds, np.linspace(0.0, last, 361) if days is None else days)
+        curve = estimate(ds, np.linspace(0.0, _last_day(ds), 361) if days is None else days)
         axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
-        axes.plot(curve.day, curve, color=colour, label=f"{name} (n = {ds.sizes['patient']:,})")
+        axes.plot(curve.day, curve, color=colour, label=f"{name} ({_counted(curve)})")
         axes.set_xlim(0, float(curve.day.max()))
     if trial is not None:
         axes.step(
@@ -46,3 +45,13 @@ def progression_free_survival(
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
     axes.legend(frameon=False)
     return axes
+
+
+def _last_day(ds: xr.Dataset) -> float:
+    own = ds["followed_until"].max() if "followed_until" in ds else ds.attrs["horizon"]
+    return min(720.0, float(own))
+
+
+def _counted(curve: xr.DataArray) -> str:
+    missing = curve.attrs["patients_missing"]
+    return f"n = {curve.attrs['patients']:,}" + (f", {missing:,} missing" if missing else "")

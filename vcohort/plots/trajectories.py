@@ -10,7 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS
-from vcohort.plots.style import DAYS, GREY, OUTCOME, plain
+from vcohort.missing import known_outcomes
+from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, plain
 from vcohort.units import t_cells_per_ul, tumour_ml
 
 # A tumour of less than one cell is no tumour: the axis ends at a third of a cell.
@@ -22,8 +23,10 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Seque
 
     ``ds`` needs ``save_at``; choose few patients: ``ds.isel(patient=slice(20))``. The dashed
     line is the stochastic threshold, the dotted one the smallest progression size; a dot
-    marks a cure.
+    marks a cure. Patients without an outcome are left out; the legend's title says how many.
     """
+    kept = known_outcomes(ds)
+    ds = ds.isel(patient=kept)
     panels = axes if axes is not None else _three_panels()
     normal, car, tumour = (plain(each) for each in panels)
     day = ds["time"].values
@@ -35,7 +38,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Seque
         _tumour(tumour, one, colour)
     for axis, name, unit in ((normal, "normal T cells", "µl"), (car, "CAR T cells", "µl")):
         axis.set(ylabel=f"{name} per {unit}", xlabel=DAYS, yscale="log")
-    _tumour_axis(tumour, ds)
+    _tumour_axis(tumour, ds, missing_title(kept))
     return panels
 
 
@@ -51,7 +54,7 @@ def _tumour(axes: Axes, one: xr.Dataset, colour: str) -> None:
                   clip_on=False)  # fmt: skip
 
 
-def _tumour_axis(axes: Axes, ds: xr.Dataset) -> None:
+def _tumour_axis(axes: Axes, ds: xr.Dataset, title: str | None) -> None:
     threshold, progression = float(ds.attrs["threshold"]), float(ds.attrs["progression"])
     axes.axhline(tumour_ml(threshold), color=GREY, ls="--", lw=0.8)
     axes.axhline(tumour_ml(progression * float(ds["B0"].min())), color=GREY, ls=":", lw=0.8)
@@ -59,4 +62,4 @@ def _tumour_axis(axes: Axes, ds: xr.Dataset) -> None:
     axes.set(ylabel="tumour in ml", xlabel=DAYS, yscale="log", ylim=(tumour_ml(_FLOOR_CELLS), top))
     for event in sorted({int(outcome) for outcome in ds["outcome"].values}):
         axes.plot([], [], color=OUTCOME[event], label=MEANINGS[event])
-    axes.legend(frameon=False, loc="upper center")
+    axes.legend(frameon=False, loc="upper center", title=title)

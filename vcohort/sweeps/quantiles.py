@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-# A bin is 2^-10 of its value wide, from 2^-20 to 2^64: days and cells alike. The first bin is for what
-# is negative, the second for 0 and what is smaller, the last for what is larger.
+# A bin is 2^-10 of its value wide, from 2^-20 to 2^64: days and cells alike. The first bin is for
+# what is negative, the second for 0 and what is smaller, the last for what is larger.
 _DIGITS, _LOWEST, _HIGHEST = 10, -20, 64
 _BIAS = 127
 _FIRST_BIN = (_LOWEST + _BIAS) << _DIGITS

@@ -79,11 +79,11 @@ def tally(xp: Any, plan: Plan, columns: Mapping[str, Any], whole: bool) -> Tally
     groups |= {each.name: (columns[each.name], kept) for each in numbers_of(plan)}
     for name, (values, inside) in groups.items():
         # An endpoint may have no number for a patient who is not missing.
-        inside = inside & (values == values)
+        numbers = inside & ~xp.isnan(values)
         if whole:
-            found[f"{name}_quantile"] = sorted_quantiles(xp, values, inside, plan.quantiles)
+            found[f"{name}_quantile"] = sorted_quantiles(xp, values, numbers, plan.quantiles)
         else:
-            rows = zip(values, inside, strict=True)
+            rows = zip(values, numbers, strict=True)
             found[f"{name}_histogram"] = xp.stack([histogram(xp, *row) for row in rows])
     return found
 
