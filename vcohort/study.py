@@ -217,18 +217,22 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise VcohortError(
             f"The study file {path} is no study: its brackets are nested too deeply."
         ) from None
-    except ValueError as error:  # Not TOML, or a number of thousands of digits.
+    except tomllib.TOMLDecodeError as error:
         raise VcohortError(f"The study file {path} is not TOML: {error}.") from None
+    except ValueError:
+        raise VcohortError(
+            f"The study file {path} holds a whole number of more than 64 bits."
+        ) from None
     return fields
 
 
 def _check_numbers(part: Any) -> None:
-    """Refuse whole numbers that TOML does not have; a seed may be as large as 64 bits allow."""
+    """Refuse whole numbers of more bits than the largest seed has."""
     if isinstance(part, dict | list):
         for each in part.values() if isinstance(part, dict) else part:
             _check_numbers(each)
     elif isinstance(part, int) and abs(part) >= 2**64:
-        raise ValueError(f"a whole number of {len(str(abs(part)))} digits is too large")
+        raise ValueError(part.bit_length())
 
 
 def _explain(error: ValidationError) -> str:
