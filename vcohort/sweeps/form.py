@@ -37,15 +37,15 @@ _CODECS = (ZstdCodec(level=ZSTD_LEVEL), Crc32cCodec())
 
 def create(path: Path, plan: Plan) -> None:
     """Write the form of a store; it appears under its name when it is whole."""
-    check_writable(path)
+    target = check_writable(path)
     with explained(path):
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         with explained(path):
             _write_form(made, plan)
-            write_header(made, header_of(plan, _digest(made, set(blanks(plan)))))
+            write_header(made, header_of(plan, form_digest(made, set(blanks(plan)))))
             made.chmod(0o777 & ~umask())
-            made.rename(path)
+            made.rename(target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -78,7 +78,7 @@ def read_form(path: Path, header: Header) -> tuple[dict[str, Any], dict[str, dic
     """
     blanks = header.blanks
     try:
-        digest = _digest(path, blanks)
+        digest = form_digest(path, blanks)
     except OSError as error:
         raise unreadable(Path(error.filename or path), error) from None
     if digest != header.form:
@@ -112,7 +112,7 @@ def _is_of(array: Any, blank: Blank) -> bool:
     )
 
 
-def _digest(path: Path, variables: Collection[str]) -> str:
+def form_digest(path: Path, variables: Collection[str]) -> str:
     """Return the digest of a store's form: all metadata, and all of the coordinates."""
     apart = {OWN, *variables}
     coordinates = [each for each in path.iterdir() if each.is_dir() and each.name not in apart]

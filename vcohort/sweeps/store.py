@@ -176,7 +176,7 @@ def _locked(path: Path) -> Generator[None]:
         try:
             lock.acquire()
         except filelock.Timeout:
-            who = note.read_text() if note.exists() else "another process"
+            who = note.read_text(errors="replace") if note.exists() else "another process"
             raise VcohortError(
                 f"{path} is being written by {who}. Wait until it is done, or write to another "
                 "store (-o)."
