@@ -203,10 +203,11 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
         dask.LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,
+            # Their pages of progress would else be open to the network, on a port that others have.
             host="127.0.0.1",
-            # Their pages of progress, which would else be open to the network.
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         dask.Client(cluster) as client,
