@@ -24,6 +24,9 @@ _FILE_ERRORS = (OSError, RuntimeError)
 _SEAL = b"\nvcohort sha256 "
 _SEALED = len(_SEAL) + 2 * hashlib.sha256().digest_size
 
+# Where HDF5's superblock says how long the file is, by its version.
+_HDF5, _LENGTH_AT = b"\x89HDF\r\n\x1a\n", {0: 40, 1: 44, 2: 28, 3: 28}
+
 
 def open_plain(path: str | os.PathLike[str], most_bytes: int = 1 << 40) -> int:
     """Return a descriptor for reading a plain file.
@@ -143,13 +146,23 @@ def load(path: str | os.PathLike[str]) -> xr.Dataset:
 
 
 def _check_seal(path: Path) -> None:
-    """Refuse a file whose SHA-256 is not the one at its end."""
+    """Refuse a file whose SHA-256 is not the one at its end, or that has something else there."""
     with os.fdopen(open_plain(path), "rb") as file:
-        size = file.seek(0, os.SEEK_END)
+        head, size = file.read(64), file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _SEALED))
         end = file.read()
-    if end.startswith(_SEAL) and end[len(_SEAL) :] != _sha256(path, size - _SEALED).encode():
+    if end.startswith(_SEAL):
+        is_whole = end[len(_SEAL) :] == _sha256(path, size - _SEALED).encode()
+    else:
+        is_whole = size <= _hdf5_length(head, size)
+    if not is_whole:
         raise VcohortError("it is damaged: it is not what was written. Restore it from a copy.")
+
+
+def _hdf5_length(head: bytes, size: int) -> int:
+    """Return how long a file says that it is; ``size`` where it is not HDF5."""
+    at = _LENGTH_AT.get(head[len(_HDF5)]) if head.startswith(_HDF5) and len(head) > 8 else None
+    return size if at is None else int.from_bytes(head[at : at + 8], "little")
 
 
 def _sha256(path: Path, size: int | None = None) -> str:

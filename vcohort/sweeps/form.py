@@ -130,8 +130,8 @@ def explained(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason, file = error.strerror or str(error), error.filename2 or error.filename or path
         raise VcohortError(
-            f"Could not write {path}: {reason}. What is finished is kept: when there is room, or "
+            f"Could not write {file}: {reason}. What is finished is kept: when there is room, or "
             f"permission, go on with: vcohort resume {path}"
         ) from None
