@@ -1,5 +1,6 @@
 """Sweeps on workers: the same bits as here, also when a worker dies on the way."""
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -11,9 +12,11 @@ import pytest
 
 import vcohort as vc
 from tests.test_store import AXES, OPTIONS, numbers, population, sweep
+from vcohort import sweep_commands
 from vcohort.sweeps import manifest
 
 distributed = pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")
 
 
 @pytest.fixture
@@ -39,12 +42,26 @@ def test_workers_give_the_same_bits(client, tmp_path):
 
 
 def test_a_worker_must_see_the_store_and_run_the_same_code(client, tmp_path, monkeypatch):
-    monkeypatch.setattr("vcohort.sweeps.cluster.Path", lambda path: Path("/elsewhere") / "x")
+    elsewhere = dataclasses.replace
+    monkeypatch.setattr(
+        "vcohort.sweeps.cluster.replace", lambda files, path: elsewhere(files, path=Path("/else"))
+    )
     with pytest.raises(vc.VcohortError, match="does not see"):
         sweep(tmp_path / "a.zarr", client=client)
     monkeypatch.setattr(client, "run", lambda function: {"tcp://elsewhere:1": "other"})
     with pytest.raises(vc.VcohortError, match="another version of vcohort"):
         sweep(tmp_path / "b.zarr", client=client)
+
+
+@pytest.mark.slow
+def test_the_command_lines_workers_are_closed_to_the_network():
+    with sweep_commands._client(workers=2, scheduler=None) as client:
+        assert len(client.nthreads()) == 2
+        here = psutil.Process()
+        sockets = [each for one in (here, *here.children(recursive=True))
+                   for each in one.net_connections("inet") if each.status == "LISTEN"]  # fmt: skip
+        assert len(sockets) >= 3
+        assert {each.laddr.ip for each in sockets} == {"127.0.0.1"}
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vcohort.files import replacing
+from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
 
 _PROVENANCE = (
@@ -30,9 +31,12 @@ _STUDY = ("population", "model", "regimen", "patients_per_cell", "design", "comm
 _ROWS = 60
 
 
-def write_report(ds: xr.Dataset, path: str | os.PathLike[str]) -> Path:
-    """Write the page of a sweep's dataset; it appears under its name when it is whole."""
-    ds = ds.load()
+def write_report(ds: xr.Dataset, path: str | os.PathLike[str], notes: Sequence[str] = ()) -> Path:
+    """Write the page of a sweep's dataset; it appears under its name when it is whole.
+
+    ``notes``: what a reader must know before all else.
+    """
+    ds = along_one_name(ds.load())
     page = Environment(
         loader=PackageLoader("vcohort", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -40,7 +44,8 @@ def write_report(ds: xr.Dataset, path: str | os.PathLike[str]) -> Path:
         title=" by ".join(_swept(ds)),
         cells=ds["steps"].size,
         patients=ds["steps"].size * int(ds.attrs["patients_per_cell"]),
-        missing=int((ds["steps"] < 0).sum()),
+        notes=notes,
+        empty=int((ds["steps"] < 0).sum()),
         coarse=int((ds["error_estimate"] > ds.attrs["tolerance"]).sum()),
         largest_error=float(ds["error_estimate"].max()),
         axes=[_axis(ds, name) for name in _swept(ds)],
@@ -69,28 +74,37 @@ def _axis(ds: xr.Dataset, name: str) -> dict[str, Any]:
 
 def _pictures(ds: xr.Dataset) -> list[dict[str, str]]:
     """Draw what a reader asks first: who is cured, who progresses, and when."""
-    over = [str(name) for name in ds["steps"].dims]
+    over = [str(name) for name in ds["steps"].dims if ds.sizes[name] > 1]
     main = "cure_probability" if "cure_probability" in ds else "cured"
-    by = over[-1]
-    third = over[0] if len(over) > 2 else None
-    wanted: list[tuple[str, Callable[[], Any]]] = []
-    if len(over) > 1 or over == ["cell"]:
-        shown = (main, "progressed", "rmst")
-        wanted += [(_about(ds, name), partial(heatmap, ds, name, panels=third)) for name in shown]
-    if over != ["cell"]:
-        other = over[-2] if len(over) > 1 else None
-        wanted.append((_about(ds, main), partial(lines, ds, main, x=by, by=other)))
-    days = [f"{event}_day_quantile" for event in ("cure", "progression")]
-    for name in days if over != ["cell"] and days[0] in ds else []:
-        about = f"{_about(ds, name)}: median, and the middle 90 % of patients"
-        wanted.append((about, partial(lines, ds, name, x=by)))
-    if "pfs" in ds and over != ["cell"]:
-        wanted.append((f"{_about(ds, 'pfs')}, by {by}", partial(lines, ds, "pfs", x="day", by=by)))
-    return [{"about": about, "png": _png(draw)} for about, draw in wanted]
+    if "cell" in ds["steps"].dims:
+        return [_picture(ds, name, heatmap) for name in (main, "progressed", "rmst")]
+    found: list[dict[str, str]] = []
+    if len(over) > 1:
+        drawn = {"x": over[-1], "y": over[-2], "panels": over[0] if len(over) > 2 else None}
+        found += [_picture(ds, name, heatmap, **drawn) for name in (main, "progressed", "rmst")]
+    along = over[-1] if over else str(ds["steps"].dims[-1])
+    found.append(_picture(ds, main, lines, x=along, by=over[-2] if len(over) > 1 else None))
+    for event in ("cure", "progression"):
+        if f"{event}_day_quantile" in ds:
+            found.append(_picture(ds, f"{event}_day_quantile", lines, x=along))
+    if "pfs" in ds:
+        found.append(_picture(ds, "pfs", lines, x="day", by=along))
+    return found
 
 
-def _about(ds: xr.Dataset, name: str) -> str:
-    return str(ds[name].attrs["long_name"])
+def _picture(
+    ds: xr.Dataset, name: str, draw: Callable[..., Any], **over: str | None
+) -> dict[str, str]:
+    """Draw a variable; say of the dimensions that are not drawn which value is shown."""
+    about = str(ds[name].attrs["long_name"])
+    if "quantile" in ds[name].dims:
+        about += ": median, and the middle 90 % of patients"
+    kept = {*over.values(), "quantile"} if over else {*ds[name].dims}
+    shown = {str(each): ds[each].values[ds.sizes[each] // 2]
+             for each in ds[name].dims if each not in kept}  # fmt: skip
+    about += "".join(f"; {each} = {value:.4g}" for each, value in shown.items())
+    drawn = partial(draw, ds, name, **over)
+    return {"about": about, "png": _png(drawn)}
 
 
 def _png(draw: Callable[[], Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vcohort.designs import DESIGNS
 from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.files import read_plain
 from vcohort.models import Model, car_t
 from vcohort.notation import parse_axis, parse_value
 from vcohort.population import Population
@@ -21,6 +21,9 @@ from vcohort.settings import RunSettings
 from vcohort.simulate import simulate
 from vcohort.sweeps.plan import QUANTILES
 from vcohort.treatments import Infusion, Lymphodepletion, Treatment
+
+# A study is a page of text.
+_MOST_BYTES = 10 << 20
 
 
 class Laws(BaseModel):
@@ -202,15 +205,34 @@ def make_study(fields: dict[str, Any]) -> Study:
 def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the fields of a study file."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        return tomllib.loads(text)
+        fields = tomllib.loads(read_plain(path, _MOST_BYTES).decode("utf-8-sig"))
+        _check_numbers(fields)
     except FileNotFoundError:
         raise VcohortError(f"There is no study file {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise VcohortError(f"Cannot read the study file {path}: {reason}.") from None
+    except OSError as error:
+        raise VcohortError(f"Cannot read the study file {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise VcohortError(f"Cannot read the study file {path}: it is not text in UTF-8.") from None
+    except RecursionError:
+        raise VcohortError(
+            f"The study file {path} is no study: its brackets are nested too deeply."
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise VcohortError(f"The study file {path} is not TOML: {error}.") from None
+    except ValueError:
+        raise VcohortError(
+            f"The study file {path} holds a whole number of more than 64 bits."
+        ) from None
+    return fields
+
+
+def _check_numbers(part: Any) -> None:
+    """Refuse whole numbers of more bits than the largest seed has."""
+    if isinstance(part, dict | list):
+        for each in part.values() if isinstance(part, dict) else part:
+            _check_numbers(each)
+    elif isinstance(part, int) and abs(part) >= 2**64:
+        raise ValueError(part.bit_length())
 
 
 def _explain(error: ValidationError) -> str:

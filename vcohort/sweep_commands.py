@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from vcohort import options, sweeps
 from vcohort.engine.blocks import cores
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
 from vcohort.notation import parse_setting
 from vcohort.report import write_report
@@ -127,10 +128,35 @@ def report(
         "report.html"
     ),
 ) -> None:
-    """Write one self-contained page on a sweep: study, provenance, pictures, tables."""
+    """Write one self-contained page on a sweep: study, provenance, pictures, tables.
+
+    What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
+    """
     check_writable(output)
-    write_report(sweeps.open_sweep(store), output)
+    ds, found = sweeps.open_whole(store)
+    notes = _notes(store, found)
+    write_report(ds, output, notes)
     Console().print(f"wrote {output}", soft_wrap=True)
+    if found.damaged:
+        raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
+    for note in notes:
+        warnings.warn(note, VcohortWarning, stacklevel=1)
+
+
+def _notes(store: Path, found: sweeps.Verification) -> list[str]:
+    """Say what a store lacks, and what to type."""
+    notes: list[str] = []
+    if found.missing:
+        notes.append(
+            f"This sweep is not finished: {len(found.missing)} of {found.chunks} chunks are "
+            f"missing. Finish it: vcohort resume {store}"
+        )
+    if found.damaged:
+        notes.append(
+            f"This store is damaged: {len(found.damaged)} of {found.chunks} chunks are not what "
+            f"was written. Compute them again: vcohort resume {store} --repair"
+        )
+    return notes
 
 
 COMMANDS = (sweep, resume, verify, report)
@@ -140,7 +166,10 @@ def _study(fields: dict[str, Any], axis: list[str] | None, swept: dict[str, Any]
     """Return the study with the flags of the sweep in its table."""
     table: dict[str, Any] = dict(fields.get("sweep") or {})
     if axis:
-        table["axes"] = dict(parse_setting(text) for text in axis)
+        given = [parse_setting(text) for text in axis]
+        table["axes"] = dict(given)
+        if len(table["axes"]) < len(given):
+            raise VcohortError("An axis is given twice. Keep one --axis a name.")
     if table.get("axes"):
         table |= {name: value for name, value in swept.items() if value is not None}
         fields = {**fields, "sweep": table}
@@ -174,7 +203,11 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
         dask.LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,
-            dashboard_address=None,
+            # Their pages of progress would else be open to the network, on a port that others have.
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         dask.Client(cluster) as client,

@@ -10,12 +10,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
+from vcohort.plots.slices import along_one_name, at_values, names_of, panels_of, with_ends
 from vcohort.plots.style import DAYS, SERIES, panel, plain, row_of, symbols
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
-
-_PANELS = 6
 
 
 def heatmap(
@@ -30,7 +29,7 @@ def heatmap(
 ) -> list[Axes]:
     """Draw a variable of a sweep over two of its axes as colours.
 
-    A design (dimension ``cell``) is drawn as points.
+    A design (dimension ``cell``) is drawn as points, one over a single name as a line.
 
     :param x, y: axes to draw over; by default the last and the first that are left.
     :param panels: an axis whose values get a picture each, up to six of them.
@@ -38,22 +37,24 @@ def heatmap(
         none is given the middle one.
     """
     over = [str(name) for name in ds["steps"].dims if name != panels]
+    if over == ["cell"] and len(names_of(ds)) == 1:
+        return lines(ds, variable, at=at, axes=axes)
     if over == ["cell"]:
-        return [_points(ds, _at(ds[_known(ds, variable)], ["cell"], at), x, y, panel(axes))]
+        return [_points(ds, at_values(ds[_known(ds, variable)], ["cell"], at), x, y, panel(axes))]
     x, y = _pair(over, x, y)
     kept = [x, y, *([panels] if panels else [])]
-    values = _at(ds[_known(ds, variable)], kept, at)
-    parts = _panels(values, panels)
+    values = at_values(ds.sortby([x, y])[_known(ds, variable)], kept, at)
+    parts = panels_of(values, panels)
     places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
     low, high = _range(variable, values)
     for place, (title, part) in zip(places, parts, strict=True):
-        drawn = part.transpose(y, x)
+        drawn = values.isel(part).transpose(y, x)
         shown = plain(place).pcolormesh(
-            ds[x], ds[y], drawn, cmap="viridis", vmin=low, vmax=high, shading="nearest"
+            _edges(drawn[x]), _edges(drawn[y]), drawn, cmap="viridis", vmin=low, vmax=high
         )
         levels = [level for level in (0.25, 0.5, 0.75) if drawn.min() < level < drawn.max()]
         if variable in _SHARES and min(drawn.shape) > 1 and levels:
-            place.contour(ds[x], ds[y], drawn, levels, colors="white", linewidths=0.8)
+            place.contour(drawn[x], drawn[y], drawn, levels, colors="white", linewidths=0.8)
         place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title)
         if place is places[-1]:
             place.figure.colorbar(shown, ax=places, label=_named(ds, variable))
@@ -78,27 +79,28 @@ def lines(
     :param by: an axis whose values get a line each, up to six of them.
     :param panels, at: as of :func:`heatmap`.
     """
+    ds = along_one_name(ds)
     over = [str(name) for name in ds["steps"].dims if name not in {panels, by}]
     if over == ["cell"]:
         raise VcohortError("The points of a design are on no line. Draw them with heatmap.")
     x = x or (over[-1] if over else "day")
     kept = [x, *(name for name in (by, panels) if name)]
-    low, middle, high = (
-        None if each is None else _at(each, kept, at) for each in _band(ds, _known(ds, variable))
-    )
-    if middle is None or x not in middle.dims:
+    if x not in ds[_known(ds, variable)].dims:
         raise unknown("axis", x, [str(name) for name in ds[variable].dims])
-    parts = _panels(middle, panels)
+    # Axes may be given in any order, and a line goes from left to right.
+    middle, *ends = (at_values(each, kept, at) for each in with_ends(ds.sortby(x), variable))
+    parts = panels_of(middle, panels)
     places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
     for place, (title, part) in zip(places, parts, strict=True):
         plain(place)
-        for colour, (name, line) in zip(SERIES, _panels(part, by), strict=False):
-            here = {key: line[key] for key in (by, panels) if key}
-            if low is not None and high is not None:
-                place.fill_between(
-                    ds[x], low.sel(here), high.sel(here), color=colour, alpha=0.2, lw=0
-                )
-            place.plot(ds[x], line, color=colour, label=name)
+        for colour, (name, one) in zip(SERIES, panels_of(middle, by), strict=False):
+            here = {**part, **one}
+            line = middle.isel(here)
+            if ends:
+                lower, upper = (each.isel(here) for each in ends)
+                place.fill_between(line[x], lower, upper, color=colour, alpha=0.2, lw=0)
+            marker = "o" if line.size == 1 else ""
+            place.plot(line[x], line, color=colour, label=name, marker=marker)
         place.set(xlabel=_label(ds, x), ylabel=_named(ds, variable), title=title)
         if variable in _SHARES:
             place.set_ylim(0, 1.02)
@@ -107,57 +109,18 @@ def lines(
     return places
 
 
-def _band(
-    ds: xr.Dataset, variable: str
-) -> tuple[xr.DataArray | None, xr.DataArray, xr.DataArray | None]:
-    """Return the lower end, the middle and the upper end of what is drawn."""
-    values = ds[variable]
-    if "quantile" in values.dims:
-        low, middle, high = (
-            values.sel(quantile=level, method="nearest", drop=True) for level in (0.05, 0.5, 0.95)
-        )
-        return low, middle, high
-    if f"{variable}_lower" in ds:
-        return ds[f"{variable}_lower"], values, ds[f"{variable}_upper"]
-    if f"{variable}_error" in ds:
-        half = 1.96 * ds[f"{variable}_error"]
-        return values - half, values, values + half
-    return None, values, None
-
-
-def _at(values: xr.DataArray, kept: list[str], at: Mapping[str, Any] | None) -> xr.DataArray:
-    """Take one value of each dimension that is not drawn: the one asked for, or the middle."""
-    given = dict(at or {})
-    for name in given:
-        if name not in values.dims:
-            raise unknown("dimension", name, [str(each) for each in values.dims])
-    for name in [str(each) for each in values.dims if each not in kept]:
-        if name not in given:
-            values = values.isel({name: values.sizes[name] // 2}, drop=True)
-        elif isinstance(given[name], str):
-            values = values.sel({name: given[name]}, drop=True)
-        else:
-            values = values.sel({name: given[name]}, method="nearest", drop=True)
-    return values
-
-
-def _panels(values: xr.DataArray, over: str | None) -> list[tuple[str, xr.DataArray]]:
-    """Return what goes into each panel, under its title; a few spread over many values."""
-    if over is None:
-        return [("", values)]
-    count = values.sizes[over]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, _PANELS)).astype(int))
-    (symbol,) = symbols([over])
-    return [(f"{symbol} = {float(values[over][index]):.4g}", values.isel({over: int(index)}))
-            for index in chosen]  # fmt: skip
+def _edges(centres: xr.DataArray) -> np.ndarray:
+    """Return the edges of cells about these centres; a single one is as wide as it is large."""
+    values = centres.values
+    if values.size == 1:
+        half = abs(values[0]) / 2 or 0.5
+        return np.array([values[0] - half, values[0] + half])
+    between = (values[1:] + values[:-1]) / 2
+    return np.concatenate([[2 * values[0] - between[0]], between, [2 * values[-1] - between[-1]]])
 
 
 def _points(ds: xr.Dataset, values: xr.DataArray, x: str | None, y: str | None, axes: Axes) -> Axes:
-    swept = [str(name) for name in ds.coords if ds[name].dims == ("cell",) and name != "cell"]
-    if len(swept) == 1:
-        axes.plot(ds[swept[0]], values, "o", ms=4, color=SERIES[0])
-        axes.set(xlabel=_label(ds, swept[0]), ylabel=_named(ds, str(values.name)))
-        return axes
+    swept = names_of(ds)
     x, y = x or swept[0], y or swept[1]
     low, high = _range(str(values.name), values)
     shown = axes.scatter(ds[x], ds[y], c=values, cmap="viridis", vmin=low, vmax=high, s=18)

@@ -14,7 +14,7 @@ from vcohort.sweeps.cells import Span, made, spans
 from vcohort.sweeps.plan import SPAN, Plan
 
 # Patients that one core works on at a time; an accelerator takes a span.
-_CPU_BATCH = 1 << 15
+CPU_BATCH = 1 << 15
 
 _BLOCKS = (1 << 17, 1 << 12, 1 << 8)
 
@@ -51,7 +51,7 @@ def _kind(run: RunSettings) -> tuple[Any, ...]:
 def _cells_together(patients: int) -> int:
     """Return how many cells make a batch: those that fill up its blocks best."""
     on_cpu = jax.default_backend() == "cpu"
-    most = max(1, (_CPU_BATCH if on_cpu else SPAN) // patients)
+    most = max(1, (CPU_BATCH if on_cpu else SPAN) // patients)
 
     def idle(count: int) -> float:
         total = count * patients

@@ -43,9 +43,10 @@ class Chunks:
 
 
 def cut(shape: Sequence[int], cells: int) -> Chunks:
-    """Return chunks of about so many cells, whole along the last dimensions."""
+    """Return chunks of at most so many cells, whole along the last dimensions, of like sizes."""
     parts: list[int] = []
     for size in reversed(shape):
-        parts.append(min(size, cells))
+        pieces = -(-size // cells)
+        parts.append(-(-size // pieces))
         cells = max(1, cells // size)
     return Chunks(tuple(shape), tuple(reversed(parts)))

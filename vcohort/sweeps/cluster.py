@@ -11,8 +11,8 @@ import importlib
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -20,7 +20,9 @@ import jax
 
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.progress import progress_bar
-from vcohort.sweeps.form import code_digest
+from vcohort.sweeps.code import code_digest
+from vcohort.sweeps.manifest import Checksums
+from vcohort.sweeps.numbers import Files
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.runners import Arrays, chunk_arrays, patients_of
 from vcohort.sweeps.store import Writer, write_chunk
@@ -55,8 +57,8 @@ class Workers:
 
     def fill(self, store: Writer, progress: bool | None) -> None:
         """Compute and write all chunks that the store misses."""
-        path = str(store.path.resolve())
-        for chunk, found in self._run(store.plan, store.missing(), _write, progress, path):
+        files = replace(store.files, path=store.path.resolve())
+        for chunk, found in self._run(store.plan, store.missing(), _write, progress, files):
             store.note(chunk, found)
 
     def _run(
@@ -116,12 +118,11 @@ def _compute(plan: Plan, chunk: int) -> tuple[int, Arrays]:
             return chunk, chunk_arrays(plan, chunk)
 
 
-def _write(plan: Plan, chunk: int, path: str) -> tuple[int, str]:
-    store = Path(path)
-    if not store.exists():
+def _write(plan: Plan, chunk: int, files: Files) -> tuple[int, Checksums]:
+    if not files.path.exists():
         raise VcohortError(
-            f"The worker on {socket.gethostname()} does not see {path}: put the store on a file "
-            "system that all machines share."
+            f"The worker on {socket.gethostname()} does not see {files.path}: put the store on a "
+            "file system that all machines share."
         )
     _, arrays = _compute(plan, chunk)
-    return chunk, write_chunk(store, plan.chunks.region(chunk), arrays)
+    return chunk, write_chunk(files, chunk, arrays)

@@ -148,9 +148,12 @@ def verify(store: str | os.PathLike[str], *, progress: bool | None = None) -> Ve
 
 
 def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
-    """Return the dataset of a store; values are read when they are used.
+    """Return the dataset of a store; values are read, and checked, when they are used.
 
     Warns of cells that are not computed yet, or could not be followed.
+
+    :raises VcohortError: where there is no store, or its form is damaged; from the values of a
+        damaged chunk, when they are read.
     """
     opened = Store.read(Path(store))
     left = len(opened.missing())
@@ -162,6 +165,13 @@ def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
             stacklevel=2,
         )
     return _told(opened.dataset())
+
+
+def open_whole(store: str | os.PathLike[str]) -> tuple[xr.Dataset, Verification]:
+    """Return the dataset of what is whole in a store, and what is not; damaged chunks are empty."""
+    opened = Store.read(Path(store))
+    found = opened.verify()
+    return opened.dataset(without=found.damaged), found
 
 
 def _runner(client: Any) -> Runner:

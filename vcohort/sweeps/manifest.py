@@ -1,4 +1,4 @@
-"""Which chunks of a store are whole: a line each, with the checksum of its numbers.
+"""Which chunks of a store are whole: a line each, with the checksums of its files.
 
 A line is appended after a chunk's files are written, so a chunk that a kill cut short has none.
 A line that is itself cut short, or changed, does not count.
@@ -6,54 +6,42 @@ A line that is itself cut short, or changed, does not count.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
+from vcohort.files import read_plain
 
-
-def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the checksum of a chunk's arrays: of names, types and every bit."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, values in sorted(arrays.items()):
-        digest.update(f"{name}:{values.dtype.str}:{values.shape};".encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+Checksums: TypeAlias = dict[str, str]
+"""Of a chunk's files, by the name of the variable."""
 
 
-def read(folder: Path) -> dict[int, str]:
+def read(folder: Path) -> dict[int, Checksums]:
     """Return the checksums of the whole chunks, by number."""
-    lines = (line for path in _files(folder) for line in path.read_bytes().splitlines())
-    entries = (unsealed(line) for line in lines)
-    return {int(entry["chunk"]): str(entry["checksum"]) for entry in entries if entry}
+    found = (_entry(line) for path in _files(folder) for line in read_plain(path).splitlines())
+    return dict(each for each in found if each)
 
 
-def append(folder: Path, chunk: int, found: str, writer: int = 0) -> None:
+def append(folder: Path, chunk: int, files: Checksums, writer: int = 0) -> None:
     """Note that a chunk is whole. Each of several writers has a file of its own."""
-    line = sealed({"chunk": chunk, "checksum": found})
-    target = folder / f"chunks-{writer}.jsonl"
-    descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        # A line that was cut short, by a kill or a full disk, must not swallow this one.
-        torn = target.stat().st_size and not target.read_bytes().endswith(b"\n")
-        os.write(descriptor, b"\n" * bool(torn) + line + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with (folder / f"chunks-{writer}.jsonl").open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            # A line that was cut short, by a kill or a full disk, must not swallow this one.
+            file.write(b"" if file.read() == b"\n" else b"\n")
+        file.write(_line(chunk, files))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def forget(folder: Path, chunks: Collection[int]) -> None:
     """Strike out chunks, so that they are computed again."""
     for path in _files(folder):
-        entries = (unsealed(line) for line in path.read_bytes().splitlines())
-        kept = [
-            sealed(entry) + b"\n" for entry in entries if entry and entry["chunk"] not in chunks
-        ]
+        found = (_entry(line) for line in read_plain(path).splitlines())
+        kept = [_line(*each) for each in found if each and each[0] not in chunks]
         temporary = path.with_suffix(".new")
         temporary.write_bytes(b"".join(kept))
         temporary.replace(path)
@@ -70,9 +58,23 @@ def unsealed(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
         seal = entry.pop("seal")
-    except (ValueError, KeyError, AttributeError, TypeError):
+        text = json.dumps(entry, sort_keys=True)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
-    return entry if zlib.crc32(json.dumps(entry, sort_keys=True).encode()) == seal else None
+    return entry if zlib.crc32(text.encode()) == seal else None
+
+
+def _line(chunk: int, files: Checksums) -> bytes:
+    return sealed({"chunk": chunk, "files": files}) + b"\n"
+
+
+def _entry(line: bytes) -> tuple[int, Checksums] | None:
+    """Return what a line notes, if it is one that :func:`append` writes."""
+    match unsealed(line):
+        case {"chunk": int(chunk), "files": dict(files), **rest} if not rest:
+            return chunk, files
+        case _:
+            return None
 
 
 def _files(folder: Path) -> list[Path]:

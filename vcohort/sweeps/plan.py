@@ -21,8 +21,11 @@ from vcohort.sweeps.targets import apply, describe
 # spans of so many, and its quantiles are read off histograms.
 SPAN = 1 << 17
 
-# Patients of a chunk: a few seconds of work on two cores, which is what a kill may cost.
+# Patients of a chunk, at most: a few seconds of work on two cores, which is what a kill may cost.
 _CHUNK_PATIENTS = {"cpu": 1 << 20, "accelerator": 1 << 26}
+
+# A kill costs a small sweep no more than this part of it, either.
+_CHUNKS = 20
 
 DAYS = (30.0, 60.0, 90.0, 180.0, 365.0, 720.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -79,20 +82,21 @@ def make_plan(
     n = whole("n", n)
     laid = make_layout(axes, layout, cells, run.seed)
     wanted = [day for day in DAYS if day <= run.horizon] if days is None else days
+    together = _chunk_cells(laid.cells, n) if chunk is None else whole("chunk", chunk)
     plan = Plan(
         population, laid, n, run, design, independent,
         _increasing("days", wanted, 0.0, run.horizon),
         min(DAYS[-1], run.horizon) if until is None else float(until),
         _increasing("quantiles", quantiles, 0.0, 1.0),
-        keep_patients, cut(laid.shape, _chunk_cells(n) if chunk is None else whole("chunk", chunk)),
+        keep_patients, cut(laid.shape, together),
     )  # fmt: skip
     _check(plan)
     return plan
 
 
-def _chunk_cells(patients: int) -> int:
+def _chunk_cells(cells: int, patients: int) -> int:
     kind = "cpu" if jax.default_backend() == "cpu" else "accelerator"
-    return max(1, _CHUNK_PATIENTS[kind] // patients)
+    return max(1, min(cells // _CHUNKS, _CHUNK_PATIENTS[kind] // patients))
 
 
 def _check(plan: Plan) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
+import jax
 import numpy as np
 
+from vcohort.engine.blocks import cores
 from vcohort.progress import progress_bar
+from vcohort.sweeps.batches import CPU_BATCH
 from vcohort.sweeps.compute import compute_chunk
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.processes import share, wait_for_all
@@ -54,9 +61,30 @@ class Here:
 def _one_by_one(
     plan: Plan, chunks: Sequence[int], progress: bool | None
 ) -> Iterator[tuple[int, Arrays]]:
+    """Yield chunk after chunk; where one is too small for all cores, several are under way."""
+    together, threads = _side_by_side(plan)
     with progress_bar("sweep, patients", patients_of(plan, chunks), progress) as on_done:
-        for chunk in chunks:
-            yield chunk, chunk_arrays(plan, chunk, on_done=on_done)
+        compute = partial(chunk_arrays, plan, threads=threads, on_done=on_done)
+        pool, waiting = ThreadPoolExecutor(together), iter(chunks)
+        try:
+            ahead = deque(
+                (chunk, pool.submit(compute, chunk)) for chunk in islice(waiting, together)
+            )
+            while ahead:
+                chunk, found = ahead.popleft()
+                yield chunk, found.result()
+                ahead.extend((more, pool.submit(compute, more)) for more in islice(waiting, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _side_by_side(plan: Plan) -> tuple[int, int | None]:
+    """Return how many chunks are computed side by side, and on how many threads each."""
+    if jax.default_backend() != "cpu":
+        return 1, None
+    batches = max(1, patients_of(plan, [0]) // CPU_BATCH)
+    together = max(1, cores() // batches)
+    return together, cores() // together
 
 
 def patients_of(plan: Plan, chunks: Sequence[int]) -> int:

@@ -13,23 +13,19 @@ from typing import Any, NamedTuple
 import filelock
 import numpy as np
 import xarray as xr
-import zarr
+from xarray.core import indexing
 
 from vcohort.errors import VcohortError
 from vcohort.progress import progress_bar
 from vcohort.sweeps import manifest
-from vcohort.sweeps.chunks import Chunks
-from vcohort.sweeps.form import (
-    OWN,
-    create,
-    explained,
-    read_header,
-    refuse_other_code,
-    refuse_other_study,
-)
+from vcohort.sweeps.code import refuse_other_code
+from vcohort.sweeps.form import create, explained, read_form
+from vcohort.sweeps.header import OWN, Header, plan_in, read_header, refuse_other_study
+from vcohort.sweeps.manifest import Checksums
+from vcohort.sweeps.numbers import Backend, DamageError, Files, Numbers
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.processes import rank, wait_for_all
-from vcohort.sweeps.record import chunks_of, from_record, to_record
+from vcohort.sweeps.trouble import unreadable
 
 
 class Verification(NamedTuple):
@@ -54,50 +50,76 @@ class Verification(NamedTuple):
 class Store:
     """A store: open for reading (:meth:`read`), or for this process to write (:meth:`begin`)."""
 
-    def __init__(self, path: Path, chunks: Chunks) -> None:
-        self.path, self.chunks = path, chunks
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path, self.header, self.chunks = path, header, header.chunks
+        self.attrs, self._about = read_form(path, header)
+        self.files = Files(path, header.study, self.chunks, header.blanks)
 
     @classmethod
     def read(cls, path: Path) -> Store:
         """Open a store to look at it."""
-        return cls(path, chunks_of(read_header(path)["record"]))
+        return cls(path, read_header(path))
+
+    def notes(self) -> dict[int, Checksums]:
+        """Return the checksums of the chunks that are noted as whole, and whose files are there."""
+        try:
+            noted = manifest.read(self.path / OWN)
+        except OSError as error:
+            raise unreadable(Path(error.filename or self.path), error) from None
+        names = self.files.blanks.keys()
+        noted = {chunk: noted[chunk] for chunk in range(len(self.chunks))
+                 if chunk in noted and noted[chunk].keys() == names}  # fmt: skip
+        gone = set(self.files.without(noted))
+        return {chunk: files for chunk, files in noted.items() if chunk not in gone}
 
     def missing(self) -> list[int]:
-        """Return the chunks that are not whole."""
-        there = manifest.read(self.path / OWN)
+        """Return the chunks that are not noted as whole, or whose files are gone."""
+        there = self.notes()
         return [chunk for chunk in range(len(self.chunks)) if chunk not in there]
 
-    def dataset(self) -> xr.Dataset:
-        """Return what the store holds; values are read when they are used."""
-        ds = xr.open_zarr(self.path, chunks=None, decode_times=False)
-        words = {
-            name: (ds[name].dims, np.array(ds[name].values.tolist()), ds[name].attrs)
-            for name in ds.coords
-            if ds[name].dtype.kind == "T"
+    def dataset(self, without: Collection[int] = ()) -> xr.Dataset:
+        """Return what the store holds; values are read when they are used.
+
+        ``without``: chunks that are left empty.
+        """
+        notes = {chunk: files for chunk, files in self.notes().items() if chunk not in without}
+        coordinates = {name: (over, values, self._about[name])
+                       for name, (over, values) in self.header.coordinates.items()}  # fmt: skip
+        lazy = indexing.LazilyIndexedArray
+        variables = {
+            name: xr.Variable(blank.over, lazy(Numbers(self.files, name, notes)), self._about[name])
+            for name, blank in self.files.blanks.items()
         }
-        return ds.assign_coords(words)
+        made: Any = xr.Dataset(variables, coordinates, self.attrs)
+        return xr.open_dataset(made, engine=Backend)
 
     def verify(self, progress: bool | None = None) -> Verification:
         """Read everything; see :func:`vcohort.verify`."""
-        names = read_header(self.path)["variables"]
-        there = manifest.read(self.path / OWN)
-        group: Any = zarr.open_group(self.path, mode="r")
+        there = self.notes()
         damaged: dict[int, str] = {}
         with progress_bar("chunks verified", len(self.chunks), progress) as on_done:
-            for chunk in range(len(self.chunks)):
-                if chunk in there:
-                    damaged |= _damage(group, names, chunk, self.chunks.region(chunk), there[chunk])
+            for chunk, files in there.items():
+                damaged |= self._damage(chunk, files)
                 on_done(1)
         missing = [chunk for chunk in range(len(self.chunks)) if chunk not in there]
         return Verification(len(self.chunks), missing, damaged)
+
+    def _damage(self, chunk: int, noted: Checksums) -> dict[int, str]:
+        """Return the chunk with what is wrong with it, if anything is."""
+        try:
+            for name, written in noted.items():
+                self.files.read(name, chunk, written)
+        except DamageError as error:
+            return {chunk: str(error)}
+        return {}
 
 
 class Writer(Store):
     """A store that this process writes to, and no other."""
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        super().__init__(path, plan.chunks)
-        self.plan = plan
+    def __init__(self, path: Path, header: Header, plan: Plan) -> None:
+        super().__init__(path, header)
+        self.plan = replace(plan, chunks=self.chunks)
 
     @classmethod
     @contextmanager
@@ -108,9 +130,9 @@ class Writer(Store):
         wait_for_all("the store is there")
         header = read_header(path)
         with _locked(path):
-            refuse_other_study(path, header["record"], to_record(plan))
-            refuse_other_code(path, header)
-            yield cls(path, replace(plan, chunks=chunks_of(header["record"])))
+            refuse_other_study(path, header, plan)
+            refuse_other_code(path, header.code)
+            yield cls(path, header, plan)
 
     @classmethod
     @contextmanager
@@ -118,17 +140,17 @@ class Writer(Store):
         """Open a store to go on with it."""
         header = read_header(path)
         with _locked(path):
-            refuse_other_code(path, header)
-            yield cls(path, from_record(header["record"]))
+            refuse_other_code(path, header.code)
+            yield cls(path, header, plan_in(path, header))
 
     def write(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write a chunk; it counts when all of it is there."""
-        self.note(chunk, write_chunk(self.path, self.chunks.region(chunk), arrays))
+        self.note(chunk, write_chunk(self.files, chunk, arrays))
 
-    def note(self, chunk: int, found: str) -> None:
+    def note(self, chunk: int, files: Checksums) -> None:
         """Note that a chunk is written whole."""
         with explained(self.path):
-            manifest.append(self.path / OWN, chunk, found, rank())
+            manifest.append(self.path / OWN, chunk, files, rank())
 
     def forget(self, chunks: Collection[int]) -> None:
         """Have chunks computed again."""
@@ -136,24 +158,10 @@ class Writer(Store):
             manifest.forget(self.path / OWN, chunks)
 
 
-def write_chunk(path: Path, region: tuple[slice, ...], arrays: Mapping[str, np.ndarray]) -> str:
-    """Write a chunk's arrays to their place; return their checksum."""
-    with explained(path):
-        group: Any = zarr.open_group(path, mode="r+", use_consolidated=True)
-        for name, values in arrays.items():
-            group[name][region] = values
-    return manifest.checksum(arrays)
-
-
-def _damage(
-    group: Any, names: list[str], chunk: int, region: tuple[slice, ...], written: str
-) -> dict[int, str]:
-    """Return the chunk with what is wrong with it, if anything is."""
-    try:
-        found = manifest.checksum({name: np.asarray(group[name][region]) for name in names})
-    except (ValueError, RuntimeError, OSError, KeyError) as error:
-        return {chunk: str(error).strip().splitlines()[0]}
-    return {} if found == written else {chunk: "its numbers are not those that were written"}
+def write_chunk(files: Files, chunk: int, arrays: Mapping[str, np.ndarray]) -> Checksums:
+    """Write a chunk's arrays to their place; return their checksums."""
+    with explained(files.path):
+        return {name: files.write(name, chunk, values) for name, values in arrays.items()}
 
 
 @contextmanager
@@ -168,7 +176,7 @@ def _locked(path: Path) -> Generator[None]:
         try:
             lock.acquire()
         except filelock.Timeout:
-            who = note.read_text() if note.exists() else "another process"
+            who = note.read_text(errors="replace") if note.exists() else "another process"
             raise VcohortError(
                 f"{path} is being written by {who}. Wait until it is done, or write to another "
                 "store (-o)."

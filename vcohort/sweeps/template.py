@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 from vcohort.dataset import provenance
 from vcohort.missing import fill_of
 from vcohort.models import LAW_KINDS
+from vcohort.sweeps.layout import Layout
 from vcohort.sweeps.plan import Plan
 from vcohort.sweeps.record import SCHEMA_VERSION, study_hash, to_record
 from vcohort.sweeps.tally import flags_of
@@ -38,27 +40,46 @@ class Blank(NamedTuple):
         return fill_of(self.dtype)
 
 
-def coordinates(plan: Plan) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
-    """Return all coordinates: of the sweep's dimensions, and of what is kept."""
-    found: dict[str, Any] = {
-        name: (over, values, describe(name, plan.population, plan.run.regimen))
-        for name, (over, values) in plan.layout.columns.items()
-    }
-    if "cell" in plan.layout.sizes:
-        numbers = np.arange(plan.layout.cells)
-        found["cell"] = ("cell", numbers, {"units": "1", "long_name": "number of the cell"})
-    day = {"units": "day", "long_name": "days since the first infusion"}
-    found["day"] = ("day", np.asarray(plan.days), day)
-    level = {"units": "1", "long_name": "share of patients below"}
-    found["quantile"] = ("quantile", np.asarray(plan.quantiles), level)
-    for flag in flags_of(plan):
-        meanings = np.asarray(list(flag.meanings))
-        about = {"units": "1", "long_name": meaning_of(flag)}
-        found[meaning_of(flag)] = (meaning_of(flag), meanings, about)
-    if plan.keep_patients:
-        about = {"units": "1", "long_name": "number of the patient in its cell"}
-        found["patient"] = ("patient", np.arange(plan.patients), about)
+def values_along(
+    layout: Layout,
+    days: Sequence[float],
+    quantiles: Sequence[float],
+    labels: Mapping[str, Sequence[str]],
+    patients: int,
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Return all coordinates, each with its dimension: the sweep's first, then those beside it.
+
+    ``labels``: the names along a dimension. ``patients``: how many are kept of each cell.
+    """
+    found: dict[str, tuple[str, Any]] = dict(layout.columns)
+    if "cell" in layout.sizes:
+        found["cell"] = ("cell", np.arange(layout.cells))
+    found["day"] = ("day", np.asarray(days, np.float64))
+    found["quantile"] = ("quantile", np.asarray(quantiles, np.float64))
+    found |= {name: (name, np.asarray(of)) for name, of in labels.items()}
+    found["patient"] = ("patient", np.arange(patients))
     return {name: parts for name, parts in found.items() if parts[1].size}
+
+
+def labels_of(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return the meanings of flags, by dimension."""
+    flags = flags_of(plan)
+    return {meaning_of(flag): tuple(flag.attrs["flag_meanings"].split()) for flag in flags}
+
+
+def coordinates(plan: Plan) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """Return all coordinates with their attributes."""
+    about = {
+        "cell": {"units": "1", "long_name": "number of the cell"},
+        "day": {"units": "day", "long_name": "days since the first infusion"},
+        "quantile": {"units": "1", "long_name": "share of patients below"},
+        "patient": {"units": "1", "long_name": "number of the patient in its cell"},
+        **{name: {"units": "1", "long_name": name} for name in labels_of(plan)},
+        **{name: describe(name, plan.population, plan.run.regimen) for name in plan.layout.columns},
+    }
+    patients = plan.patients if plan.keep_patients else 0
+    along = values_along(plan.layout, plan.days, plan.quantiles, labels_of(plan), patients)
+    return {name: (over, values, about[name]) for name, (over, values) in along.items()}
 
 
 def blanks(plan: Plan) -> dict[str, Blank]:
