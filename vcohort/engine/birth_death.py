@@ -45,7 +45,12 @@ class Lineage(NamedTuple):
     @property
     def single(self) -> Array:
         """Probability that a surviving lineage counts one cell, e^rho / (1 + J)."""
-        return jnp.exp(jnp.minimum(self.fall - jax.nn.softplus(self.log_j), 0.0))
+        return jnp.exp(self._log_single)
+
+    @property
+    def several(self) -> Array:
+        """Probability that a surviving lineage counts more than one cell, to its last digits."""
+        return -jnp.expm1(self._log_single)
 
     @property
     def mean(self) -> Array:
@@ -57,6 +62,10 @@ class Lineage(NamedTuple):
         """Variance of the number of cells, e^-rho ((1 + 2 J) e^-rho - 1)."""
         growth = self.mean
         return growth * (growth * (1.0 + 2.0 * jnp.exp(self.log_j)) - 1.0)
+
+    @property
+    def _log_single(self) -> Array:
+        return jnp.minimum(self.fall - jax.nn.softplus(self.log_j), 0.0)
 
 
 def constant_rates(birth: ArrayLike, death: ArrayLike, days: ArrayLike) -> Lineage:
@@ -93,7 +102,7 @@ def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
     possible = m >= k
     extra = jnp.where(possible, m - k, 0.0)
     sizes = gammaln(extra + k) - gammaln(k) - gammaln(extra + 1.0)
-    sizes = sizes + xlogy(k, single) + xlogy(extra, 1.0 - single)
+    sizes = sizes + xlogy(k, single) + xlogy(extra, lineage.several)
     alive = logsumexp(jnp.where(possible, survivors + sizes, -jnp.inf), axis=0)
     extinct = -_times(n, jax.nn.softplus(-lineage.log_j))
     return jnp.where(m[0] == 0.0, extinct, alive)
@@ -109,13 +118,12 @@ def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Ar
     survivors = sampling.binomial(
         first, fold(key, counter, 1), cells, lineage.survives, lineage.extinct
     )
-    single = lineage.single
     more = sampling.negative_binomial(
         jnp.where(survivors > 0.0, second, 0.0),
         fold(key, counter, 2),
         jnp.maximum(survivors, 1.0),
-        single,
-        1.0 - single,
+        lineage.single,
+        lineage.several,
     )
     return jnp.where(survivors > 0.0, survivors + more, 0.0), second
 
