@@ -9,7 +9,7 @@ from scipy import stats
 from tests.conftest import P_LIMIT, Z_LIMIT
 from vcohort import birth_death
 
-SAMPLES = 1_000_000
+SAMPLES, SOME = 1_000_000, 200_000
 
 # birth, death (per day), days, cells at the start
 CASES = [
@@ -44,6 +44,19 @@ def law_agrees(sample, expected):
     wanted = wanted * (seen.sum() / wanted.sum())
     if seen.size > 1:
         assert stats.chisquare(seen, wanted).pvalue > P_LIMIT
+
+
+def many_draws(dtype, cells, birth, death, days):
+    with jax.enable_x64(dtype == "float64"):
+        lineage = birth_death.constant_rates(birth, death, days)
+        return np.asarray(birth_death.draw(5, np.full(SOME, float(cells)), lineage), float)
+
+
+def in_distribution(sample, law):
+    """Kolmogorov-Smirnov; of counts its p-value is an upper bound."""
+    counts, seen = np.unique(sample, return_counts=True)
+    distance = np.abs(np.cumsum(seen) / sample.size - law.cdf(counts)).max()
+    assert stats.kstwobign.sf(distance * np.sqrt(sample.size)) > P_LIMIT
 
 
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
@@ -84,14 +97,38 @@ def test_published_extinction_probability():
 
 
 @pytest.mark.slow
-def test_a_million_cells():
-    """Wide laws come from other samplers; float64, since float32 cannot count to a million."""
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_million_cells(dtype):
+    """Births and deaths together; wide laws come from other samplers."""
+    sample = many_draws(dtype, 1e6, 0.2, 0.25, 2.0)
     with jax.enable_x64(True):
         lineage = birth_death.constant_rates(0.2, 0.25, 2.0)
-        sample = np.asarray(birth_death.draw(3, jnp.full(SAMPLES, 1e6), lineage))
-        mean, variance = 1e6 * float(lineage.mean), 1e6 * float(lineage.variance)
+    mean, variance = 1e6 * float(lineage.mean), 1e6 * float(lineage.variance)
     moments_agree(sample, mean, variance)
-    assert stats.kstest((sample[:20_000] - mean) / np.sqrt(variance), "norm").pvalue > P_LIMIT
+    assert stats.kstest((sample - mean) / np.sqrt(variance), "norm").pvalue > P_LIMIT
+
+
+# From a few cells to ten million; means and variances on both sides of what is searched.
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("cells", "share"),
+    [(100, 0.3), (4000, 0.1), (50_000, 0.015), (100_000, 0.0087), (1e6, 5e-4), (1e7, 5e-5),
+     (1e7, 0.3), (1e7, 1e-8), (1e6, 1 - 1e-6)],
+)  # fmt: skip
+def test_deaths_alone_leave_a_binomial_number(cells, share, dtype):
+    sample = many_draws(dtype, cells, 0.0, 1.0, -np.log(share))
+    in_distribution(sample, stats.binom(cells, share))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("cells", "days"),
+    [(1, 0.1), (1, 9.0), (100, 0.4), (1e4, 6e-3), (1e6, 6.3e-5), (1e6, 1e-3), (1e6, 1.0), (1e6, 1e-8)],
+)  # fmt: skip
+def test_births_alone_add_a_negative_binomial_number(cells, days, dtype):
+    """Yule's process: one birth a cell and day."""
+    sample = many_draws(dtype, cells, 1.0, 0.0, days)
+    in_distribution(sample - cells, stats.nbinom(cells, np.exp(-days)))
 
 
 @pytest.mark.parametrize("pieces", [2, 5])

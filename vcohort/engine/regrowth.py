@@ -20,8 +20,9 @@ from vcohort.engine import rejection, sampling
 from vcohort.engine.hazard import log_lambda
 from vcohort.engine.random import Key, fold, uniforms
 
-# Lineages of more than e^60 cells are drawn as of so many, which float32 can hold, and scaled.
-_LARGEST_LOG = 60.0
+# Chance moves the ninth digit of e^40 lineages: more are as many as expected. A lineage of more
+# than e^40 cells is drawn as one of so many, and scaled: float32 holds e^88.
+_MANY_LOG, _LARGEST_LOG = 40.0, 88.0
 
 _CURE, _COUNTS, _LINEAGES, _SIZES = 0, 1, 2, 3
 
@@ -55,13 +56,19 @@ def end_of(w: Array, log_tumour: Array, log_start: Array, draw: Array) -> End:
 
 def log_factor(key: Key, course: Array, end: End, alive: Array) -> Array:
     """Draw ln(B / deterministic B) of one patient."""
-    log_mean = end.log_start + end.log_survival - end.log_single
-    return log_cells(key, course, end, alive) - log_mean
+    return log_cells(key, course, end, alive) - (_log_mean(end) - end.log_single)
 
 
 def log_cells(key: Key, course: Array, end: End, alive: Array) -> Array:
     """Draw ln B of one patient: of a whole number of cells, 1 or more."""
-    return when(alive, _log_sum, jnp.zeros_like(end.log_start), key, course, end)
+    log_lineages = _log_mean(end)
+    by_chance = alive & (log_lineages < _MANY_LOG)
+    return when(by_chance, _log_sum, log_lineages - end.log_single, key, course, end)
+
+
+def _log_mean(end: End) -> Array:
+    """Return the log of the expected number of lineages."""
+    return end.log_start + end.log_survival
 
 
 def _log_sum(key: Key, course: Array, end: End) -> Array:
@@ -71,13 +78,13 @@ def _log_sum(key: Key, course: Array, end: End) -> Array:
     """
     u, v = uniforms(key, _COUNTS, course, end.log_start.dtype)
     lineages = _lineages(u, fold(key, _LINEAGES, course), end)
-    log_single = jnp.maximum(end.log_single, -_LARGEST_LOG)
+    log_single = jnp.maximum(end.log_single, -_MANY_LOG)
     mean = rejection.gamma(fold(key, _SIZES, course), lineages) * jnp.expm1(-log_single)
     return jnp.log(lineages + sampling.poisson(v, mean)) + (log_single - end.log_single)
 
 
 def _lineages(u: Array, key: Key, end: End) -> Array:
     """Draw the number of lineages, given that one survives."""
-    start = jnp.round(jnp.exp(end.log_start))
+    start = jnp.round(jnp.exp(jnp.minimum(end.log_start, _LARGEST_LOG)))
     each = jnp.maximum(end.hazard - end.draw, 0.0) / start
     return 1.0 + sampling.binomial(u, key, start - 1.0, -jnp.expm1(-each), jnp.exp(-each))

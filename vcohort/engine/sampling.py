@@ -150,8 +150,8 @@ def _outwards(u: Array, start: Array, log_start: Array, up: Ratio, down: Ratio) 
         return left, found
 
     left, found = spend(u, at_start, start)
-    # Rounding leaves the last few digits of u unspent (1e-6 in float32): over all of them the
-    # multiples of the golden ratio are spread evenly, and are spent again.
+    # Rounding may leave the last few values of u unspent (5e-7 of them in float32). Multiples of
+    # the golden ratio are spread evenly, and are spent once more.
     again = left / jnp.finfo(u.dtype).eps * _GOLDEN
     again = again - jnp.floor(again)
     return when(left > 0.0, lambda *law: spend(*law)[1], found, again, at_start, start)
