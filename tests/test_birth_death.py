@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 from tests.conftest import P_LIMIT, Z_LIMIT
 from vcohort import birth_death
@@ -67,8 +68,29 @@ def test_samples_follow_the_closed_form(birth, death, days, cells):
     moments_agree(sample, mean, variance)
     upto = int(mean + 12 * np.sqrt(variance) + 20)
     expected = np.exp(np.float64(birth_death.log_transition(cells, np.arange(upto), lineage)))
-    assert expected.sum() == pytest.approx(1.0, abs=1e-3)
-    law_agrees(sample, expected / expected.sum())
+    assert expected.sum() == pytest.approx(1.0, abs=1e-4)
+    law_agrees(sample, expected)
+
+
+@pytest.mark.parametrize(
+    ("birth", "death", "days", "cells"),
+    [(0.1, 0.2, 2.0, 1000), (0.02, 0.1, 1.0, 3000), (0.3, 0.1, 1.0, 3000), (0.1, 0.3, 9.0, 9)],
+)
+def test_the_closed_form_of_many_cells(birth, death, days, cells):
+    """Against scipy's sum of binomial times negative binomial probabilities."""
+    lineage = birth_death.constant_rates(birth, death, days)
+    reach = 4.0 * np.sqrt(cells * float(lineage.variance))
+    middle = cells * float(lineage.mean)
+    counts = np.unique(np.round(np.linspace(max(middle - reach, 0), middle + reach, 20)))
+    with jax.enable_x64(True):
+        exact = birth_death.constant_rates(birth, death, days)
+        survives, single = float(exact.survives), float(exact.single)
+    k = np.arange(1.0, cells + 1.0)[:, None]
+    sizes = stats.nbinom.logpmf(counts - k, k, single)
+    right = logsumexp(stats.binom.logpmf(k, cells, survives) + sizes, axis=0)
+    right[counts == 0] = cells * np.log1p(-survives)
+    found = np.asarray(birth_death.log_transition(cells, counts, lineage), float)
+    assert np.abs(found - right).max() < 5e-5
 
 
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
@@ -103,7 +125,7 @@ def test_a_million_cells(dtype):
     sample = many_draws(dtype, 1e6, 0.2, 0.25, 2.0)
     with jax.enable_x64(True):
         lineage = birth_death.constant_rates(0.2, 0.25, 2.0)
-    mean, variance = 1e6 * float(lineage.mean), 1e6 * float(lineage.variance)
+        mean, variance = 1e6 * float(lineage.mean), 1e6 * float(lineage.variance)
     moments_agree(sample, mean, variance)
     assert stats.kstest((sample - mean) / np.sqrt(variance), "norm").pvalue > P_LIMIT
 
@@ -123,7 +145,8 @@ def test_deaths_alone_leave_a_binomial_number(cells, share, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("cells", "days"),
-    [(1, 0.1), (1, 9.0), (100, 0.4), (1e4, 6e-3), (1e6, 6.3e-5), (1e6, 1e-3), (1e6, 1.0), (1e6, 1e-8)],
+    [(1, 0.1), (1, 9.0), (100, 0.4), (1e4, 6e-3), (1e6, 6.3e-5), (1e6, 1e-3), (1e6, 1.0),
+     (1e6, 1e-8)],
 )  # fmt: skip
 def test_births_alone_add_a_negative_binomial_number(cells, days, dtype):
     """Yule's process: one birth a cell and day."""

@@ -111,10 +111,9 @@ def test_larger_tumours_than_can_be_counted_grow_as_the_mean_does(
     assert np.abs(np.asarray(found) - log_tumour).max() < limit
 
 
-def untreated(patients, **overrides):
+def untreated(patients):
     """Return a cohort of like patients, of whom some are cured."""
-    values = {"r_B": np.full(patients, 0.065)} | overrides
-    return vc.Cohort.from_values("kimmel2021-figures", **values)
+    return vc.Cohort.from_values("kimmel2021-figures", r_B=np.full(patients, 0.065))
 
 
 def nothing(*days):
@@ -122,3 +121,35 @@ def nothing(*days):
 
 
 DAYS = [(25,), (25, 30), tuple(range(5, 55, 5)), (0.5, 200, 1500)]
+SETTINGS = {"exact": {}, "hybrid": {"threshold": 1000.0}, "gillespie": {"threshold": 300.0}}
+
+
+def days_of(method, patients, regimen, seed, run):
+    """Return the share of cures, and the days of cures and of progressions."""
+    options = {"endpoints": (vc.Outcome(),), **SETTINGS[method]}
+    ds = run(untreated(patients), method, regimen=regimen, seed=seed, **options)
+    outcome, day = ds["outcome"].values, ds["event_time"].values
+    return (outcome == 1).mean(), day[outcome == 1], day[outcome == 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "days", "patients"),
+    [
+        ("exact", DAYS[2], 20_000),
+        ("hybrid", DAYS[1], 20_000),
+        *(pytest.param(method, days, patients, marks=pytest.mark.slow)
+          for method, patients in (("exact", 200_000), ("hybrid", 100_000), ("gillespie", 10_000))
+          for days in DAYS),
+    ],
+)  # fmt: skip
+def test_infusions_of_nothing_change_nothing(method, days, patients, run):
+    """Neither who is cured, nor the days of cure and of progression."""
+    options = {"dtype": "float64", "tolerance": 1e-6}
+    right = float(vc.cure_probability(untreated(1), **options)[0])
+    assert 0.1 < right < 0.3
+    plain, *expected = days_of(method, patients, None, 1, run)
+    share, *found = days_of(method, patients, nothing(*days), 2, run)
+    for each in (plain, share):
+        assert abs(z_of_share(each, right, patients)) < Z_LIMIT
+    for ours, theirs in zip(found, expected, strict=True):
+        assert stats.ks_2samp(ours, theirs).pvalue > P_LIMIT

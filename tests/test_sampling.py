@@ -116,7 +116,7 @@ def test_a_binomial_number_of_a_uniform_one(n, rare, precision):
 
 
 def test_what_rounding_leaves_of_a_uniform_number():
-    """The last 64 of float32's uniform numbers: the tails, and what is left over at no one count."""
+    """The last 64 of float32's uniform numbers are the tails, and nothing gathers at a count."""
     n, half = 16_380.0, jnp.float32(0.5)
     u = jnp.asarray(1.0 - (2.0 * np.arange(64) + 1.0) / 2**24, jnp.float32)
     draw = jax.vmap(sampling.narrow_binomial, (0, None, None, None))
@@ -228,7 +228,9 @@ def test_the_log_of_a_binomial_probability(n, p, precision):
     reach = 6.0 * np.sqrt(n * p * (1 - p))
     counts = np.unique(np.round(np.linspace(max(n * p - reach, 7), min(n * p + reach, n - 7), 99)))
     small = np.asarray(p, precision)
-    found = jax.jit(log_binomial)(*(jnp.asarray(x, precision) for x in (counts, n, small, 1 - small)))
+    found = jax.jit(log_binomial)(
+        *(jnp.asarray(x, precision) for x in (counts, n, small, 1 - small))
+    )
     right = np.log(stats.binom.pmf(np.asarray(counts, precision), n, np.float64(small)))
     limit = 2e-3 if precision == "float32" else 1e-7
     assert np.abs(np.asarray(found, float) - right).max() < limit

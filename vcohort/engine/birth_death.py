@@ -17,10 +17,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import gammaln, logsumexp, xlogy
+from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
 from vcohort.engine import sampling
+from vcohort.engine.masses import log_binomial_of_any
 from vcohort.engine.random import Key, fold, seed_key, uniforms
 
 
@@ -60,8 +61,7 @@ class Lineage(NamedTuple):
     @property
     def variance(self) -> Array:
         """Variance of the number of cells, e^-rho ((1 + 2 J) e^-rho - 1)."""
-        growth = self.mean
-        return growth * (growth * (1.0 + 2.0 * jnp.exp(self.log_j)) - 1.0)
+        return self.mean * (jnp.expm1(-self.fall) + 2.0 * self.mean * jnp.exp(self.log_j))
 
     @property
     def _log_single(self) -> Array:
@@ -96,15 +96,13 @@ def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
     n = jnp.asarray(float(start))
     k = jnp.arange(1.0, start + 1.0)[:, None]
     m = jnp.asarray(end, n.dtype)[None, :]
-    survivors = _log_choose(n, k) - k * jax.nn.softplus(lineage.log_j)
-    survivors = survivors - _times(n - k, jax.nn.softplus(-lineage.log_j))
-    single = lineage.single
     possible = m >= k
-    extra = jnp.where(possible, m - k, 0.0)
-    sizes = gammaln(extra + k) - gammaln(k) - gammaln(extra + 1.0)
-    sizes = sizes + xlogy(k, single) + xlogy(extra, lineage.several)
+    cells = jnp.where(possible, m, k)
+    survivors = log_binomial_of_any(k, n, lineage.survives, lineage.extinct)
+    # k lineages of m cells: a share k / m of k successes in m trials, of which one is the last.
+    sizes = log_binomial_of_any(k, cells, lineage.single, lineage.several) + jnp.log(k / cells)
     alive = logsumexp(jnp.where(possible, survivors + sizes, -jnp.inf), axis=0)
-    extinct = -_times(n, jax.nn.softplus(-lineage.log_j))
+    extinct = -n * jax.nn.softplus(-lineage.log_j)
     return jnp.where(m[0] == 0.0, extinct, alive)
 
 
@@ -141,12 +139,3 @@ def draw(seed: int, cells: Array, lineage: Lineage) -> Array:
 
 
 _draw_each = jax.jit(jax.vmap(sample, (0, None, 0, 0)))
-
-
-def _log_choose(n: Array, k: Array) -> Array:
-    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
-
-
-def _times(count: Array, log_value: Array) -> Array:
-    """Return count * log_value, where nothing times infinity is nothing."""
-    return jnp.where(count == 0.0, 0.0, count * log_value)

@@ -7,8 +7,11 @@ accurate computation of binomial probabilities").
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import gammaln, xlog1py, xlogy
 
 COUNTED = 7.0
 """Counts from which ``log_binomial`` is right, to 1e-10."""
@@ -22,11 +25,29 @@ def log_binomial(count: Array, n: Array, p: Array, q: Array) -> Array:
 
     ``p`` is to be the smaller one: the distance from the mean is n times as wrong as it.
     """
+    return _log_binomial(count, n, p, q, _stirling_error)
+
+
+def log_binomial_of_any(count: Array, n: Array, p: Array, q: Array) -> Array:
+    """Return ln P(count) of Binomial(n, p), q = 1 - p, for every count of 0 … n; n is 1 or more."""
+    rarer = p <= q
+    few, many = jnp.minimum(p, q), jnp.maximum(p, q)
+    count = jnp.where(rarer, count, n - count)
+    inner = (count > 0.0) & (count < n)
+    law = (jnp.where(inner, part, other) for part, other in ((count, 1.0), (n, 2.0)))
+    found = _log_binomial(*law, few, many, _any_stirling_error)
+    found = jnp.where(few > 0.0, found, -jnp.inf)
+    return jnp.where(inner, found, xlogy(count, few) + xlog1py(n - count, -few))
+
+
+def _log_binomial(
+    count: Array, n: Array, p: Array, q: Array, stirling_error: Callable[[Array], Array]
+) -> Array:
     rest, mean = n - count, n * p
     distance = count - mean
-    stirling = _stirling_error(n) - _stirling_error(count) - _stirling_error(rest)
+    errors = stirling_error(n) - stirling_error(count) - stirling_error(rest)
     deviances = _deviance(distance, mean) + _deviance(-distance, n * q)
-    return stirling - deviances - 0.5 * jnp.log(2.0 * jnp.pi * count * (rest / n))
+    return errors - deviances - 0.5 * jnp.log(2.0 * jnp.pi * count * (rest / n))
 
 
 def _stirling_error(count: Array) -> Array:
@@ -34,6 +55,13 @@ def _stirling_error(count: Array) -> Array:
     inverse = 1.0 / count
     square = inverse**2
     return inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+
+
+def _any_stirling_error(count: Array) -> Array:
+    """Return the same of any count from 1 on: while it is small, nothing is lost."""
+    small = jnp.minimum(count, COUNTED)
+    formula = (small + 0.5) * jnp.log(small) - small + 0.5 * jnp.log(2.0 * jnp.pi)
+    return jnp.where(count < COUNTED, gammaln(small + 1.0) - formula, _stirling_error(count))
 
 
 def _deviance(distance: Array, mean: Array) -> Array:
