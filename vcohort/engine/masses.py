@@ -34,8 +34,8 @@ def log_binomial_of_any(count: Array, n: Array, p: Array, q: Array) -> Array:
     few, many = jnp.minimum(p, q), jnp.maximum(p, q)
     count = jnp.where(rarer, count, n - count)
     inner = (count > 0.0) & (count < n)
-    law = (jnp.where(inner, part, other) for part, other in ((count, 1.0), (n, 2.0)))
-    found = _log_binomial(*law, few, many, _any_stirling_error)
+    shown, of = jnp.where(inner, count, 1.0), jnp.where(inner, n, 2.0)
+    found = _log_binomial(shown, of, few, many, _any_stirling_error)
     found = jnp.where(few > 0.0, found, -jnp.inf)
     return jnp.where(inner, found, xlogy(count, few) + xlog1py(n - count, -few))
 
