@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from tests.conftest import P_LIMIT, Z_LIMIT
-from vcohort import birth_death
+from vcohort import VcohortError, birth_death
 
 SAMPLES, SOME = 1_000_000, 200_000
 
@@ -171,3 +171,15 @@ def test_nothing_happens_in_no_time():
     lineage = birth_death.constant_rates(0.1, 0.2, 0.0)
     sample = birth_death.draw(1, jnp.arange(1.0, 101.0), lineage)
     assert np.array_equal(sample, np.arange(1, 101))
+
+
+def test_nothing_comes_of_no_cells():
+    lineage = birth_death.constant_rates(0.3, 0.1, 2.0)
+    assert np.array_equal(birth_death.draw(1, np.zeros(9), lineage), np.zeros(9))
+
+
+@pytest.mark.parametrize("cells", [2.5, -1.0, np.nan, np.inf])
+def test_cells_that_cannot_be_counted(cells):
+    lineage = birth_death.constant_rates(0.3, 0.1, 2.0)
+    with pytest.raises(VcohortError, match=f"from {cells:g} cells is impossible"):
+        birth_death.draw(1, np.array([3.0, cells]), lineage)

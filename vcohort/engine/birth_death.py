@@ -16,13 +16,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
 from vcohort.engine import sampling
 from vcohort.engine.masses import log_binomial_of_any
 from vcohort.engine.random import Key, fold, seed_key, uniforms
+from vcohort.errors import VcohortError
 
 
 class Lineage(NamedTuple):
@@ -126,16 +129,31 @@ def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Ar
     return jnp.where(survivors > 0.0, survivors + more, 0.0), second
 
 
-def draw(seed: int, cells: Array, lineage: Lineage) -> Array:
+def draw(seed: int, cells: ArrayLike, lineage: Lineage) -> Array:
     """Draw the number of cells (n,) after the span, from ``cells`` (n,), each on its own.
 
-    ``lineage`` broadcasts against ``cells``. Draw i depends on (seed, i) alone.
+    ``lineage`` broadcasts against ``cells``. Draw i depends on (seed, i) alone. float32 holds whole
+    numbers up to 1.6e7: larger counts are rounded, and up to 1e9 cells the law is within 0.001 of
+    the exact one (the distance of Kolmogorov & Smirnov).
+
+    :raises VcohortError: for numbers of cells that are not whole, or below 0.
     """
+    if not isinstance(cells, Tracer):
+        _check_whole(np.asarray(cells, float))
     start = jnp.asarray(cells, jnp.result_type(float))
     each = Lineage(*(jnp.broadcast_to(part, start.shape).astype(start.dtype) for part in lineage))
     index = jnp.arange(start.size, dtype=jnp.uint32)
     keys = fold(seed_key(seed, "birth-death"), jnp.zeros_like(index), index)
     return _draw_each(keys, jnp.uint32(0), start, each)[0]
+
+
+def _check_whole(cells: np.ndarray) -> None:
+    wrong = cells[~(np.isfinite(cells) & (cells >= 0.0) & (cells == np.round(cells)))]
+    if wrong.size:
+        raise VcohortError(
+            f"draw from {wrong[0]:g} cells is impossible: it must be a whole number, 0 or more. "
+            "Round them: np.round(cells)."
+        )
 
 
 _draw_each = jax.jit(jax.vmap(sample, (0, None, 0, 0)))
