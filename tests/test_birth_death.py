@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 from tests.conftest import P_LIMIT, Z_LIMIT
-from vcohort import birth_death
+from vcohort import VcohortError, birth_death
 
-SAMPLES = 1_000_000
+SAMPLES, SOME = 1_000_000, 200_000
 
 # birth, death (per day), days, cells at the start
 CASES = [
@@ -46,6 +47,19 @@ def law_agrees(sample, expected):
         assert stats.chisquare(seen, wanted).pvalue > P_LIMIT
 
 
+def many_draws(dtype, cells, birth, death, days):
+    with jax.enable_x64(dtype == "float64"):
+        lineage = birth_death.constant_rates(birth, death, days)
+        return np.asarray(birth_death.draw(5, np.full(SOME, float(cells)), lineage), float)
+
+
+def in_distribution(sample, law):
+    """Kolmogorov-Smirnov; of counts its p-value is an upper bound."""
+    counts, seen = np.unique(sample, return_counts=True)
+    distance = np.abs(np.cumsum(seen) / sample.size - law.cdf(counts)).max()
+    assert stats.kstwobign.sf(distance * np.sqrt(sample.size)) > P_LIMIT
+
+
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
 def test_samples_follow_the_closed_form(birth, death, days, cells):
     lineage = birth_death.constant_rates(birth, death, days)
@@ -54,8 +68,29 @@ def test_samples_follow_the_closed_form(birth, death, days, cells):
     moments_agree(sample, mean, variance)
     upto = int(mean + 12 * np.sqrt(variance) + 20)
     expected = np.exp(np.float64(birth_death.log_transition(cells, np.arange(upto), lineage)))
-    assert expected.sum() == pytest.approx(1.0, abs=1e-3)
-    law_agrees(sample, expected / expected.sum())
+    assert expected.sum() == pytest.approx(1.0, abs=1e-4)
+    law_agrees(sample, expected)
+
+
+@pytest.mark.parametrize(
+    ("birth", "death", "days", "cells"),
+    [(0.1, 0.2, 2.0, 1000), (0.02, 0.1, 1.0, 3000), (0.3, 0.1, 1.0, 3000), (0.1, 0.3, 9.0, 9)],
+)
+def test_the_closed_form_of_many_cells(birth, death, days, cells):
+    """Against scipy's sum of binomial times negative binomial probabilities."""
+    lineage = birth_death.constant_rates(birth, death, days)
+    reach = 4.0 * np.sqrt(cells * float(lineage.variance))
+    middle = cells * float(lineage.mean)
+    counts = np.unique(np.round(np.linspace(max(middle - reach, 0), middle + reach, 20)))
+    with jax.enable_x64(True):
+        exact = birth_death.constant_rates(birth, death, days)
+        survives, single = float(exact.survives), float(exact.single)
+    k = np.arange(1.0, cells + 1.0)[:, None]
+    sizes = stats.nbinom.logpmf(counts - k, k, single)
+    right = logsumexp(stats.binom.logpmf(k, cells, survives) + sizes, axis=0)
+    right[counts == 0] = cells * np.log1p(-survives)
+    found = np.asarray(birth_death.log_transition(cells, counts, lineage), float)
+    assert np.abs(found - right).max() < 5e-5
 
 
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
@@ -84,14 +119,39 @@ def test_published_extinction_probability():
 
 
 @pytest.mark.slow
-def test_a_million_cells():
-    """Wide laws come from other samplers; float64, since float32 cannot count to a million."""
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_million_cells(dtype):
+    """Births and deaths together; wide laws come from other samplers."""
+    sample = many_draws(dtype, 1e6, 0.2, 0.25, 2.0)
     with jax.enable_x64(True):
         lineage = birth_death.constant_rates(0.2, 0.25, 2.0)
-        sample = np.asarray(birth_death.draw(3, jnp.full(SAMPLES, 1e6), lineage))
         mean, variance = 1e6 * float(lineage.mean), 1e6 * float(lineage.variance)
     moments_agree(sample, mean, variance)
-    assert stats.kstest((sample[:20_000] - mean) / np.sqrt(variance), "norm").pvalue > P_LIMIT
+    assert stats.kstest((sample - mean) / np.sqrt(variance), "norm").pvalue > P_LIMIT
+
+
+# From a few cells to ten million; means and variances on both sides of what is searched.
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("cells", "share"),
+    [(100, 0.3), (4000, 0.1), (50_000, 0.015), (100_000, 0.0087), (1e6, 5e-4), (1e7, 5e-5),
+     (1e7, 0.3), (1e7, 1e-8), (1e6, 1 - 1e-6)],
+)  # fmt: skip
+def test_deaths_alone_leave_a_binomial_number(cells, share, dtype):
+    sample = many_draws(dtype, cells, 0.0, 1.0, -np.log(share))
+    in_distribution(sample, stats.binom(cells, share))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("cells", "days"),
+    [(1, 0.1), (1, 9.0), (100, 0.4), (1e4, 6e-3), (1e6, 6.3e-5), (1e6, 1e-3), (1e6, 1.0),
+     (1e6, 1e-8)],
+)  # fmt: skip
+def test_births_alone_add_a_negative_binomial_number(cells, days, dtype):
+    """Yule's process: one birth a cell and day."""
+    sample = many_draws(dtype, cells, 1.0, 0.0, days)
+    in_distribution(sample - cells, stats.nbinom(cells, np.exp(-days)))
 
 
 @pytest.mark.parametrize("pieces", [2, 5])
@@ -111,3 +171,15 @@ def test_nothing_happens_in_no_time():
     lineage = birth_death.constant_rates(0.1, 0.2, 0.0)
     sample = birth_death.draw(1, jnp.arange(1.0, 101.0), lineage)
     assert np.array_equal(sample, np.arange(1, 101))
+
+
+def test_nothing_comes_of_no_cells():
+    lineage = birth_death.constant_rates(0.3, 0.1, 2.0)
+    assert np.array_equal(birth_death.draw(1, np.zeros(9), lineage), np.zeros(9))
+
+
+@pytest.mark.parametrize("cells", [2.5, -1.0, np.nan, np.inf])
+def test_cells_that_cannot_be_counted(cells):
+    lineage = birth_death.constant_rates(0.3, 0.1, 2.0)
+    with pytest.raises(VcohortError, match=f"from {cells:g} cells is impossible"):
+        birth_death.draw(1, np.array([3.0, cells]), lineage)

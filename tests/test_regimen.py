@@ -167,7 +167,7 @@ def test_progression_before_a_late_infusion_comes_first(run, figures):
     plain, treated = (run(cohort, "exact", regimen=each) for each in (None, late))
     assert float((treated["outcome"] == 2).mean()) > 0.5
     days = [ds["event_time"].values[ds["outcome"] == 2] for ds in (plain, treated)]
-    assert stats.ks_2samp(*days).pvalue > P_LIMIT
+    assert stats.ks_2samp(*days, method="asymp").pvalue > P_LIMIT
 
 
 def test_each_patient_has_its_own_schedule(run, figures):

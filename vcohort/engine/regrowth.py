@@ -18,31 +18,24 @@ from jax import Array
 from vcohort.control import when
 from vcohort.engine import rejection, sampling
 from vcohort.engine.hazard import log_lambda
-from vcohort.engine.random import Key, fold, normal, uniforms
+from vcohort.engine.random import Key, fold, uniforms
 
-# Above this mean a Poisson number is normal, and so, to within 0.02 days of regrowth, is a sum of
-# lineages.
-_MANY = 1024.0
+# Chance moves the ninth digit of e^40 lineages: more are as many as expected. A lineage of more
+# than e^40 cells is drawn as one of so many, and scaled: float32 holds e^88.
+_MANY_LOG, _LARGEST_LOG = 40.0, 88.0
 
-# From here on a binomial number with a mean of at most _MANY is a Poisson number.
-_POISSON = 4096.0
-
-# Larger tumours have no fractions of a cell to round, in float32.
-_LOG_COUNTED = 16.0
-
-_CURE, _OTHERS, _SIZES, _COUNTS = 0, 1, 2, 3
+_CURE, _COUNTS, _LINEAGES, _SIZES = 0, 1, 2, 3
 
 
 class End(NamedTuple):
     """The end of a course, as far as it is not random, and its draw E.
 
-    ``hazard``: Lambda. ``mean``: expected lineages. ``log_survival``: ln s. ``log_single``: ln p.
+    ``hazard``: Lambda. ``log_survival``: ln s. ``log_single``: ln p.
     """
 
     log_start: Array
     draw: Array
     hazard: Array
-    mean: Array
     log_survival: Array
     log_single: Array
 
@@ -58,65 +51,40 @@ def end_of(w: Array, log_tumour: Array, log_start: Array, draw: Array) -> End:
     log_j = jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start
     log_survival = -jax.nn.softplus(log_j)
     log_single = jnp.minimum(log_start - log_tumour + log_survival, 0.0)
-    mean = jnp.exp(log_start + log_survival)
-    return End(log_start, draw, jnp.exp(log_lambda(w, log_start)), mean, log_survival, log_single)
+    return End(log_start, draw, jnp.exp(log_lambda(w, log_start)), log_survival, log_single)
 
 
 def log_factor(key: Key, course: Array, end: End, alive: Array) -> Array:
-    """Draw ln(B / deterministic B) of one patient, whose tumour is large by now."""
-    u, w = uniforms(key, _OTHERS, course, end.draw.dtype)
-
-    def few(key: Key, course: Array, u: Array, end: End) -> Array:
-        sizes = rejection.log_gamma(fold(key, _SIZES, course), _lineages(u, end))
-        return sizes - (end.log_start + end.log_survival)
-
-    needed = alive & (end.mean <= _MANY)
-    return when(needed, few, _spread(end, w), key, course, u, end)
+    """Draw ln(B / deterministic B) of one patient."""
+    return log_cells(key, course, end, alive) - (_log_mean(end) - end.log_single)
 
 
 def log_cells(key: Key, course: Array, end: End, alive: Array) -> Array:
     """Draw ln B of one patient: of a whole number of cells, 1 or more."""
-    u, w = uniforms(key, _OTHERS, course, end.draw.dtype)
-    many = end.log_start + end.log_survival - end.log_single + _spread(end, w)
-
-    def few(key: Key, course: Array, u: Array, end: End) -> Array:
-        lineages = _lineages(u, end)
-        sizes = rejection.log_gamma(fold(key, _SIZES, course), lineages) - end.log_single
-        return _log_count(key, course, end, lineages, sizes)
-
-    found = when(alive & (end.mean <= _MANY), few, many, key, course, u, end)
-    counted = jnp.maximum(jnp.round(jnp.exp(jnp.minimum(found, _LOG_COUNTED))), 1.0)
-    return jnp.where(found < _LOG_COUNTED, jnp.log(counted), found)
+    log_lineages = _log_mean(end)
+    by_chance = alive & (log_lineages < _MANY_LOG)
+    return when(by_chance, _log_sum, log_lineages - end.log_single, key, course, end)
 
 
-def _log_count(key: Key, course: Array, end: End, lineages: Array, sizes: Array) -> Array:
-    """Draw the log of a sum of geometric numbers, whose exponential limit has the log ``sizes``.
+def _log_mean(end: End) -> Array:
+    """Return the log of the expected number of lineages."""
+    return end.log_start + end.log_survival
 
-    Each is 1 and a Poisson number, its mean Gamma distributed: that of the limit times 1 - p.
+
+def _log_sum(key: Key, course: Array, end: End) -> Array:
+    """Draw the log of a sum of geometric numbers, one for each lineage.
+
+    Each is 1 and a Poisson number, whose mean is exponential: (1 - p) / p on average.
     """
-    u, _ = uniforms(key, _COUNTS, course, sizes.dtype)
-    mean = jnp.exp(jnp.minimum(sizes, _LOG_COUNTED)) * -jnp.expm1(end.log_single)
-    more = sampling.poisson(u, mean)
-    return jnp.where(sizes < _LOG_COUNTED, jnp.log(lineages + more), sizes)
+    u, v = uniforms(key, _COUNTS, course, end.log_start.dtype)
+    lineages = _lineages(u, fold(key, _LINEAGES, course), end)
+    log_single = jnp.maximum(end.log_single, -_MANY_LOG)
+    mean = rejection.gamma(fold(key, _SIZES, course), lineages) * jnp.expm1(-log_single)
+    return jnp.log(lineages + sampling.poisson(v, mean)) + (log_single - end.log_single)
 
 
-def _lineages(u: Array, end: End) -> Array:
+def _lineages(u: Array, key: Key, end: End) -> Array:
     """Draw the number of lineages, given that one survives."""
-    start = jnp.exp(end.log_start)
-    rest = jnp.maximum(end.hazard - end.draw, 0.0)
-    few_cells = start <= _POISSON
-
-    def of_few(u: Array, start: Array, rest: Array) -> Array:
-        each, others = rest / start, jnp.round(start) - 1.0
-        return sampling.narrow_binomial(u, others, -jnp.expm1(-each), jnp.exp(-each))
-
-    of_many = sampling.poisson(u, jnp.where(few_cells, 0.0, rest))
-    law = jnp.where(few_cells, start, 1.0), jnp.where(few_cells, rest, 0.0)
-    return 1.0 + when(few_cells, of_few, of_many, u, *law)
-
-
-def _spread(end: End, w: Array) -> Array:
-    """Draw the relative deviation of a sum of many lineages: their number's and their sizes'."""
-    survival, single = jnp.exp(end.log_survival), jnp.exp(end.log_single)
-    variance = (2.0 - survival - single) / end.mean
-    return jnp.sqrt(variance) * normal(w)
+    start = jnp.round(jnp.exp(jnp.minimum(end.log_start, _LARGEST_LOG)))
+    each = jnp.maximum(end.hazard - end.draw, 0.0) / start
+    return 1.0 + sampling.binomial(u, key, start - 1.0, -jnp.expm1(-each), jnp.exp(-each))
