@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,9 @@ DTYPES = ("float32", "float64")
 
 # Rounding alone moves ln B by about this much, over a few hundred steps.
 _FINEST = {"float32": 2e-4, "float64": 1e-11}
+
+# What a dataset holds beside parameters, treatments and endpoints.
+_OWN = [("the dataset", name) for name in ("patient", "time", "N", "C", "B")]
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,13 @@ class RunSettings:
     def _endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints to fold, Outcome always; days past the horizon fall away."""
         if self.endpoints:
-            chosen = tuple(each for each in self.endpoints if not isinstance(each, Outcome))
+            for each in self.endpoints:
+                if not isinstance(each, Endpoint):
+                    raise VcohortError(f"{each!r} is no endpoint. Try endpoints=[vc.Nadir()].")
+            chosen = tuple(each for each in self.endpoints if each != Outcome())
             for day in (day for each in chosen for day in each.knots):
                 _require(day <= self.horizon, "day", day, f"within the horizon, {self.horizon:g}")
+            _refuse_shared_names([*_OWN, *_named((Outcome(), *chosen))])
             return (Outcome(), *chosen)
         days = tuple(day for day in Response().days if day <= self.horizon)
         exposure = Kinetics(auc_until=min(Kinetics().auc_until, self.horizon))
@@ -96,6 +103,9 @@ class RunSettings:
     def check_cohort(self, cohort: Cohort) -> None:
         """Refuse a cohort that the method cannot run; warn where it is coarse."""
         self.regimen.check(len(cohort), self.horizon)
+        fields = (("the regimen", name) for name, _, _ in self.regimen.named_fields())
+        parameters = (("the model", name) for name in cohort.model.parameters)
+        _refuse_shared_names([*_OWN, *parameters, *fields, *_named(self.endpoints)])
         if self.method == "exact" and not cohort.model.tumour_is_linear:
             raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
         smallest = float(np.min(cohort["B0"]))
@@ -116,6 +126,23 @@ def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:
         f"{what} needs rates that do not depend on the tumour; model {cohort.model.name!r} has "
         f"such rates. {instead}"
     )
+
+
+def _named(endpoints: Iterable[Endpoint]) -> list[tuple[str, str]]:
+    """Return the names that endpoints give, each behind its endpoint."""
+    return [(repr(each), variable.name) for each in endpoints for variable in each.variables]
+
+
+def _refuse_shared_names(named: Iterable[tuple[str, str]]) -> None:
+    """Refuse two things that one dataset would hold under one name."""
+    owners: dict[str, str] = {}
+    for owner, name in named:
+        if name in owners:
+            raise VcohortError(
+                f"{owners[name]} and {owner} both have something of the name {name!r}: of one, the "
+                "numbers would be lost. Leave one out, or run it by itself."
+            )
+        owners[name] = owner
 
 
 def _require(condition: bool, name: str, value: Any, bound: str) -> None:
