@@ -133,12 +133,11 @@ def _traced(
     knots: tuple[float, ...],
     probability: Callable[[Patients, Grid], Array],
 ) -> Array:
-    arrays = {name: jnp.asarray(value) for name, value in run.regimen.first_values(cohort).items()}
-    schedule = run.regimen.schedule(cohort)
-    kind = jnp.result_type(*arrays.values(), *(schedule or ()), jnp.float32)
-    arrays, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (arrays, schedule))
+    values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
+    kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)
+    values, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (values, schedule))
     treatments = 0 if schedule is None else schedule.day.shape[1]
     steps = _STEPS_WHEN_TRACED * (1 + treatments) + len(knots)
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
-    patients = Patients(arrays, nobody, schedule)
+    patients = Patients(values, nobody, schedule)
     return probability(patients, time_plan(run, knots).with_steps(steps).grid(patients))

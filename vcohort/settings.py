@@ -14,6 +14,7 @@ from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.given import floats, number
 from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
@@ -52,7 +53,9 @@ class RunSettings:
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         for name in ("horizon", "threshold", "progression", "tolerance"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+            given = number(name, getattr(self, name))
+            _require(math.isfinite(given), name, given, "a finite number")
+            object.__setattr__(self, name, given)
         self._check_numbers()
         object.__setattr__(self, "save_at", _saved_days(self.save_at, self.horizon))
         if self.method == "exact" and self.save_at is not None:
@@ -150,19 +153,10 @@ def _require(condition: bool, name: str, value: Any, bound: str) -> None:
         raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
 
 
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise VcohortError(f"{name} = {value!r} is impossible: it must be a number.") from None
-    _require(math.isfinite(number), name, number, "a finite number")
-    return number
-
-
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
-    days = np.asarray(save_at, dtype=np.float64)
+    days = floats("save_at", save_at)
     if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all():
         raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():
