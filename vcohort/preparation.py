@@ -18,6 +18,7 @@ from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
 from vcohort.engine.pilot import Resolution, resolve
 from vcohort.engine.random import seed_key
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.forks import about_to_run
 from vcohort.models import Model
 from vcohort.settings import RunSettings
 
@@ -27,6 +28,7 @@ NO_DIGIT = 1.0
 
 def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
     """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
+    about_to_run()
     values = {
         name: np.asarray(value, np.float64)
         for name, value in run.regimen.first_values(cohort).items()

@@ -17,6 +17,7 @@ from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
+from vcohort.forks import about_to_run
 from vcohort.preparation import choose_grid, make_roster, time_plan
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
@@ -133,6 +134,7 @@ def _traced(
     knots: tuple[float, ...],
     probability: Callable[[Patients, Grid], Array],
 ) -> Array:
+    about_to_run()
     values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
     kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)
     values, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (values, schedule))
