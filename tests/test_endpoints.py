@@ -102,36 +102,3 @@ def test_cure_before_progression_is_a_cure_and_progression_first_is_progression(
     for method in ("exact", "hybrid"):
         ds = vc.simulate(cohort, method)
         assert (ds["outcome"] == 2).all() and (ds["event_time"] < 3).all()
-
-
-def test_a_users_own_endpoint(figures):
-    """One new class, nothing else touched."""
-    from dataclasses import dataclass  # noqa: PLC0415
-
-    import jax.numpy as jnp  # noqa: PLC0415
-
-    from vcohort.endpoints import TumourEndpoint, Variable  # noqa: PLC0415
-
-    @dataclass(frozen=True)
-    class DaysBelow(TumourEndpoint):
-        cells: float
-
-        @property
-        def variables(self):
-            return (Variable("days_below", f"days below {self.cells:g} cells", "day"),)
-
-        def init(self, start):
-            return jnp.zeros_like(start.log_tumour)
-
-        def update(self, carry, segment):
-            below = segment.extinct | (segment.log_cells.end < jnp.log(self.cells))
-            return carry + jnp.where(below, segment.end - segment.day, 0.0)
-
-        def final(self, carry):
-            return (carry,)
-
-    ds = vc.simulate(figures(0.05).sample(200, seed=1), "exact", endpoints=[DaysBelow(1e6)])
-    assert ds["days_below"].attrs["units"] == "day"
-    cured = ds["outcome"] == 1
-    longest = ds["days_below"].where(~cured).max()
-    assert (ds["days_below"].where(cured) > longest).sum() == cured.sum()

@@ -69,3 +69,38 @@ def test_traced_and_plain_values_agree():
     plain = np.asarray(vc.cure_probability(cohort))
     traced = np.asarray(jax.jit(vc.cure_probability)(cohort))
     assert np.abs(plain - traced).max() < 1e-3
+
+
+# Day and cells of an infusion, survivals (normal, CAR) of a lymphodepletion.
+EDGES = {
+    "no dose": (60.0, 0.0, 0.1, 0.1),
+    "no dose, no depletion": (60.0, 0.0, 1.0, 1.0),
+    "no depletion": (60.0, 1e8, 1.0, 1.0),
+    "no normal T cell is left": (60.0, 1e8, 0.0, 0.5),
+    "no CAR T cell is left, no dose": (60.0, 0.0, 0.3, 0.0),
+    "an infusion that never comes": (np.inf, 0.0, 0.3, 0.3),
+}
+
+
+@pytest.mark.parametrize("point", EDGES.values(), ids=EDGES)
+def test_slopes_where_a_treatment_does_nothing_or_all_it_can(point, doubtful):
+    """Against one-sided differences where the other side is impossible."""
+
+    def cure(fields):
+        day, cells, *survivals = fields
+        depletion = vc.Lymphodepletion(55.0, tuple(survivals))
+        regimen = vc.Regimen(vc.Infusion(day, cells), depletion)
+        return vc.cure_probability(doubtful, regimen=regimen).mean()
+
+    with jax.enable_x64(True):
+        at, of = np.array(point), jax.jit(cure)
+        found = np.array(jax.jit(jax.grad(cure))(at))
+        expected = np.zeros(4)
+        for index, step in enumerate((1e-3, 1e4, -1e-5, -1e-5)):
+            # A day that never comes cannot move, and of nobody less than one cell is left.
+            if not np.isfinite(at[index]) or (index >= 2 and at[index] == 0.0):
+                continue
+            near, far = (of(np.where(np.arange(4) == index, at + k * step, at)) for k in (1, 2))
+            expected[index] = (4.0 * near - far - 3.0 * of(at)) / (2.0 * step)
+    scale = np.array([1.0, 1e-9, 1.0, 1.0])
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=1e-4, atol=1e-7)

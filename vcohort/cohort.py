@@ -12,6 +12,7 @@ import jax.core
 import numpy as np
 
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.given import floats, refuse_narrow
 from vcohort.models import Model, car_t, find_preset
 
 _COUNTED = 2.0**24
@@ -31,6 +32,11 @@ class Cohort:
     model: Model
     origin: tuple[tuple[str, str], ...] = ()
 
+    def __post_init__(self) -> None:
+        if isinstance(self.values, Mapping):
+            wide = {name: _wide(value) for name, value in self.values.items()}
+            object.__setattr__(self, "values", wide)
+
     @classmethod
     def from_values(
         cls, preset: str = "kimmel2021", *, model: Model | None = None, **values: Any
@@ -41,7 +47,7 @@ class Cohort:
         for name, value in values.items():
             model.param(name).check(value)
             model.param(name).advise(value)
-        arrays = {name: np.asarray(values.get(name, defaults[name]), float) for name in defaults}
+        arrays = {name: floats(name, values.get(name, defaults[name])) for name in defaults}
         try:
             shape = np.broadcast_shapes((1,), *(array.shape for array in arrays.values()))
         except ValueError:
@@ -68,7 +74,7 @@ class Cohort:
         """Return the cohort with other values: arrays (patient,), or numbers for all patients."""
         for name in values:
             self.model.param(name)
-        full = {name: _filled(value, len(self)) for name, value in values.items()}
+        full = {name: _filled(name, value, len(self)) for name, value in values.items()}
         return replace(self, values={**self.values, **full})
 
     def select(self, patients: Any) -> Cohort:
@@ -89,15 +95,27 @@ def whole_cells(tumour: Any) -> Any:
     return tumour + jax.lax.stop_gradient(rounded - tumour)
 
 
-def _filled(value: Any, patients: int) -> Any:
-    if np.ndim(value):
-        if np.shape(value) != (patients,):
-            raise VcohortError(
-                f"An array of shape {np.shape(value)} does not fit a cohort of {patients}: "
-                f"give one number, or an array of shape ({patients},)."
-            )
+def _filled(name: str, value: Any, patients: int) -> Any:
+    full = value if _traced(value) else floats(name, value)
+    if np.shape(full) not in {(), (patients,)}:
+        raise VcohortError(
+            f"An array of shape {np.shape(full)} does not fit a cohort of {patients}: "
+            f"give one number, or an array of shape ({patients},)."
+        )
+    if np.ndim(full):
+        return full
+    return jax.numpy.full(patients, full) if _traced(full) else np.full(patients, full)
+
+
+def _wide(value: Any) -> Any:
+    """Return an array of any library, of whole numbers too, as numpy's of float64.
+
+    JAX's own arrays pass, and what JAX puts in their place while it takes a cohort apart.
+    """
+    if isinstance(value, jax.Array) or not hasattr(value, "__array__"):
         return value
-    return jax.numpy.full(patients, value) if _traced(value) else np.full(patients, float(value))
+    array = np.asanyarray(value)
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
 def _traced(value: Any) -> bool:
@@ -110,12 +128,14 @@ def is_traced(cohort: Cohort) -> bool:
 
 
 def check_values(cohort: Cohort) -> None:
-    """Refuse a cohort with impossible values; traced values cannot be looked at.
+    """Refuse a cohort with impossible values; of traced values only their type can be seen.
 
     Warns of fractions of a cell that matter.
     """
     for name, value in cohort.values.items():
-        if not _traced(value):
+        if _traced(value):
+            refuse_narrow(name, value)
+        else:
             cohort.model.param(name).check(value)
     if _traced(cohort["B0"]):
         return

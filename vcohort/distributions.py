@@ -172,8 +172,11 @@ class MultivariateNormal:
 
 def is_distribution(value: Any) -> bool:
     """Whether a value is a distribution, and not a number."""
-    # A number is told by its type: to ask for a protocol takes a hundred times as long.
-    return not isinstance(value, float | int | np.number) and isinstance(value, Distribution)
+    # A number is told by its type: to ask for a protocol takes a hundred times as long. A series of
+    # numbers can give its own quantiles, and is none.
+    if isinstance(value, float | int | np.number) or hasattr(value, "__array__"):
+        return False
+    return isinstance(value, Distribution)
 
 
 def median_of(law: Distribution) -> float:

@@ -21,6 +21,7 @@ from vcohort.distributions import (
     median_of,
 )
 from vcohort.errors import VcohortError
+from vcohort.given import number
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
 
@@ -50,9 +51,10 @@ class Population:
         joint: MultivariateNormal | None = None,
         **overrides: float | Distribution,
     ) -> None:
+        sigma = number("sigma", sigma)
         if not (np.isfinite(sigma) and sigma >= 0):
             raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
-        self.preset, self.sigma, self.joint = preset, float(sigma), joint
+        self.preset, self.sigma, self.joint = preset, sigma, joint
         self.model = model or car_t()
         self.overrides = overrides
         self.distributions = self._distributions()
@@ -168,8 +170,8 @@ def _typical(name: str, value: Any) -> float:
     if is_distribution(value):
         return median_of(value)
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return number(name, value)
+    except VcohortError:
         raise VcohortError(
             f"{name} = {value!r} is neither a number nor a distribution. For one value a patient "
             "use vc.Cohort.from_values, for observed values vc.Empirical(values)."

@@ -21,6 +21,7 @@ from vcohort.engine.random import seed_key
 from vcohort.engine.straggler import Followed, follow_anew
 from vcohort.engine.tumour import SMALL
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.forks import about_to_run
 from vcohort.models import Model
 from vcohort.settings import RunSettings
 
@@ -30,6 +31,7 @@ WATCHED = 1e5
 
 def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
     """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
+    about_to_run()
     values = {
         name: np.asarray(value, np.float64)
         for name, value in run.regimen.first_values(cohort).items()

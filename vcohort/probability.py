@@ -17,6 +17,7 @@ from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
+from vcohort.forks import about_to_run
 from vcohort.missing import warn_missing
 from vcohort.preparation import choose_grid, make_roster, run_followed, time_plan
 from vcohort.regimen import Regimen
@@ -138,12 +139,12 @@ def _traced(
     knots: tuple[float, ...],
     probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:
-    arrays = {name: jnp.asarray(value) for name, value in run.regimen.first_values(cohort).items()}
-    schedule = run.regimen.schedule(cohort)
-    kind = jnp.result_type(*arrays.values(), *(schedule or ()), jnp.float32)
-    arrays, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (arrays, schedule))
+    about_to_run()
+    values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
+    kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)
+    values, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (values, schedule))
     treatments = 0 if schedule is None else schedule.day.shape[1]
     steps = _STEPS_WHEN_TRACED * (1 + treatments) + len(knots)
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
-    patients = Patients(arrays, nobody, schedule)
+    patients = Patients(values, nobody, schedule)
     return probability(patients, time_plan(run, knots).with_steps(steps).grid(patients))[0]

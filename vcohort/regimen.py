@@ -16,6 +16,9 @@ from vcohort.errors import VcohortError, unknown
 from vcohort.nonmem import doses
 from vcohort.treatments import Field, Infusion, Lymphodepletion, Treatment
 
+# One cell is left of 1e18 at the least: of a smaller share, which has a logarithm, no less.
+_LEAST_SURVIVAL = 1e-30
+
 
 class Regimen:
     """Treatments of a cohort, in any order: ``Regimen(Infusion(100), Lymphodepletion(95, 0.01))``.
@@ -166,9 +169,8 @@ def _row(each: Treatment, cohort: Cohort) -> Schedule:
         cells = cohort["C0"] if each.cells is None else each.cells
     xp = _numpy_of([each.day, *survival, cells])
     day = xp.where(xp.equal(each.day, 0.0), np.inf, each.day)
-    normal, car = survival
-    with np.errstate(divide="ignore"):
-        return Schedule(day, xp.log(normal), xp.log(car), cells)
+    normal, car = (xp.log(xp.maximum(share, _LEAST_SURVIVAL)) for share in survival)
+    return Schedule(day, normal, car, cells)
 
 
 def _numpy_of(values: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import floats, number
 from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
@@ -21,6 +22,9 @@ DTYPES = ("float32", "float64")
 
 # Rounding alone moves ln B by about this much, over a few hundred steps.
 _FINEST = {"float32": 2e-4, "float64": 1e-11}
+
+# What a dataset holds beside parameters, treatments and endpoints.
+_OWN = [("the dataset", name) for name in ("patient", "time", "N", "C", "B")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class RunSettings:
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         for name in ("horizon", "threshold", "progression", "tolerance"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+            given = number(name, getattr(self, name))
+            _require(math.isfinite(given), name, given, "a finite number")
+            object.__setattr__(self, name, given)
         self._check_numbers()
         object.__setattr__(self, "save_at", _saved_days(self.save_at, self.horizon))
         if self.method == "exact" and self.save_at is not None:
@@ -78,9 +84,13 @@ class RunSettings:
     def _endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints to fold, Outcome always; days past the horizon fall away."""
         if self.endpoints:
-            chosen = tuple(each for each in self.endpoints if not isinstance(each, Outcome))
+            for each in self.endpoints:
+                if not isinstance(each, Endpoint):
+                    raise VcohortError(f"{each!r} is no endpoint. Try endpoints=[vc.Nadir()].")
+            chosen = tuple(each for each in self.endpoints if each != Outcome())
             for day in (day for each in chosen for day in each.knots):
                 _require(day <= self.horizon, "day", day, f"within the horizon, {self.horizon:g}")
+            _refuse_shared_names([*_OWN, *_named((Outcome(), *chosen))])
             return (Outcome(), *chosen)
         days = tuple(day for day in Response().days if day <= self.horizon)
         exposure = Kinetics(auc_until=min(Kinetics().auc_until, self.horizon))
@@ -95,6 +105,9 @@ class RunSettings:
     def check_cohort(self, cohort: Cohort) -> None:
         """Refuse a cohort that the method cannot run; warn where it is coarse."""
         self.regimen.check(len(cohort), self.horizon)
+        fields = (("the regimen", name) for name, _, _ in self.regimen.named_fields())
+        parameters = (("the model", name) for name in cohort.model.parameters)
+        _refuse_shared_names([*_OWN, *parameters, *fields, *_named(self.endpoints)])
         if self.method == "exact" and not cohort.model.tumour_is_linear:
             raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
 
@@ -107,24 +120,32 @@ def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:
     )
 
 
+def _named(endpoints: Iterable[Endpoint]) -> list[tuple[str, str]]:
+    """Return the names that endpoints give, each behind its endpoint."""
+    return [(repr(each), variable.name) for each in endpoints for variable in each.variables]
+
+
+def _refuse_shared_names(named: Iterable[tuple[str, str]]) -> None:
+    """Refuse two things that one dataset would hold under one name."""
+    owners: dict[str, str] = {}
+    for owner, name in named:
+        if name in owners:
+            raise VcohortError(
+                f"{owners[name]} and {owner} both have something of the name {name!r}: of one, the "
+                "numbers would be lost. Leave one out, or run it by itself."
+            )
+        owners[name] = owner
+
+
 def _require(condition: bool, name: str, value: Any, bound: str) -> None:
     if not condition:
         raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
 
 
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise VcohortError(f"{name} = {value!r} is impossible: it must be a number.") from None
-    _require(math.isfinite(number), name, number, "a finite number")
-    return number
-
-
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
-    days = np.asarray(save_at, dtype=np.float64)
+    days = floats("save_at", save_at)
     if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all():
         raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():

@@ -9,6 +9,7 @@ import jax.core
 import numpy as np
 
 from vcohort.errors import VcohortError
+from vcohort.given import floats, refuse_narrow
 
 Field: TypeAlias = Any
 """A number, or one a patient: an array (patient,)."""
@@ -29,9 +30,9 @@ class Infusion:
     settable: ClassVar[tuple[str, ...]] = ("day", "cells")
 
     def __post_init__(self) -> None:
-        _check("Infusion", "day", self.day, 0.0, np.inf)
+        object.__setattr__(self, "day", _field("Infusion", "day", self.day, np.inf))
         if self.cells is not None:
-            _check("Infusion", "cells", self.cells, 0.0, 1e18)
+            object.__setattr__(self, "cells", _field("Infusion", "cells", self.cells, 1e18))
 
     @property
     def fields(self) -> dict[str, tuple[Field, str]]:
@@ -65,14 +66,15 @@ class Lymphodepletion:
     settable: ClassVar[tuple[str, ...]] = ("day", "survival", "normal_survival", "car_survival")
 
     def __post_init__(self) -> None:
-        _check("Lymphodepletion", "day", self.day, 0.0, np.inf)
+        object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
         if isinstance(self.survival, tuple) and len(self.survival) != 2:
             raise VcohortError(
                 f"Lymphodepletion(survival={self.survival}): give one fraction, or two: of the "
                 "normal T cells and of the CAR T cells. One a patient is an array."
             )
-        for fraction in self.fractions:
-            _check("Lymphodepletion", "survival", fraction, 0.0, 1.0)
+        pair = tuple(_field("Lymphodepletion", "survival", each, 1.0) for each in self.fractions)
+        survival = pair if isinstance(self.survival, tuple) else pair[0]
+        object.__setattr__(self, "survival", survival)
 
     @property
     def fractions(self) -> tuple[Field, Field]:
@@ -113,17 +115,18 @@ def _text(value: Field) -> str:
     return f"one of {np.size(value)}" if np.ndim(value) else f"{value:g}"
 
 
-def _check(kind: str, name: str, value: Field, low: float, high: float) -> None:
-    """Refuse what is no number, or out of bounds; traced values cannot be looked at."""
+def _field(kind: str, name: str, value: Field, high: float) -> Field:
+    """Return a number or an array, in float64; refuse what is none, or not in 0 … ``high``.
+
+    Traced values cannot be looked at, but for their type.
+    """
     if isinstance(value, jax.core.Tracer):
-        return
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise VcohortError(
-            f"{kind}({name}={value!r}): it must be a number, or one a patient."
-        ) from None
-    wrong = array[~((array >= low) & (array <= high))] if array.ndim < 2 else array
+        if name != "day":
+            refuse_narrow(f"{kind}({name})", value)
+        return value
+    array = floats(f"{kind}: {name}", value)
+    wrong = array[~((array >= 0.0) & (array <= high))] if array.ndim < 2 else array
     if wrong.size:
-        bound = "at least 0" if high == np.inf else f"between {low:g} and {high:g}"
+        bound = "at least 0" if high == np.inf else f"between 0 and {high:g}"
         raise VcohortError(f"{kind}({name}={wrong.flat[0]:g}) is impossible: it must be {bound}.")
+    return array if array.ndim else float(array)

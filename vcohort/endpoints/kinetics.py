@@ -13,6 +13,7 @@ from vcohort.control import when
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
 from vcohort.endpoints.segment import Passing, TCellSegment, day_of
 from vcohort.errors import VcohortError
+from vcohort.given import number
 from vcohort.units import CELLS_PER_UL
 
 
@@ -38,7 +39,8 @@ class Kinetics(TCellEndpoint):
 
     def __post_init__(self) -> None:
         for name in ("auc_until", "detection_limit"):
-            value = getattr(self, name)
+            value = number(f"Kinetics: {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
             if not (math.isfinite(value) and value > 0):
                 raise VcohortError(f"Kinetics({name}={value:g}): it must be greater than 0.")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
@@ -58,8 +59,8 @@ class Response(TumourEndpoint):
         """One response a day."""
         flags = {"flag_values": [CR, PR, SD, PD], "flag_meanings": "CR PR SD PD"}
         return tuple(
-            Variable(f"response_day_{day:g}", f"tumour response on day {day:g}", "1", "int8", flags)
-            for day in self.days
+            Variable(f"response_day_{day}", f"tumour response on day {day}", "1", "int8", flags)
+            for day in (np.format_float_positional(day, trim="-") for day in self.days)
         )
 
     def init(self, start: Start) -> _Carry:

@@ -18,6 +18,7 @@ import numpy as np
 
 from vcohort.compilation import first_alone
 from vcohort.engine.inputs import Patients, Roster
+from vcohort.forks import about_to_run
 
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
 """``work(patients)``: results with the patient first, for one block."""
@@ -76,6 +77,7 @@ def run_block(
     device: Device,
 ) -> list[Any]:
     """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
+    about_to_run()
     filled = np.minimum(np.arange(first, first + size), len(roster.number) - 1)
     whole = first + size <= len(roster.number)
     patients = roster.take(slice(first, first + size) if whole else filled, dtype)
@@ -95,6 +97,7 @@ def spread(
 
     ``threads``: how many run side by side; by default one a core, or two an accelerator.
     """
+    about_to_run()
     devices = jax.local_devices()
 
     def run(index: int) -> None:

@@ -16,10 +16,10 @@ from jax import Array
 
 from vcohort.control import when
 from vcohort.endpoints import Cubic, Reach
-from vcohort.engine import birth_death, gillespie
+from vcohort.engine import birth_death
 from vcohort.engine.accrual import Accrual
 from vcohort.engine.birth_death import Lineage
-from vcohort.engine.gillespie import Clock
+from vcohort.engine.events import Clock, play
 from vcohort.engine.passage import Passage
 from vcohort.engine.random import Key, fold, uniforms
 from vcohort.engine.tumour import (
@@ -96,7 +96,7 @@ def _play(
     """Play events until the tumour dies out or reaches its progression size."""
     begin = jnp.where(watched, entry.cells, 0.0), entry.fraction
     most = limits.progression - 1.0
-    return gillespie.play(passage, *begin, most, limits.progression, fold(key, index, _EVENTS))
+    return play(passage, *begin, most, limits.progression, fold(key, index, _EVENTS))
 
 
 class _Excursion(NamedTuple):

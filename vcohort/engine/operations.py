@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from jax.extend.core import Jaxpr
 
-import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from vcohort.programs import inner_programs
 
 # Not among them: sorting, scattering, products of matrices and their kin, calls back to Python.
 _FIT = """
@@ -24,14 +23,6 @@ _ONE_PROGRAM = frozenset(_FIT.split())
 
 def is_one_program(program: Jaxpr) -> bool:
     """Whether every operation, inside loops and called functions too, is known to be fit."""
-    inner = [part for line in program.eqns for part in _programs(line.params)]
+    inner = [part for line in program.eqns for part in inner_programs(line)]
     fit = all(line.primitive.name in _ONE_PROGRAM for line in program.eqns)
     return fit and all(map(is_one_program, inner))
-
-
-def _programs(params: dict[str, Any]) -> list[Jaxpr]:
-    def is_program(part: Any) -> bool:
-        return isinstance(part, (Jaxpr, ClosedJaxpr))
-
-    parts = filter(is_program, jax.tree.leaves(list(params.values()), is_leaf=is_program))
-    return [part.jaxpr if isinstance(part, ClosedJaxpr) else part for part in parts]

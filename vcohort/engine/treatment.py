@@ -14,6 +14,12 @@ from vcohort.engine.grid import Step
 
 State = TypeVar("State")
 
+# So small a share of the cells that are there adds the first term of its series, and no more.
+_FEW = 1e-20
+
+# exp of this is finite in float32.
+_LARGEST_LOG = 80.0
+
 
 class Schedule(NamedTuple):
     """Treatments: arrays (treatment,) of one patient, (patient, treatment) of a block.
@@ -67,17 +73,10 @@ def when_due(
 
 def treat(jump: Jump, t_cells: TCells) -> TCells:
     """Return one patient's T cells after a jump."""
-    car = _cut(t_cells.log_car, jump.log_car_survival)
-    infused = jump.cells > 0.0
-    log_cells = jnp.log(jnp.where(infused, jump.cells, 1.0))
+    car = _infuse(_cut(t_cells.log_car, jump.log_car_survival), jump.cells)
     nothing = jnp.zeros_like(car)
-    return TCells(
-        _cut(t_cells.log_normal, jump.log_normal_survival),
-        jnp.where(infused, jnp.logaddexp(car, log_cells), car),
-        nothing,
-        nothing,
-        t_cells.strain,
-    )
+    normal = _cut(t_cells.log_normal, jump.log_normal_survival)
+    return TCells(normal, car, nothing, nothing, t_cells.strain)
 
 
 def _jump(schedule: Schedule, due: Array) -> Jump:
@@ -86,6 +85,16 @@ def _jump(schedule: Schedule, due: Array) -> Jump:
     return Jump(*(jnp.sum(jnp.where(due, part, 0.0)) for part in parts))
 
 
+def _infuse(log_car: Array, cells: Array) -> Array:
+    """Return ln(C + cells), with the slope 1 / C at no cells, whose own logarithm has none."""
+    each = jnp.exp(jnp.minimum(-log_car, _LARGEST_LOG))
+    few = cells * each < _FEW
+    log_cells = jnp.log(jnp.where(few, 1.0, cells))
+    first_term = log_car + jnp.where(few, cells, 0.0) * each
+    return jnp.where(few, first_term, jnp.logaddexp(log_car, log_cells))
+
+
 def _cut(log_cells: Array, log_survival: Array) -> Array:
     """Cut a population, to one cell at the least: below, its law of growth means nothing."""
-    return jnp.maximum(log_cells + log_survival, jnp.minimum(log_cells, 0.0))
+    cut, least = log_cells + log_survival, jnp.minimum(log_cells, 0.0)
+    return jnp.where(cut > least, cut, least)

@@ -81,7 +81,6 @@ class Feedback(Law):
     """The CAR T growth rate r_C, per day: ``rate(values, cells)``."""
 
     rate: Callable[[Values, Cells], Array]
-    reads_tumour: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,6 @@ class Killing(Law):
     """Death of tumour cells, per cell and day: ``rate(values, cells)``."""
 
     rate: Callable[[Values, Cells], Array]
-    reads_tumour: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,6 @@ class Proliferation(Law):
     """Birth of tumour cells, per cell and day: ``rate(values, cells)``."""
 
     rate: Callable[[Values, Cells], Array]
-    reads_tumour: bool = False
 
 
 @cache

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, cast
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
-from vcohort.errors import unknown
+from vcohort.errors import VcohortError, did_you_mean, unknown
 from vcohort.models.law import (
     Cells,
     Feedback,
@@ -20,6 +23,7 @@ from vcohort.models.law import (
 )
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
+from vcohort.programs import dependent
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
 
@@ -39,12 +43,25 @@ class Model:
 
     Build one with :func:`car_t`. A model is immutable and hashable; compiled code
     is cached by it.
+
+    :raises VcohortError: for two different parameters of one name, and for a law that reads a
+        parameter that no law owns.
     """
 
     growth: Growth
     feedback: Feedback
     killing: Killing
     proliferation: Proliferation
+
+    def __post_init__(self) -> None:
+        owned: dict[str, Param] = {}
+        for param in (param for law in self.laws for param in law.parameters):
+            if owned.setdefault(param.name, param) != self.parameters[param.name]:
+                raise VcohortError(
+                    f"Model {self.name!r} has two different parameters of the name {param.name!r}. "
+                    "Rename one, or let both laws own the same Param."
+                )
+        _reads_tumour(self)
 
     @property
     def laws(self) -> tuple[Law, ...]:
@@ -65,8 +82,7 @@ class Model:
     @property
     def tumour_is_linear(self) -> bool:
         """Whether no rate depends on the tumour, so that its law has a closed form."""
-        readers = (self.feedback, self.killing, self.proliferation)
-        return not any(law.reads_tumour for law in readers)
+        return not _reads_tumour(self)
 
     def param(self, name: str) -> Param:
         """Return a parameter by name."""
@@ -84,6 +100,28 @@ class Model:
     def relaxation(self, values: Values, cells: Cells) -> tuple[Array, Array]:
         """Return how fast ln N and ln C return to their capacities, per day."""
         return self.growth.relaxation(values, cells, self.feedback.rate(values, cells))
+
+
+@cache
+def _reads_tumour(model: Model) -> bool:
+    """Whether a rate depends on the tumour: told from the program that the laws make."""
+
+    def everything(values: Values, *logs: Array) -> object:
+        cells = Cells(*logs)
+        return model.rates(values, cells), model.relaxation(values, cells)
+
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+    values = dict.fromkeys(model.parameters, number)
+    try:
+        program = jax.make_jaxpr(everything)(values, number, number, number)
+    except KeyError as error:
+        name = str(error.args[0])
+        raise VcohortError(
+            f"A law reads the parameter {name!r}, which no law of model {model.name!r} owns. Add "
+            f"its Param to the law's parameters. {did_you_mean(name, model.parameters)}"
+        ) from error
+    tumour_alone = [*[False] * (len(values) + 2), True]
+    return any(dependent(program.jaxpr, tumour_alone))
 
 
 def car_t(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import floats
 
 # A value this many times outside the usual range was most likely given in another unit.
 _UNIT_SLIP = 1e3
@@ -36,7 +37,7 @@ class Param:
 
     def check(self, values: ArrayLike) -> None:
         """Refuse impossible values: NaN, infinite, or out of bounds."""
-        array = np.asarray(values, dtype=np.float64)
+        array = floats(self.name, values)
         if array.size and self._holds(array.min()) and self._holds(array.max()):
             return
         self._refuse(array, ~np.isfinite(array), "a finite number")
@@ -60,7 +61,7 @@ class Param:
 
     def advise(self, values: ArrayLike) -> None:
         """Warn of values for which another unit was probably meant."""
-        array, (low, high) = np.asarray(values, dtype=np.float64), self.usual
+        array, (low, high) = floats(self.name, values), self.usual
         odd = (array != 0) & ((array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP))
         if odd.any():
             hint = (

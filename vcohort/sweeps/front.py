@@ -17,6 +17,7 @@ from vcohort.population import Population
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
 from vcohort.sweeps.cluster import Workers
+from vcohort.sweeps.names import check_names
 from vcohort.sweeps.plan import QUANTILES, Plan, make_plan
 from vcohort.sweeps.runners import Here, Runner
 from vcohort.sweeps.store import Store, Verification, Writer
@@ -116,7 +117,9 @@ def plan_of(
         method, horizon, threshold, progression, None, seed, tolerance, dtype, tuple(endpoints),
         Regimen() if regimen is None else regimen,
     )  # fmt: skip
-    return make_plan(population, axes, n, run, **rest)
+    plan = make_plan(population, axes, n, run, **rest)
+    check_names(plan)
+    return plan
 
 
 def resume(

@@ -64,7 +64,7 @@ def values_along(
 def labels_of(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return the meanings of flags, by dimension."""
     flags = flags_of(plan)
-    return {meaning_of(flag): tuple(flag.attrs["flag_meanings"].split()) for flag in flags}
+    return {meaning_of(flag): tuple(flag.meanings) for flag in flags}
 
 
 def coordinates(plan: Plan) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:

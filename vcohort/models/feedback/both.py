@@ -19,5 +19,4 @@ LAW = Feedback(
     "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2) + rho_C k_1 B / (1 + k_1 B)",
     (rho_C, K_N, a, b, k_1),
     _rate,
-    reads_tumour=True,
 )

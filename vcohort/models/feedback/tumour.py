@@ -22,4 +22,4 @@ def _rate(values: Values, cells: Cells) -> Array:
     return values["rho_C"] + antigen(values, cells)
 
 
-LAW = Feedback("B", "rho_C + rho_C k_1 B / (1 + k_1 B)", (rho_C, k_1), _rate, reads_tumour=True)
+LAW = Feedback("B", "rho_C + rho_C k_1 B / (1 + k_1 B)", (rho_C, k_1), _rate)

@@ -19,6 +19,4 @@ def _rate(values: Values, cells: Cells) -> Array:
     return values["gamma_B"] * car / (values["k_B"] + values["phi"] * cells.tumour + car)
 
 
-LAW = Killing(
-    "crowded", "gamma_B C / (k_B + phi B + C)", (gamma_B, k_B, phi), _rate, reads_tumour=True
-)
+LAW = Killing("crowded", "gamma_B C / (k_B + phi B + C)", (gamma_B, k_B, phi), _rate)

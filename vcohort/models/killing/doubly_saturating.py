@@ -40,5 +40,4 @@ LAW = Killing(
     "gamma_B C / ((k_B + B) (k_C + C))",
     (gamma_B, k_B, k_C),
     _rate,
-    reads_tumour=True,
 )
