@@ -13,8 +13,8 @@ import xarray as xr
 from vcohort.errors import VcohortError
 from vcohort.schema import validate
 
-# NetCDF reports a failing disk as RuntimeError, and a missing file as OSError.
-_FILE_ERRORS = (OSError, RuntimeError)
+# NetCDF reports a failing disk as RuntimeError, a missing file as OSError; a name in bytes is none.
+_FILE_ERRORS = (OSError, RuntimeError, UnicodeError)
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -32,6 +32,19 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
             f"Cannot write {target}: no permission. Choose another folder with -o, or change its "
             "permissions."
         )
+    return target
+
+
+def check_saveable(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work, a path that :func:`save` cannot write: NetCDF takes text alone."""
+    target = check_writable(path)
+    try:
+        str(target.absolute()).encode()
+    except UnicodeEncodeError:
+        raise VcohortError(
+            f"Cannot write {target}: its name is not text in UTF-8, as NetCDF needs it. Choose "
+            "another name, or another folder."
+        ) from None
     return target
 
 
@@ -59,7 +72,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
 
 def save(ds: xr.Dataset | xr.DataTree, path: str | os.PathLike[str]) -> Path:
     """Write a dataset to a NetCDF file; it appears under its name only when it is whole."""
-    with replacing(path) as temporary:
+    with replacing(check_saveable(path)) as temporary:
         ds.to_netcdf(temporary, engine="netcdf4")
     return Path(path)
 
