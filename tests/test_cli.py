@@ -363,3 +363,75 @@ def test_mistakes_in_analyses(vcohort, tmp_path, arguments, message):
     assert message in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("always:K_C = 139")
+def test_text_in_brackets_is_shown_as_it_is(vcohort):
+    quick = ("simulate", "-n", 5, "--horizon", 5, "--method", "deterministic", "-o")
+    for name in ("a[b]c.nc", "x[red].nc", ":dog:.nc"):
+        assert f"wrote {name}" in vcohort(*quick, name).stdout
+    refused(vcohort("simulate", "--preset", "[/red]"), "Unknown preset '[/red]'")
+    refused(vcohort("simulate", "--set", "r_B=[/x]"), "'[/x]' is neither a number")
+    refused(vcohort("verify", "no[/]thing.zarr"), "no[/]thing.zarr does not exist")
+    refused(vcohort("sweep"), "or [sweep.axes] in the study")
+    warned = vcohort(*quick, "w.nc", "--set", "K_C=139")
+    assert "Warning: K_C = 139 cells is far" in warned.stderr
+
+
+def test_names_that_are_not_text(vcohort, tmp_path):
+    """A file name is bytes: those that are no UTF-8 are shown as escapes."""
+    name = os.fsdecode(b"b\xff")
+    refused(vcohort("simulate", "-n", 5, "-o", f"{name}.nc"), r"b\udcff.nc: its name is not text")
+    refused(vcohort("sensitivity", "-o", f"{name}.nc"), r"b\udcff.nc: its name is not text")
+    refused(vcohort("simulate", f"{name}.toml"), r"no study file b\udcff.toml")
+    refused(vcohort("fit", f"{name}.csv"), r"no file b\udcff.csv")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / f"{name}.toml").write_text(STUDY)
+    result = vcohort("simulate", f"{name}.toml", "-n", 5, "--horizon", 5)
+    assert result.returncode == 0 and "wrote cohort.nc" in result.stdout
+
+
+def test_a_stream_that_has_few_letters(tmp_path):
+    found = subprocess.run(
+        [sys.executable, "-c", "from vcohort.cli import main; main()", "simulate", "-n", "5",
+         "--horizon", "5", "--method", "deterministic", "-o", "\N{MICRO SIGN}l.nc"],
+        capture_output=True, cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert rb"wrote \xb5l.nc" in found.stdout and not found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sensitivity", "-n", "0", "--sigma", "0.1"], "n = 0 is impossible"),
+        (["sensitivity", "-n", "0", "--sigma", "0.1", "--how", "morris"], "trajectories = 0"),
+        (["optimize", "--field", "day=50:99", "--field", "day=60:70"], "--field gives day twice"),
+        (["sweep", "--axis", "K_C=1,2", "--axis", "K_C=3"], "--axis gives K_C twice"),
+        (["simulate", "--set", "r_B=1", "--set", "r_B=2"], "--set gives r_B twice"),
+        (["fit", "zuma1", "--set", "r_B=1", "--set", "r_B=2"], "--set gives r_B twice"),
+        (
+            ["fit", "zuma1", "--bounds", "a=1:2", "--bounds", "a=1:3"],
+            "--bounds gives a twice",
+        ),
+        (
+            ["sensitivity", "--how", "map", "--axis", "a=1:2:2", "--axis", "a=1:3:2"],
+            "--axis gives a twice",
+        ),
+        (["sensitivity", "--how", "map", "--axis", "a=1:2:2.7"], "LOW:HIGH:COUNT, the last"),
+        (["sweep", "--axis", "K_C=1e10:2e10:2.7"], "is not understood"),
+    ],
+)
+def test_what_is_given_twice_or_in_part_is_refused(vcohort, arguments, message):
+    refused(vcohort(*arguments), message)
+
+
+def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vcohort.study.simulate", interrupted)
+    result = vcohort("simulate", "-n", 5)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
+    assert not list(tmp_path.iterdir())

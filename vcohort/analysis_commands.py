@@ -15,10 +15,11 @@ from rich.table import Table
 
 from vcohort import analysis, data, plots
 from vcohort.cohort import Cohort
+from vcohort.console import console
 from vcohort.distributions import median_of
 from vcohort.errors import VcohortError, unknown
-from vcohort.files import check_writable, replacing, save
-from vcohort.notation import parse_fields, parse_range, parse_setting
+from vcohort.files import check_saveable, check_writable, replacing, save
+from vcohort.notation import by_name, parse_fields, parse_range, parse_setting
 from vcohort.population import Population
 from vcohort.study import Study, make_study, read_fields
 from vcohort.tables import read_columns
@@ -70,31 +71,31 @@ def fit(
     population = chosen.population()
     names = _names(free)
     cohort = _median_patient(population)
-    limits = dict(_pair(text) for text in bounds or [])
+    limits = by_name("--bounds", map(_pair, bounds or []))
     common: dict[str, Any] = {"loss": loss, "seed": seed}
     posed = {"cohort": cohort, "bounds": limits, "regimen": chosen.regimen()}
-    console = Console()
+    screen = console()
     match how:
         case "fit":
             ds = analysis.fit(rows, names, **posed, **common, starts=starts)
             draw: Callable[[Any], Any] = plots.fitted_curves
-            _tell_fit(console, ds)
+            _tell_fit(screen, ds)
         case "profile":
             ds = analysis.profile_likelihood(rows, names, **posed, **common, starts=starts)
             draw = plots.profiles
-            _tell(console, ds[["estimate", "lower", "upper"]], ("patient", "parameter"))
+            _tell(screen, ds[["estimate", "lower", "upper"]], ("patient", "parameter"))
         case "compare":
             held = [name for name in ("K_N", "r_B") if name not in names]
             ds = analysis.compare_models(
                 rows, preset=population.preset, fixed=held, **common, starts=starts
             )
             draw = plots.model_weights
-            _tell(console, ds[["parameters", "loss", "aic", "aicc", "bic"]], ("patient", "model"))
+            _tell(screen, ds[["parameters", "loss", "aic", "aicc", "bic"]], ("patient", "model"))
         case _:
             ds = analysis.posterior(rows, names, **posed, **common)
             draw = plots.posterior
-            _tell(console, ds["summary"].to_dataset(), ("patient", "parameter"))
-    _finish(console, ds, output, plot, draw)
+            _tell(screen, ds["summary"].to_dataset(), ("patient", "parameter"))
+    _finish(screen, ds, output, plot, draw)
 
 
 def sensitivity(
@@ -129,27 +130,28 @@ def sensitivity(
     chosen = _study(study, preset, sigma, settings)
     population, regimen = chosen.population(), chosen.regimen()
     names = _names(outputs)
-    console = Console()
+    screen = console()
     draw: Callable[[Any], Any] = plots.global_sensitivity
     many: dict[str, Any] = {"seed": seed, "horizon": chosen.horizon, "regimen": regimen}
+    count = (4096 if how == "sobol" else 256) if samples is None else samples
     match how:
         case "sobol":
-            ds = analysis.sobol_indices(population, names, samples or 4096, **many)
-            _tell(console, ds[["first", "first_interval", "total", "total_interval"]])
+            ds = analysis.sobol_indices(population, names, count, **many)
+            _tell(screen, ds[["first", "first_interval", "total", "total_interval"]])
         case "morris":
-            ds = analysis.morris(population, names, samples or 256, **many)
-            _tell(console, ds[["mu", "mu_star", "mu_star_interval", "sigma"]])
+            ds = analysis.morris(population, names, count, **many)
+            _tell(screen, ds[["mu", "mu_star", "mu_star_interval", "sigma"]])
         case "map":
-            axes = dict(_axis(text) for text in axis or [])
-            ds = analysis.sensitivity_map(population, axes, samples or 256, **many)
+            axes = by_name("--axis", map(_axis, axis or []))
+            ds = analysis.sensitivity_map(population, axes, count, **many)
             draw = plots.sensitivity_map
         case _:
             cohort = _median_patient(population)
             local = analysis.local_sensitivity(cohort, np.linspace(0.0, days, 201), regimen=regimen)
             ds = local.merge(analysis.identifiability(local)[["correlation", "removed"]])
             draw = plots.sensitivity_ranking
-            _tell(console, ds[["ranking", "removed"]].isel(patient=0), ("parameter",))
-    _finish(console, ds, output, plot, draw)
+            _tell(screen, ds[["ranking", "removed"]].isel(patient=0), ("parameter",))
+    _finish(screen, ds, output, plot, draw)
 
 
 def calibrate(
@@ -171,18 +173,18 @@ def calibrate(
     """Make a virtual population's progression-free survival that of a trial."""
     _check_files(output, plot)
     chosen = _study(study, preset, sigma, settings)
-    population, console = chosen.population(), Console()
+    population, screen = chosen.population(), console()
     names = _names(free)
     ds = analysis.calibrate(
         population, _trial(trial), names, n=patients, starts=starts, weights=weights,
         progression=chosen.progression, regimen=chosen.regimen(), seed=seed,
     )  # fmt: skip
-    _tell(console, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
+    _tell(screen, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
     rms = {name: value for name, value in ds.attrs.items() if str(name).startswith("rms_")}
     told = ", ".join(
         f"{str(name)[4:]} {value:.4f}" for name, value in rms.items()
     )  # fmt: skip
-    console.print(f"rms distance to the trial: {told}", soft_wrap=True)
+    screen.print(f"rms distance to the trial: {told}", soft_wrap=True)
     flags = " ".join(
         f"--set '{name}={'normal' if kind == 'normal' else 'lognormal'}"
         f"({place:.6g}, {spread * place if kind == 'normal' else spread:.6g})'"
@@ -191,8 +193,8 @@ def calibrate(
             ds["spread"].values, strict=True,
         )
     )  # fmt: skip
-    console.print(f"simulate with: {flags}", soft_wrap=True, highlight=False)
-    _finish(console, ds, output, plot, plots.calibration)
+    screen.print(f"simulate with: {flags}", soft_wrap=True, highlight=False)
+    _finish(screen, ds, output, plot, plots.calibration)
 
 
 def optimize(
@@ -216,20 +218,20 @@ def optimize(
 ) -> None:
     """Find day, dose and depth of a second, prepared infusion that do most good."""
     _check_files(output, plot)
-    chosen, console = _study(study, preset, sigma, settings), Console()
+    chosen, screen = _study(study, preset, sigma, settings), console()
     cohort = chosen.population().sample(patients, seed, design="sobol")
-    limits = dict(_pair(text) for text in field)
+    limits = by_name("--field", map(_pair, field))
     ds = analysis.optimize_regimen(
         cohort, limits, objective, max_C_max=max_c_max, horizon=chosen.horizon,
         progression=chosen.progression,
     )  # fmt: skip
-    _tell(console, ds[["best"]], ("field",))
-    console.print(
+    _tell(screen, ds[["best"]], ("field",))
+    screen.print(
         f"{ds['objective'].attrs['long_name']}: {float(ds['objective_best']):.4f}, without "
         f"{float(ds['objective_without']):.4f}; 95th centile of C_max "
         f"{float(ds['C_max_best']):.3g} cells"
     )
-    _finish(console, ds, output, plot, plots.regimen_map)
+    _finish(screen, ds, output, plot, plots.regimen_map)
 
 
 COMMANDS = (fit, sensitivity, calibrate, optimize)
@@ -248,7 +250,7 @@ def _study(
         fields["preset"] = preset
     if sigma is not None:
         fields["sigma"] = sigma
-    given = dict(parse_setting(text) for text in settings or [])
+    given = by_name("--set", map(parse_setting, settings or []))
     if given:
         fields["set"] = {**make_study(fields).set, **given}
     study = make_study(fields)
@@ -268,7 +270,7 @@ def _names(text: str) -> list[str]:
 
 def _check_files(output: Path, plot: Path | None) -> None:
     """Refuse, before any work, what cannot be written."""
-    check_writable(output)
+    check_saveable(output)
     if plot is None:
         return
     check_writable(plot)
@@ -279,7 +281,7 @@ def _check_files(output: Path, plot: Path | None) -> None:
 
 
 def _finish(
-    console: Console, ds: Any, output: Path, plot: Path | None, draw: Callable[[Any], Any]
+    screen: Console, ds: Any, output: Path, plot: Path | None, draw: Callable[[Any], Any]
 ) -> None:
     written = [save(ds, output)]
     if plot is not None:
@@ -289,23 +291,21 @@ def _finish(
         plt.close("all")
         written.append(plot)
     for path in written:
-        console.print(f"wrote {path}", soft_wrap=True)
+        screen.print(f"wrote {path}", soft_wrap=True)
 
 
-def _tell_fit(console: Console, ds: xr.Dataset) -> None:
-    _tell(console, ds[["estimate", "standard_error", "at_bound"]], ("patient", "parameter"))
+def _tell_fit(screen: Console, ds: xr.Dataset) -> None:
+    _tell(screen, ds[["estimate", "standard_error", "at_bound"]], ("patient", "parameter"))
     for patient in ds["patient"].values:
         one = ds.sel(patient=patient)
         same = float((one["start_loss"] <= 1.001 * one["loss"]).mean())
-        console.print(
+        screen.print(
             f"{patient}: loss {float(one['loss']):.6g}, reached by {same:.0%} of "
             f"{one.sizes['start']} starts"
         )
 
 
-def _tell(
-    console: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "parameter")
-) -> None:
+def _tell(screen: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "parameter")) -> None:
     """Print variables as a table, a row for each combination of the dimensions ``over``."""
     over = tuple(name for name in over if name in ds.dims)
     names = [str(name) for name in ds.data_vars]
@@ -317,7 +317,7 @@ def _tell(
                  for name in names]  # fmt: skip
         table.add_row(*labels, *(f"{cell:.4g}" if isinstance(cell, float) else str(cell)
                                  for cell in cells))  # fmt: skip
-    console.print(table)
+    screen.print(table)
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -11,21 +11,25 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vcohort import __version__, options
 from vcohort.analysis_commands import COMMANDS as ANALYSIS_COMMANDS
 from vcohort.compilation import keep_compiled_programs
+from vcohort.console import console, forgive_letters
 from vcohort.demo import run_demo
 from vcohort.errors import VcohortError
-from vcohort.files import check_writable, save
+from vcohort.files import check_saveable, save
 from vcohort.models import car_t, laws, presets
 from vcohort.study import make_study
 from vcohort.summary import summarise, summary_table
 from vcohort.sweep_commands import COMMANDS as SWEEP_COMMANDS
 
 USAGE_ERROR = 2
+
+# What typer makes of Ctrl-C, by the shells' custom: 128 and the number of the signal.
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Virtual cohorts of CAR T cell therapy.", no_args_is_help=True, add_completion=False,
@@ -63,32 +67,32 @@ def simulate(
     })  # fmt: skip
     checked = make_study(fields)
     checked.check()
-    check_writable(output)
+    check_saveable(output)
     start = time.perf_counter()
     ds = checked.simulate()
     seconds = time.perf_counter() - start
     written = save(ds, output)
-    console = Console()
-    console.print(summary_table({f"{checked.preset}, {checked.method}": (summarise(ds), seconds)}))
-    console.print(f"wrote {written}", soft_wrap=True)
+    screen = console()
+    screen.print(summary_table({f"{checked.preset}, {checked.method}": (summarise(ds), seconds)}))
+    screen.print(f"wrote {written}", soft_wrap=True)
 
 
 @app.command()
 def info() -> None:
     """Show versions, devices, presets with their units and sources, and laws."""
-    console = Console()
-    console.print(
+    screen = console()
+    screen.print(
         f"vcohort {__version__}, jax {jax.__version__}, numpy {np.__version__}, "
         f"python {sys.version.split()[0]}"
     )
     for device in jax.devices():
-        console.print(f"device {device.id}: {device.platform}, {device.device_kind}")
-    console.print(_preset_table())
+        screen.print(f"device {device.id}: {device.platform}, {device.device_kind}")
+    screen.print(_preset_table())
     for kind in ("growth", "feedback", "killing", "proliferation"):
         table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
         for law in laws(kind).values():
             table.add_row(law.name, law.formula)
-        console.print(table)
+        screen.print(table)
 
 
 @app.command()
@@ -102,7 +106,7 @@ def demo(
     """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
     if folder.exists() and not folder.is_dir():
         raise VcohortError(f"{folder} is a file. Give a folder to write to: -o FOLDER.")
-    run_demo(folder, patients, seed, Console())
+    run_demo(folder, patients, seed, console())
 
 
 for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
@@ -111,23 +115,28 @@ for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
 
 def main() -> None:
     """Run the command line; usage errors are typer's to tell, all others are told here."""
-    console = Console(stderr=True)
+    forgive_letters()
+    screen = console(stderr=True)
+
+    def tell(kind: str, colour: str, message: object) -> None:
+        screen.print(Text.assemble((f"{kind}:", colour), f" {message}"), soft_wrap=True)
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        console.print(f"[yellow]Warning:[/yellow] {message}", soft_wrap=True)
+        tell("Warning", "yellow", message)
 
     warnings.showwarning = show
     keep_compiled_programs()
     try:
         app()
-    except VcohortError as error:
-        console.print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+    except (VcohortError, OSError) as error:
+        tell("Error", "red", error)
         sys.exit(USAGE_ERROR)
-    except OSError as error:
-        console.print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
-        sys.exit(USAGE_ERROR)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            screen.print("Stopped.")
+        raise
     except MemoryError:
-        console.print("[red]Error:[/red] Out of memory. Run fewer patients: -n.")
+        tell("Error", "red", "Out of memory. Run fewer patients: -n.")
         sys.exit(USAGE_ERROR)
 
 

@@ -17,8 +17,8 @@ import xarray as xr
 from vcohort.errors import VcohortError
 from vcohort.schema import validate
 
-# NetCDF reports a failing disk as RuntimeError, and a missing file as OSError.
-_FILE_ERRORS = (OSError, RuntimeError)
+# NetCDF reports a failing disk as RuntimeError, a missing file as OSError; a name in bytes is none.
+_FILE_ERRORS = (OSError, RuntimeError, UnicodeError)
 
 # What follows the end of an HDF5 file is passed over by those who read it.
 _SEAL = b"\nvcohort sha256 "
@@ -81,6 +81,19 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
         raise VcohortError(f"Cannot write {str(path)!r}: {error}. Give another name.") from None
 
 
+def check_saveable(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work, a path that :func:`save` cannot write: NetCDF takes text alone."""
+    target = check_writable(path)
+    try:
+        str(target.absolute()).encode()
+    except UnicodeEncodeError:
+        raise VcohortError(
+            f"Cannot write {target}: its name is not text in UTF-8, as NetCDF needs it. Choose "
+            "another name, or another folder."
+        ) from None
+    return target
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside ``path`` that takes its place if all goes well."""
@@ -108,7 +121,7 @@ def save(ds: xr.Dataset | xr.DataTree, path: str | os.PathLike[str]) -> Path:
 
     Each variable carries checksums, and the file ends with its SHA-256.
     """
-    with replacing(path) as temporary:
+    with replacing(check_saveable(path)) as temporary:
         if isinstance(ds, xr.DataTree):
             groups = {each.path: each.to_dataset(inherit=False) for each in ds.subtree}
             checksums = {name: _checksums(group) for name, group in groups.items()}

@@ -7,14 +7,16 @@ A number, or a distribution by its name: ``0.1``, ``lognormal(0.1, 0.3)``,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from vcohort import data
 from vcohort.distributions import Distribution, Empirical, Fixed, LogNormal, Normal, Uniform
 from vcohort.errors import VcohortError, unknown
+
+T = TypeVar("T")
 
 _CALL = re.compile(r"\s*([A-Za-z]+)\s*\((.*)\)\s*")
 
@@ -54,6 +56,16 @@ def parse_setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def by_name(flag: str, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """Return what a flag that may be repeated says, by name; refuse a name given twice."""
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name in found:
+            raise VcohortError(f"{flag} gives {name} twice. Keep one.")
+        found[name] = value
+    return found
+
+
 def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, float]:
     """Return the numbers of ``100:0.01`` under their names; the last may be missing."""
     parts = text.split(":")
@@ -69,9 +81,12 @@ def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, floa
 def parse_range(flag: str, text: str) -> np.ndarray:
     """Return the numbers of ``LOW:HIGH:COUNT``, evenly spaced."""
     fields = parse_fields(flag, text, ("low", "high", "count"))
-    if len(fields) < 3 or not 1 <= fields["count"] <= 10_000:
-        raise VcohortError(f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT.")
-    return np.linspace(fields["low"], fields["high"], int(fields["count"]))
+    count = fields.get("count", 0.0)
+    if not (1 <= count <= 10_000 and count == int(count)):
+        raise VcohortError(
+            f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT, the last a whole number."
+        )
+    return np.linspace(fields["low"], fields["high"], int(count))
 
 
 def parse_axis(name: str, text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from vcohort.errors import VcohortError
-from vcohort.notation import parse_fields, parse_setting
+from vcohort.notation import by_name, parse_fields, parse_setting
 from vcohort.study import make_study, read_fields
 
 Number: TypeAlias = float | None
@@ -51,7 +51,7 @@ def study_fields(
     """Return the fields of a study file with the flags over it; a flag of None says nothing."""
     fields: dict[str, Any] = read_fields(file) if file else {}
     fields |= {name: value for name, value in flags.items() if value is not None}
-    given = dict(parse_setting(text) for text in settings or [])
+    given = by_name("--set", map(parse_setting, settings or []))
     if given:
         fields["set"] = {**make_study(fields).set, **given}
     if infuse:

@@ -14,10 +14,11 @@ import xarray as xr
 from rich.console import Console
 
 from vcohort import options, sweeps
+from vcohort.console import console
 from vcohort.engine.blocks import cores
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
-from vcohort.notation import parse_setting
+from vcohort.notation import by_name, parse_setting
 from vcohort.report import write_report
 from vcohort.study import Study, make_study
 from vcohort.sweeps.cluster import distributed
@@ -88,14 +89,14 @@ def sweep(
     }  # fmt: skip
     chosen = _study({"method": "exact", **fields}, axis, swept)
     arguments = chosen.sweep_arguments()
-    console = Console()
+    screen = console()
     if dry_run:
-        console.print(str(sweeps.estimate_sweep(**arguments, price_per_hour=price)))
+        screen.print(str(sweeps.estimate_sweep(**arguments, price_per_hour=price)))
         return
     if not output.exists():
         check_writable(output)
     with _client(workers, scheduler) as client:
-        _tell(console, sweeps.sweep(**arguments, store=output, client=client), output)
+        _tell(screen, sweeps.sweep(**arguments, store=output, client=client), output)
 
 
 def resume(
@@ -108,17 +109,17 @@ def resume(
 ) -> None:
     """Go on with a sweep that was interrupted."""
     with _client(workers, scheduler) as client:
-        _tell(Console(), sweeps.resume(store, repair=repair, client=client), store)
+        _tell(console(), sweeps.resume(store, repair=repair, client=client), store)
 
 
 def verify(store: StoreFolder) -> None:
     """Read a store from its first byte to its last; exit status 1 where it is not whole."""
     found = sweeps.verify(store)
-    Console().print(str(found), soft_wrap=True, highlight=False)
+    console().print(str(found), soft_wrap=True, highlight=False)
     if found.is_whole:
         return
     again = f"vcohort resume {store}{' --repair' if found.damaged else ''}"
-    Console(stderr=True).print(f"To mend it: {again}", soft_wrap=True)
+    console(stderr=True).print(f"To mend it: {again}", soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -136,7 +137,7 @@ def report(
     ds, found = sweeps.open_whole(store)
     notes = _notes(store, found)
     write_report(ds, output, notes)
-    Console().print(f"wrote {output}", soft_wrap=True)
+    console().print(f"wrote {output}", soft_wrap=True)
     if found.damaged:
         raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
     for note in notes:
@@ -166,10 +167,7 @@ def _study(fields: dict[str, Any], axis: list[str] | None, swept: dict[str, Any]
     """Return the study with the flags of the sweep in its table."""
     table: dict[str, Any] = dict(fields.get("sweep") or {})
     if axis:
-        given = [parse_setting(text) for text in axis]
-        table["axes"] = dict(given)
-        if len(table["axes"]) < len(given):
-            raise VcohortError("An axis is given twice. Keep one --axis a name.")
+        table["axes"] = by_name("--axis", map(parse_setting, axis))
     if table.get("axes"):
         table |= {name: value for name, value in swept.items() if value is not None}
         fields = {**fields, "sweep": table}
@@ -215,12 +213,12 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
         yield client
 
 
-def _tell(console: Console, ds: xr.Dataset, store: Path) -> None:
+def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
     sizes = " × ".join(f"{name} {ds.sizes[name]}" for name in ds["steps"].dims)
     patients = ds["steps"].size * int(ds.attrs["patients_per_cell"])
-    console.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
+    screen.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
     for name in ("cure_probability", "cured", "progressed"):
         if name in ds:
             low, high = float(ds[name].min()), float(ds[name].max())
-            console.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
-    console.print(f"wrote {store}", soft_wrap=True)
+            screen.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
+    screen.print(f"wrote {store}", soft_wrap=True)
