@@ -76,14 +76,15 @@ def _slopes(model: Model, moved: Sequence[int], *block: Any) -> tuple[Array, Arr
     """Return the probabilities of a tile, its strains, and the slopes to some of its leaves."""
     leaves, form = jax.tree.flatten(block)
 
-    def total(chosen: Sequence[Array]) -> tuple[Array, tuple[Array, Array]]:
+    def probability(chosen: Sequence[Array]) -> tuple[Array, Array]:
         changed = list(leaves)
         for index, leaf in zip(moved, chosen, strict=True):
             changed[index] = leaf
-        found, strain = _probability(apart(model), *jax.tree.unflatten(form, changed))
-        return found.sum(), (found, strain)
+        return _probability(apart(model), *jax.tree.unflatten(form, changed))
 
-    slopes, (found, strain) = jax.grad(total, has_aux=True)([leaves[index] for index in moved])
+    chosen = [leaves[index] for index in moved]
+    found, back, strain = jax.vjp(probability, chosen, has_aux=True)
+    (slopes,) = back(jnp.ones_like(found))
     shared = len(leaves) - _OF_GRID
     pairs = zip(slopes, moved, strict=True)
     return found, strain, [slope.T if index >= shared else slope for slope, index in pairs]

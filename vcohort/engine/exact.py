@@ -42,7 +42,7 @@ from vcohort.engine.loop import (
     t_cell_segment,
 )
 from vcohort.engine.random import Key, fold
-from vcohort.engine.tiles import COMPILER_OPTIONS, in_tiles
+from vcohort.engine.tiles import COMPILER_OPTIONS, add_up, in_tiles
 from vcohort.engine.treatment import Jump, when_due
 from vcohort.models import Cells, Model, Values
 
@@ -254,7 +254,7 @@ def _shift(turns: _Turns, number: Array) -> Array:
     ends = jnp.append(turns.first[1:], jnp.uint32(jnp.iinfo(jnp.uint32).max))
     # The first step of a course already starts from the cells that were drawn.
     now = (turns.first <= number) & (number < ends) & (turns.nadir <= number)
-    return jnp.sum(jnp.where(now, turns.log_shift, 0.0))
+    return add_up(jnp.where(now, turns.log_shift, 0.0))
 
 
 def _in_order(

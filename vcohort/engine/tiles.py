@@ -16,7 +16,7 @@ from jax import Array
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 
-from vcohort.engine.operations import is_one_program
+from vcohort.engine.operations import LONGEST_SUM, is_one_program
 
 T = TypeVar("T")
 
@@ -64,6 +64,17 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     rule = jax.custom_jvp(tiled)
     rule.defjvp(lambda block, ways: jax.jvp(work, block, ways))
     return cast("T", rule(*block))
+
+
+def add_up(values: Array) -> Array:
+    """Return the sum of an array (number,), one number after the other where they are many.
+
+    A tile's program cannot hold the sum of more than :data:`LONGEST_SUM` at once.
+    """
+    if values.size <= LONGEST_SUM:
+        return jnp.sum(values)
+    start = jnp.zeros((), values.dtype)
+    return jax.lax.scan(lambda total, each: (total + each, None), start, values)[0]
 
 
 def _trace(

@@ -11,6 +11,7 @@ from jax import Array
 
 from vcohort.engine.drift import TCells
 from vcohort.engine.grid import Step
+from vcohort.engine.tiles import add_up
 
 State = TypeVar("State")
 
@@ -82,7 +83,7 @@ def treat(jump: Jump, t_cells: TCells) -> TCells:
 def _jump(schedule: Schedule, due: Array) -> Jump:
     """Add up what is due of one patient's schedule."""
     parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
-    return Jump(*(jnp.sum(jnp.where(due, part, 0.0)) for part in parts))
+    return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
 
 
 def _infuse(log_car: Array, cells: Array) -> Array:
