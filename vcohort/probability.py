@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.cohort import Cohort, check_values, is_traced
+from vcohort.cohort import Cohort, check_values, is_traced, warn_small_tumours
 from vcohort.engine import cure
 from vcohort.engine.blocks import Work
 from vcohort.engine.grid import Grid
@@ -80,8 +80,12 @@ def progression_free_probability(
     :param blur: standard deviation of a normal error of ln(tumour), such as that of its
         measurement. A tumour of many lineages progresses on one day, whose derivative no
         probability shows; blurred, it does.
+    Warns of tumours below 10,000 cells, which progress by chance that the closed form does not
+    know of.
+
     :raises VcohortError: where a rate of the model depends on the tumour; for impossible days.
     """
+    warn_small_tumours(cohort)
     at = np.atleast_1d(np.asarray(days, np.float64))
     plan = Regimen() if regimen is None else regimen
     run = RunSettings(

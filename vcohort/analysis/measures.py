@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import ndtr
 
-from vcohort.cohort import Cohort, check_values
+from vcohort.cohort import Cohort, check_values, warn_small_tumours
 from vcohort.endpoints import Kinetics
 from vcohort.engine.blocks import Work
 from vcohort.engine.free_days import mean_free_days
@@ -113,6 +113,8 @@ class Asked:
         needy = [each.name for each in self.measures if each.needs_tumour]
         if needy and not cohort.model.tumour_is_linear:
             raise nonlinear(needy[0], cohort, "Measure C_max, T_max or C_auc instead.")
+        if any(each.kind in {"pfs", "rmst"} for each in self.measures):
+            warn_small_tumours(cohort, stacklevel=4)
         check_values(cohort)
         self.run.regimen.check(len(cohort), horizon)
 
