@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,13 +10,10 @@ import jax
 import jax.core
 import numpy as np
 
-from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.errors import VcohortError, unknown
 from vcohort.models import Model, car_t, find_preset
 
 _COUNTED = 2.0**24
-
-# Cells below which a tumour grows to its progression size by chance, now and then.
-SMALL = 1e4
 
 
 @dataclass(frozen=True)
@@ -117,19 +113,6 @@ def check_values(cohort: Cohort) -> None:
     for name, value in cohort.values.items():
         if not _traced(value):
             cohort.model.param(name).check(value)
-
-
-def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int = 3) -> None:
-    """Warn of tumours of which the closed form does not know when they progress."""
-    tumours = cohort["B0"]
-    if not _traced(tumours) and np.min(tumours) < limit:
-        warnings.warn(
-            f"The smallest tumour has {np.min(tumours):g} cells. Below {limit:g} cells chance "
-            "decides when a tumour reaches its progression size, and the closed form does not know "
-            "of it. Cure is not affected; for progression use simulate(method='exact').",
-            VcohortWarning,
-            stacklevel=stacklevel,
-        )
 
 
 def preset_values(preset: str, model: Model) -> dict[str, float]:

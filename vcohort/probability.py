@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.cohort import Cohort, check_values, is_traced, warn_small_tumours
+from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.engine import cure
 from vcohort.engine.blocks import Work
 from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
+from vcohort.errors import VcohortWarning
 from vcohort.missing import warn_missing
 from vcohort.preparation import choose_grid, make_roster, run_followed, time_plan
 from vcohort.regimen import Regimen
@@ -25,6 +28,9 @@ from vcohort.settings import RunSettings, nonlinear
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
 _STEPS_WHEN_TRACED = 96
+
+# Cells below which a tumour grows to its progression size by chance, now and then.
+SMALL = 1e4
 
 
 def cure_probability(
@@ -101,6 +107,19 @@ def progression_free_probability(
 
     shape = (len(cohort), at.size)
     return _run("progression_free_probability", cohort, run, at, shape, probability)
+
+
+def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int = 3) -> None:
+    """Warn of tumours of which the closed form does not know when they progress."""
+    tumours = cohort["B0"]
+    if not isinstance(tumours, jax.core.Tracer) and np.min(tumours) < limit:
+        warnings.warn(
+            f"The smallest tumour has {np.min(tumours):g} cells. Below {limit:g} cells chance "
+            "decides when a tumour reaches its progression size, and the closed form does not know "
+            "of it. Cure is not affected; for progression use simulate(method='exact').",
+            VcohortWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _run(

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import ndtr
 
-from vcohort.cohort import Cohort, check_values, warn_small_tumours
+from vcohort.cohort import Cohort, check_values
 from vcohort.endpoints import Kinetics
 from vcohort.engine.blocks import Work
 from vcohort.engine.free_days import mean_free_days
@@ -25,6 +25,7 @@ from vcohort.errors import VcohortError, unknown
 from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
 from vcohort.preparation import choose_grid, make_roster, run_followed
+from vcohort.probability import warn_small_tumours
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
