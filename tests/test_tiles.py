@@ -72,7 +72,15 @@ def test_what_holds_much_of_a_patient_is_not_cut():
     assert "xla_cpu_small_call" in run.lower(jnp.zeros(256)).as_text()
 
 
-@pytest.mark.parametrize("odd", [jnp.sort, lambda x: x @ jnp.eye(2), lambda x: x.at[0].set(1.0)])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        jnp.sort,
+        lambda x: x @ jnp.eye(2),
+        lambda x: x.at[0].set(1.0),
+        lambda x: x + jnp.sum(x[0] ** jnp.arange(40.0)),
+    ],
+)
 def test_what_xla_cannot_make_one_program_of_is_done_without(odd):
     """A law or an endpoint of the user's own may hold anything."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -17,6 +19,7 @@ from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
+from vcohort.errors import VcohortWarning
 from vcohort.forks import about_to_run
 from vcohort.missing import warn_missing
 from vcohort.preparation import choose_grid, make_roster, run_followed, time_plan
@@ -26,6 +29,9 @@ from vcohort.settings import RunSettings, nonlinear
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
 _STEPS_WHEN_TRACED = 96
+
+# Cells below which a tumour grows to its progression size by chance, now and then.
+SMALL = 1e4
 
 
 def cure_probability(
@@ -81,8 +87,12 @@ def progression_free_probability(
     :param blur: standard deviation of a normal error of ln(tumour), such as that of its
         measurement. A tumour of many lineages progresses on one day, whose derivative no
         probability shows; blurred, it does.
+    Warns of tumours below 10,000 cells, which progress by chance that the closed form does not
+    know of.
+
     :raises VcohortError: where a rate of the model depends on the tumour; for impossible days.
     """
+    warn_small_tumours(cohort)
     at = np.atleast_1d(np.asarray(days, np.float64))
     plan = Regimen() if regimen is None else regimen
     run = RunSettings(
@@ -98,6 +108,19 @@ def progression_free_probability(
 
     shape = (len(cohort), at.size)
     return _run("progression_free_probability", cohort, run, at, shape, probability)
+
+
+def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int = 3) -> None:
+    """Warn of tumours of which the closed form does not know when they progress."""
+    tumours = cohort["B0"]
+    if not isinstance(tumours, jax.core.Tracer) and np.min(tumours) < limit:
+        warnings.warn(
+            f"The smallest tumour has {np.min(tumours):g} cells. Below {limit:g} cells chance "
+            "decides when a tumour reaches its progression size, and the closed form does not know "
+            "of it. Cure is not affected; for progression use simulate(method='exact').",
+            VcohortWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _run(

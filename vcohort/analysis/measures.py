@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,16 +15,17 @@ from jax.scipy.special import ndtr
 
 from vcohort.cohort import Cohort, check_values
 from vcohort.endpoints import Kinetics
-from vcohort.engine.blocks import run_blocks
+from vcohort.engine.blocks import Work
 from vcohort.engine.free_days import mean_free_days
 from vcohort.engine.grid import Grid, grid_points
-from vcohort.engine.inputs import Patients
+from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.path import Path, path
 from vcohort.engine.progression import progression_free
 from vcohort.errors import VcohortError, unknown
 from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
-from vcohort.preparation import choose_grid, make_roster
+from vcohort.preparation import choose_grid, make_roster, run_followed
+from vcohort.probability import warn_small_tumours
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
@@ -113,6 +114,8 @@ class Asked:
         needy = [each.name for each in self.measures if each.needs_tumour]
         if needy and not cohort.model.tumour_is_linear:
             raise nonlinear(needy[0], cohort, "Measure C_max, T_max or C_auc instead.")
+        if any(each.kind in {"pfs", "rmst"} for each in self.measures):
+            warn_small_tumours(cohort, stacklevel=4)
         check_values(cohort)
         self.run.regimen.check(len(cohort), horizon)
 
@@ -146,16 +149,23 @@ def evaluate(
     """Return all measures of all patients, (patient, measure); NaN for one that gets lost."""
     asked.check(cohort)
     roster = make_roster(cohort, asked.run)
-    time = choose_grid(cohort, roster, asked.run, asked.knots).plan
-    result = np.empty((len(cohort), len(asked.measures)), asked.run.dtype)
+    resolution = choose_grid(cohort, roster, asked.run, asked.knots)
+    model, measures, level = cohort.model, asked.measures, asked.run.progression
+    result = np.empty((len(cohort), len(measures)), asked.run.dtype)
 
-    def work(patients: Patients) -> tuple[Array]:
-        level = jnp.asarray(asked.run.progression, patients.values["B0"].dtype)
-        return (measure(cohort.model, asked.measures, patients, time.grid(patients), level),)
+    def work_of(plan: TimePlan) -> Work:
+        return lambda patients: measure(
+            model, measures, patients, plan.grid(patients), np.asarray(level, result.dtype)
+        )
+
+    def program_of(plan: TimePlan) -> Hashable:
+        return "measures", model, measures, plan.steps
 
     with progress_bar(what, len(cohort), progress) as on_done:
-        program = "measures", cohort.model, asked.measures, time.steps
-        run_blocks(program, work, roster, [result], result.dtype, on_done=on_done)
+        followed = run_followed(
+            model, asked.run, resolution, roster, program_of, work_of, [result], on_done=on_done
+        )
+    result[followed.lost] = np.nan
     return result
 
 
@@ -173,10 +183,13 @@ def measure(
     grid: Grid,
     progression: Array | float,
     blur: Array | float = 0.0,
-) -> Array:
-    """Return the measures of a block, (patient, measure); ``blur``: see ``progression_free``."""
+) -> tuple[Array, Array]:
+    """Return the measures of a block, (patient, measure), and its strain, as of ``loop.Found``.
+
+    ``blur``: see ``progression_free``.
+    """
     found = path(model, patients.values, patients.schedule, grid, kinetics_of(measures))
-    return read(measures, found, grid, progression, blur)
+    return read(measures, found, grid, progression, blur), found.strain
 
 
 def kinetics_of(measures: tuple[Measure, ...]) -> tuple[Kinetics, ...]:

@@ -227,7 +227,7 @@ def _climb_of(plan: _Plan) -> _Climb:
         schedule = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), schedule)
         days = time_plan(replace(run, regimen=regimen), asked.knots).with_steps(steps)
         patients = block._replace(schedule=schedule)
-        found = measure(
+        found, _ = measure(
             cohort.model, asked.measures, patients, days.grid(patients), run.progression, _BLUR
         )
         told = jnp.stack([found[:, 0].mean(), jnp.log(jnp.quantile(found[:, 1], _SAFE))])

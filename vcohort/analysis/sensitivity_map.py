@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import partial
 
 import jax
 import numpy as np
@@ -14,11 +15,10 @@ from vcohort.analysis.measures import keep_followed
 from vcohort.cohort import Cohort, check_values
 from vcohort.dataset import provenance
 from vcohort.engine import cure
-from vcohort.engine.blocks import run_blocks
-from vcohort.engine.inputs import Patients
+from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.errors import VcohortError
 from vcohort.population import Population
-from vcohort.preparation import choose_grid, make_roster
+from vcohort.preparation import choose_grid, make_roster, run_followed
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings, nonlinear
@@ -123,20 +123,27 @@ def _differentiate(
     check_values(cohort)
     run.regimen.check(len(cohort), run.horizon)
     roster = make_roster(cohort, run)
-    time = choose_grid(cohort, roster, run, ()).plan
+    resolution = choose_grid(cohort, roster, run, ())
     results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
 
-    def work(patients: Patients) -> list[Array]:
-        grid = time.grid(patients)
+    def work(plan: TimePlan, patients: Patients) -> list[Array]:
+        grid = plan.grid(patients)
 
-        def probability(values: dict[str, Array]) -> Array:
-            return cure.cure_probability(cohort.model, values, patients.schedule, grid)[0]
+        def probability(values: dict[str, Array]) -> tuple[Array, Array]:
+            return cure.cure_probability(cohort.model, values, patients.schedule, grid)
 
-        cured, back = jax.vjp(probability, patients.values)
+        cured, back, strain = jax.vjp(probability, patients.values, has_aux=True)
         (slopes,) = back(jax.numpy.ones_like(cured))
-        return [cured, *(slopes[name] * patients.values[name] for name in cohort.values)]
+        return [cured, *(slopes[name] * patients.values[name] for name in cohort.values), strain]
+
+    def program_of(plan: TimePlan) -> Hashable:
+        return "slopes", cohort.model, plan.steps
 
     with progress_bar("map, patients", len(cohort), progress) as on_done:
-        program = "slopes", cohort.model, time.steps
-        run_blocks(program, work, roster, results, np.dtype(run.dtype), on_done=on_done)
-    return results[0], np.stack(results[1:], axis=1)
+        followed = run_followed(
+            cohort.model, run, resolution, roster, program_of, lambda plan: partial(work, plan),
+            results, on_done=on_done,
+        )  # fmt: skip
+    found = np.stack(results, axis=1)
+    found[followed.lost] = np.nan
+    return found[:, 0], found[:, 1:]

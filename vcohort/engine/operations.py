@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from jax.extend.core import Jaxpr
 
 from vcohort.programs import inner_programs
@@ -21,8 +24,20 @@ stop_gradient sub tan tanh transpose while xla_metadata_value xor
 _ONE_PROGRAM = frozenset(_FIT.split())
 
 
+LONGEST_SUM = 32
+"""XLA rewrites a sum or extremum of more numbers into one that a single program cannot hold."""
+
+_LIMITED = frozenset(("reduce_max", "reduce_min", "reduce_sum"))
+
+
 def is_one_program(program: Jaxpr) -> bool:
     """Whether every operation, inside loops and called functions too, is known to be fit."""
     inner = [part for line in program.eqns for part in inner_programs(line)]
-    fit = all(line.primitive.name in _ONE_PROGRAM for line in program.eqns)
-    return fit and all(map(is_one_program, inner))
+    return all(map(_is_fit, program.eqns)) and all(map(is_one_program, inner))
+
+
+def _is_fit(line: Any) -> bool:
+    if line.primitive.name in _LIMITED:
+        shape = line.invars[0].aval.shape
+        return math.prod(shape[axis] for axis in line.params["axes"]) <= LONGEST_SUM
+    return line.primitive.name in _ONE_PROGRAM
