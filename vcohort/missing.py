@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from vcohort.endpoints import Variable
 from vcohort.endpoints.outcome import MISSING, OUTCOMES
@@ -50,11 +51,13 @@ def warn_missing(count: int, total: int, what_to_do: str, *, stacklevel: int = 3
         )
 
 
-def check_kept(kept: np.ndarray, why: str = _NO_OUTCOME, *, stacklevel: int = 3) -> np.ndarray:
+def check_kept(found: ArrayLike, why: str = _NO_OUTCOME, *, stacklevel: int = 3) -> np.ndarray:
     """Return which patients are kept; warn of those left out, and refuse to go on with none.
 
+    :param found: whether each is kept (patient,).
     :param why: completes "3 of 400 patients …".
     """
+    kept = np.asarray(found, bool)
     count = int(kept.size - kept.sum())
     if count == kept.size:
         raise VcohortError(

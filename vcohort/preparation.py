@@ -172,6 +172,16 @@ def run_followed(
     run_blocks(program_of(plan), work_of(plan), roster, whole, dtype, block, on_done, finish)
     limit, mortal = resolution.most_strain, run.method != "deterministic"
     with jax.enable_x64(run.dtype == "float64"):
-        return follow_anew(
+        followed = follow_anew(
             model, roster, plan, limit, run.tolerance, whole, again, finish, mortal=mortal
-        )  # fmt: skip
+        )
+    coarse = int((followed.error > run.tolerance).sum())
+    if coarse:
+        warnings.warn(
+            f"The error of {coarse:,} of {followed.error.size:,} patients misses the tolerance of "
+            f"{run.tolerance:.1e} on their finest grids: up to {followed.error.max():.1e}. Try "
+            "dtype='float64', or a larger tolerance.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    return followed

@@ -1,0 +1,132 @@
+"""Patients whose steps were too long, or cannot be followed; sizes that nobody would expect."""
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+
+# The feedback of all is switched off by a large a, but that of a few, who then need short steps.
+# The extremes of b and a are one harmless patient's: a pilot that takes those sees none of them.
+N, FAST, HOPELESS = 20_000, 3333, 7777
+
+
+def odd_cohort():
+    b, a = np.full(N, 0.525), np.full(N, 0.423)
+    b[5], a[5], b[FAST], b[HOPELESS] = 1000.0, 1e6, 20.0, 999.0
+    with pytest.warns(vc.VcohortWarning, match="usual"):
+        return vc.Cohort.from_values("kimmel2021-figures", b=b, a=a)
+
+
+@pytest.mark.parametrize("method", ["exact", "deterministic"])
+def test_who_needs_more_steps_gets_them_and_who_cannot_be_followed_is_missing(method):
+    cohort = odd_cohort()
+    run = {"progress": False, "method": method}
+    with pytest.warns(vc.VcohortWarning, match=r"1 of 20,000 patients could not be followed"):
+        ds = vc.simulate(cohort, **run)
+    assert ds.attrs["patients_missing"] == 1
+    lost = ds.isel(patient=HOPELESS)
+    assert lost["outcome"] == -1
+    assert lost["response_day_30"] == -1
+    assert all(np.isnan(lost[name]) for name in ("event_time", "nadir", "C_max", "C_auc"))
+    assert (np.delete(ds["outcome"].values, HOPELESS) >= 0).all()
+    # Alone, the fast one chooses the grid.
+    alone = vc.simulate(cohort.select([FAST]), **run)
+    for name in ("event_time", "C_max", "nadir_day"):
+        assert float(ds[name][FAST]) == pytest.approx(float(alone[name][0]), rel=2e-3)
+    assert ds["outcome"][FAST] == alone["outcome"][0]
+
+
+def test_an_error_above_the_tolerance_is_told_of():
+    """At a rate of 300 a day even the finest grid has an error that can be seen."""
+    cohort = odd_cohort().select(np.arange(100))
+    values = {name: np.array(cohort[name]) for name in ("b", "a")}
+    values["b"][50] = 300.0
+    with pytest.warns(vc.VcohortWarning, match="1 of 100 patients misses the tolerance"):
+        ds = vc.simulate(cohort.replace(**values), "exact", progress=False)
+    assert ds.attrs["error_estimate"] > 1e-3
+
+
+def test_probabilities_of_who_cannot_be_followed_are_no_numbers():
+    cohort = odd_cohort().select([5, FAST, HOPELESS, *range(100)])
+    with pytest.warns(vc.VcohortWarning, match="could not be followed"):
+        cured = np.asarray(vc.cure_probability(cohort))
+    with pytest.warns(vc.VcohortWarning, match="could not be followed"):
+        free = np.asarray(vc.progression_free_probability(cohort, [30.0, 365.0]))
+    assert np.flatnonzero(np.isnan(cured)).tolist() == [2]
+    assert np.flatnonzero(np.isnan(free).any(axis=1)).tolist() == [2]
+    fine = vc.cure_probability(cohort.select([1]), dtype="float64", tolerance=1e-6)
+    assert cured[1] == pytest.approx(float(fine[0]), abs=2e-3)
+
+
+def test_blocks_do_not_change_who_is_followed_anew():
+    cohort = odd_cohort().select(np.arange(3000, 8000))
+    with pytest.warns(vc.VcohortWarning, match="1 of 5,000"):
+        whole = vc.simulate(cohort, "exact", progress=False)
+    with pytest.warns(vc.VcohortWarning, match="1 of 5,000"):
+        parts = vc.simulate(cohort, "exact", block=1000, progress=False)
+    assert whole.drop_attrs().equals(parts.drop_attrs())
+
+
+@pytest.mark.slow
+def test_a_sweep_counts_them_and_means_the_others(figures):
+    """Ordinary spreads: what was minus 100,000 is the mean of the patients' own probabilities."""
+    population = figures(0.5)
+    axes = {"sigma": [0.3, 0.5], "K_C": [6e10, 8e10]}
+    with pytest.warns(vc.VcohortWarning):
+        grid = vc.sweep(population, axes, 20_000, seed=1, progress=False)
+    assert grid["cure_probability"].to_series().between(0, 1).all()
+    cohort = figures(0.3, K_C=8e10).sample(20_000, seed=1)
+    expected = np.asarray(vc.cure_probability(cohort, dtype="float64"))
+    cell = grid.sel(sigma=0.3, K_C=8e10)
+    assert float(cell["missing"]) == np.isnan(expected).sum()
+    assert float(cell["cure_probability"]) == pytest.approx(np.nanmean(expected), abs=1e-3)
+
+
+def regimen_of(treatments):
+    return vc.Regimen(*(vc.Infusion(float(day), 1e7) for day in range(1, treatments + 1)))
+
+
+@pytest.mark.parametrize("treatments", [pytest.param(30, marks=pytest.mark.slow), 40])
+def test_a_dose_every_day(treatments, figures):
+    """Against float64 on many more steps."""
+    cohort, regimen = figures().sample(3), regimen_of(treatments)
+    found = vc.cure_probability(cohort, 400.0, regimen=regimen)
+    fine = vc.cure_probability(cohort, 400.0, regimen=regimen, dtype="float64", tolerance=1e-7)
+    np.testing.assert_allclose(found, fine, atol=1e-3)
+    drawn = vc.simulate(cohort, "exact", 400.0, regimen=regimen, progress=False)
+    assert (drawn["outcome"] >= 0).all()
+
+
+@pytest.mark.slow
+def test_a_dose_every_day_for_two_years(figures):
+    drawn = vc.simulate(figures().sample(2), "exact", regimen=regimen_of(700), progress=False)
+    assert (drawn["outcome"] == 1).all()
+
+
+@pytest.mark.parametrize("method", ["exact", "hybrid"])
+def test_one_patient_and_one_step(method, figures):
+    """Within a thousandth of a day a tumour does nothing."""
+    ds = vc.simulate(figures().sample(1), method, 1e-3, progress=False)
+    assert ds["outcome"].values.tolist() == [0]
+    assert float(ds["nadir"][0]) == pytest.approx(float(ds["B0"][0]), rel=1e-3)
+
+
+def test_many_saved_days_and_many_responses(figures):
+    days = np.linspace(0.0, 60.0, 301)
+    options = {"endpoints": [vc.Response(tuple(np.arange(1.0, 61.0)))], "progress": False}
+    ds = vc.simulate(figures().sample(2), "deterministic", 60.0, save_at=days, **options)
+    few = vc.simulate(figures().sample(2), "deterministic", 60.0, save_at=[30.0], progress=False)
+    assert ds.sizes["time"] == 301
+    for name in ("N", "C", "B"):
+        np.testing.assert_allclose(ds[name].sel(time=30.0), few[name].sel(time=30.0), rtol=2e-3)
+    assert sum(name.startswith("response_day") for name in ds.data_vars) == 60
+
+
+def test_five_axes_and_one_patient(figures):
+    axes = {"r_B": [0.06, 0.1], "K_C": [7e10], "b": [0.5, 0.6], "a": [0.4, 0.5], "k_B": [2e9]}
+    grid = vc.sweep(figures(), axes, 1, endpoints=[vc.Outcome()], progress=False)
+    assert grid["cure_probability"].shape == (2, 1, 2, 2, 1)
+    assert np.isnan(grid["cure_probability_error"]).all()
+    values = {"r_B": 0.1, "K_C": 7e10, "b": 0.6, "a": 0.4, "k_B": 2e9}
+    expected = float(vc.cure_probability(figures(**values).sample(1))[0])
+    assert float(grid["cure_probability"].sel(values)) == pytest.approx(expected, abs=1e-5)
