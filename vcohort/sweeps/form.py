@@ -85,9 +85,11 @@ def read_form(path: Path, header: Header) -> tuple[dict[str, Any], dict[str, dic
     if digest != header.form:
         raise damaged(path, "its form (a zarr.json, or a coordinate) is not what was written")
     try:
-        group = zarr.open_group(path, mode="r", use_consolidated=True)
-        attrs: dict[str, Any] = dict(group.attrs)
-        arrays: dict[str, Any] = dict(group.arrays())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="zarr")
+            group = zarr.open_group(path, mode="r", use_consolidated=True)
+            attrs: dict[str, Any] = dict(group.attrs)
+            arrays: dict[str, Any] = dict(group.arrays())
         is_implied = (
             attrs.items() >= recorded_attributes(header.record).items()
             and _is_consolidated(path, arrays)
