@@ -128,6 +128,21 @@ def test_chunks_neighbours_and_threads_change_no_bit(population):
             np.testing.assert_array_equal(kept, second.tally[name])
 
 
+def test_a_kill_costs_a_twentieth_of_a_sweep_or_a_million_patients(figures):
+    for axes, patients in (
+        ({"K_C": 9, "gamma_B": 7}, 1000), ({"K_C": 20}, 10), ({"K_C": 400, "gamma_B": 2}, 5000),
+        ({"K_C": 3, "gamma_B": 4}, 10**6), ({"K_C": 100, "gamma_B": 100}, 10**4),
+    ):  # fmt: skip
+        swept = {name: np.linspace(1.0, 1.2, size) * (7e10 if name == "K_C" else 1)
+                 for name, size in axes.items()}  # fmt: skip
+        made = plan.make_plan(figures(), swept, patients, RunSettings("exact"))
+        cells = np.prod(list(axes.values()))
+        assert len(made.chunks) >= min(20, cells)
+        largest = max(made.chunks.size(chunk) for chunk in range(len(made.chunks)))
+        assert largest * patients <= max(2**20, patients)
+        assert largest == 1 or largest <= cells // 20
+
+
 def test_all_cells_hold_the_same_patients_unless_told_otherwise(population):
     axes = {"K_N": [2.4e11, 2.5e11]}
     options = {"keep_patients": True, **OUTCOME}
@@ -253,7 +268,7 @@ def test_an_estimate_says_what_it_would_take(population):
     axes = {"K_C": K_C, "gamma_B": [1.0, 1.2]}
     options = {name: value for name, value in OUTCOME.items() if name != "progress"}
     found = vc.estimate_sweep(population, axes, 64, price_per_hour=36.0, **options)
-    assert (found.cells, found.patients, found.chunks) == (6, 384, 1)
+    assert (found.cells, found.patients, found.chunks) == (6, 384, 6)
     ds = vc.sweep(population, axes, 64, **OUTCOME)
     assert found.store_bytes == sum(each.nbytes for each in ds.data_vars.values())
     assert found.seconds == pytest.approx(384 / found.patients_per_second)

@@ -103,7 +103,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
             prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
         )
     except OSError as error:
-        raise _cannot_write(target, error) from None
+        raise _cannot_write(path, error) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -111,7 +111,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
         temporary.chmod(0o666 & ~umask())
         temporary.replace(target)
     except _FILE_ERRORS as error:
-        raise _cannot_write(target, error) from None
+        raise _cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -189,10 +189,10 @@ def _sha256(path: Path, size: int | None = None) -> str:
     return digest.hexdigest()
 
 
-def _cannot_write(target: Path, error: Exception) -> VcohortError:
+def _cannot_write(path: str | os.PathLike[str], error: Exception) -> VcohortError:
     reason = getattr(error, "strerror", None) or str(error)
     return VcohortError(
-        f"Could not write {target}: {reason}. Is the disk full? Nothing was left behind; free some "
+        f"Could not write {path}: {reason}. Is the disk full? Nothing was left behind; free some "
         "space or choose another folder."
     )
 

@@ -12,10 +12,11 @@ CRC-32C, so that no reader takes a damaged one for numbers.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from vcohort.files import check_writable, read_plain, umask
 from vcohort.sweeps.header import OWN, Header, header_of, write_header
 from vcohort.sweeps.packed import ZSTD_LEVEL
 from vcohort.sweeps.plan import Plan
-from vcohort.sweeps.template import Blank, attributes, blanks, coordinates
+from vcohort.sweeps.template import Blank, attributes, blanks, coordinates, recorded_attributes
 from vcohort.sweeps.trouble import damaged, unreadable
 
 _CODECS = (ZstdCodec(level=ZSTD_LEVEL), Crc32cCodec())
@@ -84,11 +85,14 @@ def read_form(path: Path, header: Header) -> tuple[dict[str, Any], dict[str, dic
     if digest != header.form:
         raise damaged(path, "its form (a zarr.json, or a coordinate) is not what was written")
     try:
-        group = zarr.open_group(path, mode="r", use_consolidated=True)
-        attrs: dict[str, Any] = dict(group.attrs)
-        arrays: dict[str, Any] = dict(group.arrays())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="zarr")
+            group = zarr.open_group(path, mode="r", use_consolidated=True)
+            attrs: dict[str, Any] = dict(group.attrs)
+            arrays: dict[str, Any] = dict(group.arrays())
         is_implied = (
-            attrs["study_hash"] == header.study
+            attrs.items() >= recorded_attributes(header.record).items()
+            and _is_consolidated(path, arrays)
             and arrays.keys() == {*header.coordinates, *blanks}
             and all(_is_of(arrays[name], blank) for name, blank in blanks.items())
         )
@@ -98,6 +102,12 @@ def read_form(path: Path, header: Header) -> tuple[dict[str, Any], dict[str, dic
     if not is_implied:
         raise damaged(path, "its metadata is not that of its study")
     return attrs, about
+
+
+def _is_consolidated(path: Path, names: Iterable[str]) -> bool:
+    """Whether each array has the metadata that the store's own has of it."""
+    root = json.loads(read_plain(path / "zarr.json"))["consolidated_metadata"]["metadata"]
+    return all(json.loads(read_plain(path / name / "zarr.json")) == root[name] for name in names)
 
 
 def _is_of(array: Any, blank: Blank) -> bool:

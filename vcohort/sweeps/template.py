@@ -107,23 +107,29 @@ def blanks(plan: Plan) -> dict[str, Blank]:
 
 def attributes(plan: Plan) -> dict[str, Any]:
     """Return everything that is needed to get the same numbers again."""
-    record = to_record(plan)
     model = plan.population.model
     return {
         "Conventions": "CF-1.11",
         "title": "sweep of virtual cohorts of CAR T cell therapy",
-        "sweep_schema_version": SCHEMA_VERSION,
         **provenance(),
         "model": model.name,
         **{f"law_{kind}": law.formula for kind, law in zip(LAW_KINDS, model.laws, strict=True)},
         "population": repr(plan.population),
-        "patients_per_cell": plan.patients,
-        "design": plan.design,
-        "common_random_numbers": str(not plan.independent),
-        **{name: value if name != "seed" else str(value) for name, value in record["run"].items()},
         "regimen": repr(plan.run.regimen),
+        **recorded_attributes(to_record(plan)),
+    }
+
+
+def recorded_attributes(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that the record of a study tells."""
+    return {
+        "sweep_schema_version": SCHEMA_VERSION,
+        "patients_per_cell": record["patients"],
+        "design": record["design"],
+        "common_random_numbers": str(not record["independent"]),
+        **{name: value if name != "seed" else str(value) for name, value in record["run"].items()},
         "study_hash": study_hash(record),
-        "study_record": json.dumps(record),
+        "study_record": json.dumps(record, sort_keys=True),
     }
 
 
