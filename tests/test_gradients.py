@@ -104,3 +104,47 @@ def test_slopes_where_a_treatment_does_nothing_or_all_it_can(point, doubtful):
             expected[index] = (4.0 * near - far - 3.0 * of(at)) / (2.0 * step)
     scale = np.array([1.0, 1e-9, 1.0, 1.0])
     np.testing.assert_allclose(found / scale, expected / scale, rtol=1e-4, atol=1e-7)
+
+
+IMPOSSIBLE = {
+    "a day before the first": lambda x: vc.Regimen(vc.Infusion(-x, 1e9)),
+    "a dose below none": lambda x: vc.Regimen(vc.Infusion(60.0, -x)),
+    "a survival below none": lambda x: vc.Regimen(vc.Lymphodepletion(60.0, -0.1 * x)),
+    "a survival above all": lambda x: vc.Regimen(vc.Lymphodepletion(60.0, (1.0 + x, 0.5))),
+    "a first dose of nothing": lambda x: vc.Regimen(vc.Infusion(0.0, 0.0 * x)),
+}
+
+
+@pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_traced_treatments_that_are_impossible_give_no_number(make):
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
+    found = jax.jit(lambda x: vc.cure_probability(cohort, regimen=make(x)))(1.0)
+    assert np.isnan(found).all()
+    slope = jax.grad(lambda x: vc.cure_probability(cohort, regimen=make(x)).sum())(1.0)
+    assert np.isnan(slope)
+    with pytest.raises(vc.VcohortError, match="impossible"):
+        vc.cure_probability(cohort, regimen=make(1.0))
+
+
+@pytest.mark.parametrize(("name", "value"), [("r_B", -0.1), ("r_N", 0.0), ("K_C", 1e20)])
+def test_traced_values_that_are_impossible_give_no_number(name, value):
+    """Of the patient that has one; the others keep theirs."""
+    cohort = vc.Population("kimmel2021-figures", 0.05, gamma_B=2.0).sample(4, seed=1)
+    cure = cure_as_function_of(cohort, name)
+    wrong = np.where(np.arange(4) == 2, value, cohort[name])
+    right, found = np.asarray(cure(cohort[name])), np.asarray(cure(wrong))
+    assert np.isnan(found[2]) and np.isnan(jax.grad(lambda x: cure(x).sum())(wrong)[2])
+    np.testing.assert_array_equal(np.delete(found, 2), np.delete(right, 2))
+    with pytest.raises(vc.VcohortError, match=f"{name} = .* is impossible"):
+        vc.cure_probability(cohort.replace(**{name: wrong}))
+
+
+def test_traced_days_past_the_horizon_never_come():
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
+
+    @jax.jit
+    def cure(day):
+        return vc.cure_probability(cohort, 500.0, regimen=vc.Regimen(vc.Infusion(day, 1e10)))
+
+    np.testing.assert_array_equal(cure(600.0), cure(np.inf))
+    assert (np.asarray(cure(60.0)) > np.asarray(cure(600.0)) + 0.1).any()

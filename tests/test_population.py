@@ -112,3 +112,57 @@ def test_laws_that_mean_something_else_keep_their_own_defaults():
     cohort = vc.Population("kimmel2021", model=model).sample(1)
     assert cohort["gamma_B"][0] == model.param("gamma_B").default
     assert cohort["k_B"][0] == model.param("k_B").default
+
+
+CLOSED = {
+    "r_B": {}, "gamma_B": {}, "b": {}, "delta_N": {"growth": "interaction"},
+    "c": {"growth": "logistic"}, "k_1": {"feedback": "B"}, "phi": {"killing": "crowded"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_of_nothing_every_share_is_nothing(name):
+    """value (1 + sigma z) is 0 where the value is, for each parameter that may be 0."""
+    population = vc.Population("kimmel2021", 0.1, model=vc.car_t(**CLOSED[name]), **{name: 0.0})
+    cohort = population.sample(50)
+    assert (cohort[name] == 0.0).all() and np.ptp(cohort["K_C"]) > 0
+    assert (population.replace(sigma=0.2).sample(50)[name] == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"first": 5.5}, "first = 5.5 is impossible"),
+        ({"first": -1}, "first = -1 is impossible"),
+        ({"first": True}, "first = True is impossible"),
+        ({"first": 2**63 - 9}, "first = 9223372036854775799 is impossible"),
+        ({"first": 2**32 - 9, "design": "sobol"}, "2.32 points"),
+        ({"first": 1, "design": "latin-hypercube"}, "first = 1 is no beginning"),
+        ({"seed": -1}, "seed = -1 is impossible"),
+        ({"seed": 2**64}, "seed = 18446744073709551616 is impossible"),
+        ({"seed": True}, "seed = True is impossible"),
+        ({"seed": 1.0}, "seed = 1.0 is impossible"),
+    ],
+)
+def test_numbers_of_patients_and_seeds_are_whole(options, message):
+    with pytest.raises(vc.VcohortError, match=message):
+        vc.Population(sigma=0.1).sample(10, **options)
+    if "seed" in options:
+        with pytest.raises(vc.VcohortError, match=message):
+            vc.simulate(vc.Population().sample(2), **options)
+
+
+@pytest.mark.parametrize("kind", [int, np.uint8, np.int64])
+def test_whole_numbers_of_any_kind_give_the_same_patients(kind):
+    population = vc.Population("kimmel2021", 0.1)
+    part = population.sample(kind(4), kind(7), first=kind(3))
+    whole = population.sample(7, 7)
+    assert part.patient.tolist() == [3, 4, 5, 6]
+    np.testing.assert_array_equal(part["K_C"], whole["K_C"][3:])
+
+
+def test_the_last_patients_that_can_be_numbered():
+    population = vc.Population("kimmel2021", 0.1)
+    last, before = (population.sample(2, first=2**63 - k) for k in (3, 5))
+    assert last.patient.tolist() == [2**63 - 3, 2**63 - 2]
+    assert not np.isin(last["K_C"], before["K_C"]).any()

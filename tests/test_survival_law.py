@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from scipy.stats import ncx2
 
 import vcohort as vc
@@ -99,3 +100,31 @@ def test_bad_input(figures):
     feedback = vc.Cohort.from_values(model=vc.car_t(feedback="B"))
     with pytest.raises(vc.VcohortError, match="progression_free_probability needs rates"):
         vc.progression_free_probability(feedback, [30.0])
+
+
+def test_a_tumour_without_births_dies_out_cell_by_cell(figures, run):
+    """P(cured by t) = (1 - exp(-int mu))^B0, int mu from DOP853; drawn shares, with variability."""
+    cohort = figures(0.05, r_B=0.0, gamma_B=0.9).sample(3000, seed=1)
+    assert (cohort["r_B"] == 0.0).all()
+    some = cohort.select(slice(0, 20))
+    expected = []
+    for patient in range(len(some)):
+        p = {name: float(values[patient]) for name, values in some.values.items()}
+
+        def slopes(_, state, p=p):
+            n, c = np.exp(state[:2])
+            t = n + c
+            r_c = p["rho_C"] + p["b"] * (t - p["K_N"]) ** 2 / (p["a"] * t**2 + (t - p["K_N"]) ** 2)
+            death = p["gamma_B"] * c / (p["k_B"] + c)
+            return [-p["r_N"] * np.log(t / p["K_N"]), -r_c * np.log(t / p["K_C"]), death]
+
+        start = [np.log(p["N0"]), np.log(p["C0"]), 0.0]
+        fall = solve_ivp(slopes, (0.0, 2000.0), start, "DOP853", rtol=1e-10, atol=1e-10).y[2, -1]
+        expected.append(np.exp(p["B0"] * np.log1p(-np.exp(-fall))))
+    found = np.asarray(vc.cure_probability(some, dtype="float64", tolerance=1e-8))
+    assert 0.05 < np.mean(expected) < 0.95
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    probability = np.asarray(vc.cure_probability(cohort))
+    share = float((run(cohort, "exact")["outcome"] == 1).mean())
+    error = np.sqrt((probability * (1 - probability)).sum()) / len(cohort)
+    assert abs(share - probability.mean()) < Z_LIMIT * error

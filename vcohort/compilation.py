@@ -15,18 +15,27 @@ import jax
 # What takes less to compile is not worth a file.
 _SECONDS = 0.2
 
+# Twenty megabytes each: of more programs, such as for a hundred endpoints in turn, all are dropped.
+_MOST = 64
+
 _lock = Lock()
 _seen: set[Hashable] = set()
 
 
 @contextmanager
 def first_alone(program: Hashable) -> Generator[None]:
-    """Let the first user of a program, which compiles it, be its only one."""
+    """Let the first user of a program, which compiles it, be its only one.
+
+    JAX keeps every program that it ever compiled: before there are too many, all are forgotten.
+    """
     if program in _seen:
         yield
         return
     with _lock:
         if program not in _seen:
+            if len(_seen) >= _MOST:
+                jax.clear_caches()
+                _seen.clear()
             yield
             _seen.add(program)
             return

@@ -10,9 +10,12 @@ from scipy.stats import qmc
 
 from vcohort.distributions import Floats
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import whole
 
 # Philox yields four 64-bit numbers a counter value.
 _PER_COUNTER = 4
+
+_SOBOL_BITS = 32
 
 
 def _random(seed: int, first: int, count: int, columns: int, total: int) -> Floats:
@@ -24,7 +27,11 @@ def _random(seed: int, first: int, count: int, columns: int, total: int) -> Floa
 
 def _sobol(seed: int, first: int, count: int, columns: int, total: int) -> Floats:
     """Scrambled Sobol points (Sobol 1967; Owen 1998): patient i is point i."""
-    engine = qmc.Sobol(columns, scramble=True, bits=32, rng=np.random.default_rng(seed))
+    if first + count > 2**_SOBOL_BITS:
+        raise VcohortError(
+            f"A Sobol design has 2^{_SOBOL_BITS} points, not {first + count}. Use design='random'."
+        )
+    engine = qmc.Sobol(columns, scramble=True, bits=_SOBOL_BITS, rng=np.random.default_rng(seed))
     if first:
         engine.fast_forward(first)
     with warnings.catch_warnings():
@@ -55,8 +62,6 @@ def uniforms(design: str, seed: int, *, first: int, count: int, columns: int, to
     """
     if design not in _DESIGNS:
         raise unknown("design", design, _DESIGNS)
-    if seed < 0:
-        raise VcohortError(f"seed = {seed} is impossible: it must be a whole number, at least 0.")
-    points = _DESIGNS[design](seed, first, count, columns, total)
+    points = _DESIGNS[design](whole("seed", seed), first, count, columns, total)
     edge = np.finfo(np.float64).epsneg
     return np.clip(points, edge, 1.0 - edge)

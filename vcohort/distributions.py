@@ -185,7 +185,11 @@ def median_of(law: Distribution) -> float:
 
 
 def as_distribution(value: Any, sigma: float) -> Distribution:
-    """Return a distribution: itself, or a number with the relative deviation ``sigma``."""
+    """Return a distribution: itself, or a number with the relative deviation ``sigma``.
+
+    Nothing varies by any share of itself.
+    """
     if is_distribution(value):
         return value
-    return Normal(float(value), sigma * float(value)) if sigma > 0 else Fixed(float(value))
+    centre = float(value)
+    return Normal(centre, sigma * centre) if sigma > 0 and centre > 0 else Fixed(centre)

@@ -21,7 +21,7 @@ from vcohort.distributions import (
     median_of,
 )
 from vcohort.errors import VcohortError
-from vcohort.given import number
+from vcohort.given import number, whole
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
 
@@ -88,6 +88,12 @@ class Population:
         or ``"latin-hypercube"``. Raises :class:`VcohortError` for impossible values.
         """
         n = _patients(n, len(self.distributions))
+        first = whole("first", first, 2**63 - n)
+        if design == "latin-hypercube" and first:
+            raise VcohortError(
+                f"A Latin hypercube is laid out whole: first = {first} is no beginning of it. Use "
+                "design='random' or 'sobol' for parts."
+            )
         values = {name: np.empty(n) for name in self.distributions}
         for start in range(0, n, _CHUNK):
             count = min(_CHUNK, n - start)

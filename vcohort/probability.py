@@ -52,7 +52,7 @@ def cure_probability(
 
     While values are traced (``jax.grad``, ``jax.jit``) ``tolerance`` has no effect (a grid of
     96 steps, and 96 more for each treatment, is used), ``dtype`` follows the values, and a CPU
-    computes on one core.
+    computes on one core. Impossible values cannot be refused then: they give NaN.
 
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
@@ -166,6 +166,8 @@ def _traced(
     values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
     kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)
     values, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (values, schedule))
+    # What cannot be looked at cannot be refused: it makes its patient's probability NaN.
+    values = {name: cohort.model.param(name).or_nan(value) for name, value in values.items()}
     treatments = 0 if schedule is None else schedule.day.shape[1]
     steps = _STEPS_WHEN_TRACED * (1 + treatments) + len(knots)
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))

@@ -13,7 +13,7 @@ from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, unknown
-from vcohort.given import floats, number
+from vcohort.given import floats, number, whole
 from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
@@ -78,8 +78,7 @@ class RunSettings:
             self.tolerance,
             f"between {finest:g} and 1 in {self.dtype}{hint}",
         )
-        whole = isinstance(self.seed, int | np.integer) and not isinstance(self.seed, bool)
-        _require(whole and 0 <= self.seed < 2**64, "seed", self.seed, "a whole number from 0 on")
+        object.__setattr__(self, "seed", whole("seed", self.seed))
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints to fold, Outcome always; days past the horizon fall away."""

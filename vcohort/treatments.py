@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 
 from vcohort.errors import VcohortError
@@ -22,6 +23,10 @@ class Infusion:
     ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
     default as many as the patient's first infusion, C0. Each a number or an array (patient,).
     The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
+
+    Of traced values (``jax.jit``, ``jax.grad``) those that would be refused, such as a negative
+    day, cannot be: they are taken for NaN, and so is the probability of each patient that has one.
+    A traced day after the horizon never comes.
     """
 
     day: Field
@@ -57,7 +62,7 @@ class Lymphodepletion:
     the fraction of T cells that lives through it, or a pair, of the normal and of the CAR
     T cells. Each a number or an array (patient,). On the day of an infusion it comes first.
     Of a population that is cut below it, one cell is left: the laws of growth have no meaning
-    for less.
+    for less. Traced values as for :class:`Infusion`.
     """
 
     day: Field
@@ -118,12 +123,14 @@ def _text(value: Field) -> str:
 def _field(kind: str, name: str, value: Field, high: float) -> Field:
     """Return a number or an array, in float64; refuse what is none, or not in 0 … ``high``.
 
-    Traced values cannot be looked at, but for their type.
+    Traced values cannot be looked at, but for their type: impossible ones become NaN.
     """
     if isinstance(value, jax.core.Tracer):
         if name != "day":
             refuse_narrow(f"{kind}({name})", value)
-        return value
+        # A product, so that the derivative is NaN too. Rounding may lift a share of all above 1.
+        is_possible = (value >= 0.0) & (value <= high * (1.0 + 1e-6))
+        return value * jnp.where(is_possible, 1.0, jnp.nan)
     array = floats(f"{kind}: {name}", value)
     wrong = array[~((array >= 0.0) & (array <= high))] if array.ndim < 2 else array
     if wrong.size:

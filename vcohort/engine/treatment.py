@@ -98,4 +98,4 @@ def _infuse(log_car: Array, cells: Array) -> Array:
 def _cut(log_cells: Array, log_survival: Array) -> Array:
     """Cut a population, to one cell at the least: below, its law of growth means nothing."""
     cut, least = log_cells + log_survival, jnp.minimum(log_cells, 0.0)
-    return jnp.where(cut > least, cut, least)
+    return jnp.where(cut <= least, least, cut)

@@ -6,7 +6,9 @@ import math
 import warnings
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
@@ -46,6 +48,13 @@ class Param:
             array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}"
         )
         self._refuse(array, array > self.upper, f"at most {self.upper:g}")
+
+    def or_nan(self, traced: Array) -> Array:
+        """Return values that are being traced, NaN in place of impossible ones."""
+        above = traced >= self.lower if self.closed else traced > self.lower
+        is_possible = above & (traced <= self.upper) & jnp.isfinite(traced)
+        # A product, so that the derivative is NaN too.
+        return traced * jnp.where(is_possible, 1.0, jnp.nan)
 
     def _holds(self, value: float) -> bool:
         above = value >= self.lower if self.closed else value > self.lower
