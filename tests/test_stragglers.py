@@ -38,23 +38,23 @@ def test_who_needs_more_steps_gets_them_and_who_cannot_be_followed_is_missing(me
 
 def test_an_error_above_the_tolerance_is_told_of():
     """At a rate of 300 a day even the finest grid has an error that can be seen."""
-    cohort = odd_cohort().select(np.arange(100))
+    cohort = odd_cohort()
     values = {name: np.array(cohort[name]) for name in ("b", "a")}
-    values["b"][50] = 300.0
-    with pytest.warns(vc.VcohortWarning, match="1 of 100 patients misses the tolerance"):
+    values["b"][[FAST, HOPELESS]] = 300.0, 0.525
+    with pytest.warns(vc.VcohortWarning, match="1 of 20,000 patients misses the tolerance"):
         ds = vc.simulate(cohort.replace(**values), "exact", progress=False)
-    assert ds.attrs["error_estimate"] > 1e-3
+    assert 1e-3 < ds.attrs["error_estimate"] < 1.0
 
 
 def test_probabilities_of_who_cannot_be_followed_are_no_numbers():
-    cohort = odd_cohort().select([5, FAST, HOPELESS, *range(100)])
+    cohort = odd_cohort().select([5, FAST, HOPELESS, *range(6, 306)])
     with pytest.warns(vc.VcohortWarning, match="could not be followed"):
         cured = np.asarray(vc.cure_probability(cohort))
     with pytest.warns(vc.VcohortWarning, match="could not be followed"):
         free = np.asarray(vc.progression_free_probability(cohort, [30.0, 365.0]))
     assert np.flatnonzero(np.isnan(cured)).tolist() == [2]
     assert np.flatnonzero(np.isnan(free).any(axis=1)).tolist() == [2]
-    fine = vc.cure_probability(cohort.select([1]), dtype="float64", tolerance=1e-6)
+    fine = vc.cure_probability(cohort.select([1]), dtype="float64", tolerance=1e-4)
     assert cured[1] == pytest.approx(float(fine[0]), abs=2e-3)
 
 

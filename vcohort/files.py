@@ -121,7 +121,8 @@ def save(ds: xr.Dataset | xr.DataTree, path: str | os.PathLike[str]) -> Path:
 
     Each variable carries checksums, and the file ends with its SHA-256.
     """
-    with replacing(check_saveable(path)) as temporary:
+    check_saveable(path)
+    with replacing(path) as temporary:
         if isinstance(ds, xr.DataTree):
             groups = {each.path: each.to_dataset(inherit=False) for each in ds.subtree}
             checksums = {name: _checksums(group) for name, group in groups.items()}

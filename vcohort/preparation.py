@@ -46,7 +46,7 @@ def make_roster(cohort: Cohort, run: RunSettings) -> Roster:
 
 def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
     """Refuse days that the run's precision takes for one, though a treatment parts them."""
-    patients = len(treatments) if np.ptp(treatments, axis=0).any() else 1
+    patients = len(treatments) if (treatments != treatments[0]).any() else 1
     asked = np.broadcast_to(np.asarray(run.knots, float), (patients, len(run.knots)))
     days = np.sort(np.concatenate([treatments[:patients], asked], axis=1), axis=1)
     with np.errstate(over="ignore"):
