@@ -54,7 +54,7 @@ def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
     one = (days[:, 1:] > days[:, :-1]) & (seen[:, 1:] == seen[:, :-1]) & np.isfinite(days[:, 1:])
     if one.any():
         row, column = np.argwhere(one)[0]
-        first, second = (repr(float(days[row, column + next])) for next in (0, 1))
+        first, second = map(repr, days[row, column : column + 2].tolist())
         raise VcohortError(
             f"Days {first} and {second} cannot be told apart in {run.dtype}, and a treatment may "
             "lie between them. Give days further apart, or dtype='float64'."

@@ -89,6 +89,11 @@ def simulate(
             partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done,
             partial(_exponentiate, states),
         )  # fmt: skip
+    if followed.lost.all():
+        raise VcohortError(
+            "The equations of no patient can be followed: a rate is too fast. Check the "
+            "parameters' units (per day, cells)."
+        )
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     mask_missing(found, variables, followed.lost)
     for state in states:

@@ -22,6 +22,7 @@ from vcohort.notation import by_name, parse_setting
 from vcohort.report import write_report
 from vcohort.study import Study, make_study
 from vcohort.sweeps.cluster import distributed
+from vcohort.sweeps.variables import missing_note
 
 StoreFolder: TypeAlias = Annotated[Path, typer.Argument(help="A store that vcohort sweep wrote.")]
 LocalWorkers: TypeAlias = Annotated[
@@ -136,6 +137,8 @@ def report(
     check_writable(output)
     ds, found = sweeps.open_whole(store)
     notes = _notes(store, found)
+    lost = missing_note(ds)
+    notes += [lost] if lost else []
     write_report(ds, output, notes)
     console().print(f"wrote {output}", soft_wrap=True)
     if found.damaged:
