@@ -57,6 +57,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     folder = target.parent
     if target.is_dir():
         raise VcohortError(f"Cannot write {path}: it is a folder. Give a file name in it.")
+    if target.is_symlink():
+        raise VcohortError(f"Cannot write {path}: its links go in a circle. Give another name.")
     if target.exists() and not target.is_file():
         raise VcohortError(
             f"Cannot write {path}: it is a device or a pipe, no plain file. Give another name."
