@@ -12,8 +12,8 @@ import vcohort as vc
 from tests import simulator
 from tests.conftest import P_LIMIT, Z_LIMIT, z_of_share
 from vcohort.endpoints import Cubic, Reach
-from vcohort.engine.accrual import Accrual
-from vcohort.engine.quadratic import Quadratic
+from vcohort.endpoints.accrual import Accrual
+from vcohort.endpoints.quadratic import Quadratic
 
 
 def values_of(preset="kimmel2021-figures", **changes):
@@ -166,6 +166,30 @@ def test_the_first_event_of_small_tumours(B0, r_B, method):
         both = ds["event_time"].values[ds["outcome"].values == event], day[outcome == event]
         if min(map(len, both)) > 50:
             assert stats.ks_2samp(*both).pvalue > P_LIMIT
+
+
+LARGER = [
+    (180, {"gamma_B": 0.3}, 1.2, 300.0), (1000, {"gamma_B": 0.25, "r_B": 0.1}, 1.05, 60.0),
+    (16_000, {"gamma_B": 0.25, "r_B": 0.2}, 1.05, 6.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["exact", "hybrid"])
+@pytest.mark.parametrize(("B0", "changes", "progression", "horizon"), LARGER, ids=str)
+def test_the_day_of_progression_of_tumours_of_hundreds_of_cells(
+    B0, changes, progression, horizon, method
+):
+    """Drawn from a bridge, inside steps that are days long."""
+    p = values_of(B0=B0, **changes)
+    outcome, day = simulator.first_event(p, 2000, 1, horizon, progression)
+    ds = vc.simulate(
+        cohort_of(10_000, B0=float(B0), **changes), method, horizon, progression=progression,
+        endpoints=[vc.Outcome()], progress=False,
+    )  # fmt: skip
+    progressed = ds["outcome"].values == 2
+    assert abs(z_of_share((outcome == 2).mean(), progressed.mean(), 2000)) < Z_LIMIT
+    days = ds["event_time"].values[progressed], day[outcome == 2]
+    assert stats.ks_2samp(*days, method="asymp").pvalue > P_LIMIT
 
 
 @pytest.mark.parametrize("B0", [2.3, 2.5, 7.01])

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.control import when
+from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
-from vcohort.endpoints.segment import Passing, TCellSegment, day_of
+from vcohort.endpoints.quadratic import Quadratic
+from vcohort.endpoints.segment import Cubic, Passing, TCellSegment, day_of
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.units import CELLS_PER_UL
@@ -66,7 +68,7 @@ class Kinetics(TCellEndpoint):
         return _Carry(start.log_car, zero, zero, zero, Passing.none(zero))
 
     def update(self, carry: _Carry, segment: TCellSegment) -> _Carry:
-        """Follow the peak, the area (Simpson's rule) and the last crossing of the limit."""
+        """Follow the peak, the area and the last crossing of the limit."""
         path = segment.log_car
         fraction = path.turn(-1.0)
         highest = path.at(fraction)
@@ -91,6 +93,6 @@ class Kinetics(TCellEndpoint):
 
 
 def _with_area(area: Array, segment: TCellSegment) -> Array:
-    path = segment.log_car
-    mean = (jnp.exp(path.start) + 4.0 * jnp.exp(path.at(0.5)) + jnp.exp(path.end)) / 6.0
-    return area + mean * (segment.end - segment.day)
+    path, one = segment.log_car, jnp.ones_like(area)
+    below = Cubic(*(-each for each in path))
+    return area + Accrual(below, Quadratic(one, one, one), segment.end - segment.day).total()

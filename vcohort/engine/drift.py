@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.passage import Passage
-from vcohort.engine.quadratic import Quadratic
 from vcohort.models import Cells, Model, Values
 
 

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Cubic
-from vcohort.engine.accrual import Accrual
+from vcohort.endpoints.accrual import Accrual
+from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.drift import Drift, TCells, drift, first_t_cells
 from vcohort.engine.grid import Step, step_axes
-from vcohort.engine.quadratic import Quadratic
 from vcohort.engine.treatment import Jump, Schedule, treat, when_due
 from vcohort.models import Cells, Model, Values
 

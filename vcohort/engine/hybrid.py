@@ -16,12 +16,12 @@ from jax import Array
 
 from vcohort.control import when
 from vcohort.endpoints import Cubic, Reach
+from vcohort.endpoints.accrual import Accrual
 from vcohort.engine import birth_death
-from vcohort.engine.accrual import Accrual
 from vcohort.engine.birth_death import Lineage
 from vcohort.engine.events import Clock, play
 from vcohort.engine.passage import Passage
-from vcohort.engine.random import Key, fold, uniforms
+from vcohort.engine.random import Key, fold, normal, uniforms
 from vcohort.engine.tumour import (
     SMALL,
     Entry,
@@ -37,7 +37,10 @@ from vcohort.engine.tumour import (
 _FEW = 200.0
 
 # Purposes of a step's random numbers, beside those of ``birth_death.sample``.
-_EVENTS, _EXCURSION = 3, 4
+_EVENTS, _EXCURSION, _MOMENT = 3, 4, 5
+
+# Parts of a step in which a small tumour may progress; their numbers stand above those of steps.
+_PARTS, _PART_BITS = 8, 20
 
 
 def step(passage: Passage, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
@@ -49,6 +52,16 @@ def step(passage: Passage, tumour: Tumour, limits: Limits, key: Key, index: Arra
     return when(entry.stochastic, _draw, mean, *operands)
 
 
+class _Course(NamedTuple):
+    """A tumour after ``number`` parts of a step: its cells; where it died, where it progressed."""
+
+    number: Array
+    cells: Array
+    died: Array
+    reached: Array
+    at: Array
+
+
 def _draw(
     passage: Passage,
     path: Cubic,
@@ -58,36 +71,55 @@ def _draw(
     key: Key,
     index: Array,
 ) -> TumourStep:
-    """Draw what becomes of the tumour: of few cells by its events, else by the law of the step."""
-    watched = entry.stochastic & undecided & (limits.progression <= _FEW)
+    """Draw what becomes of the tumour: of few cells by its events, else by the law of the step.
+
+    Where it may progress on the way, the step is drawn in parts, in which rates and sizes hardly
+    change.
+    """
+    few = undecided & (limits.progression <= _FEW)
+    watched = entry.stochastic & few
     never = jnp.full_like(entry.fraction, 2.0)
     unplayed = Clock(entry.cells, entry.fraction, never, jnp.uint32(0))
     played = when(watched, _play, unplayed, passage, entry, watched, limits, key, index)
     # The law goes on from the moment of progression, if there is one.
     settled = watched & (played.reached > 1.0)
-    rest = passage.after(jnp.where(settled, 1.0, played.fraction))
-    # Patients who draw nothing get a harmless law, so that no sampler works for them.
     drawing = entry.stochastic & ~settled
-    lineage, grown = rest.lineage()
-    lineage = Lineage(*(jnp.where(drawing, part, 0.0) for part in lineage))
-    before = jnp.where(drawing, played.cells, 1.0)
-    after, spare = birth_death.sample(key, index, before, lineage)
-    end = jnp.ones_like(after)
-    died = when(
-        drawing & (after == 0.0), _fraction_of_extinction, end, spare, before, lineage, grown
+    small = undecided & ~few & (limits.progression <= SMALL)
+    count = jnp.where(drawing, jnp.where(small, _PARTS, 1), 0).astype(jnp.uint32)
+    reached = jnp.where(watched, played.reached <= 1.0, False)
+    begun = _Course(jnp.uint32(0), played.cells, played.fraction, reached, played.reached)
+
+    def part(course: _Course) -> _Course:
+        # A loop over patients turns for all of them: who draws nothing gets a harmless law.
+        active = (course.number < count) & (course.cells > 0.0)
+        share = (1.0 - played.fraction) / jnp.maximum(count, 1).astype(path.start.dtype)
+        first = played.fraction + course.number.astype(share.dtype) * share
+        last = first + share
+        rest = passage.between(first, last)
+        lineage, grown = rest.lineage()
+        lineage = Lineage(*(jnp.where(active, each, 0.0) for each in lineage))
+        before = jnp.where(active, course.cells, 1.0)
+        counter = index + (course.number << _PART_BITS)
+        after, spare = birth_death.sample(key, counter, before, lineage)
+        dies, end = active & (after == 0.0), jnp.ones_like(after)
+        died = when(dies, _fraction_of_extinction, end, spare, before, lineage, grown)
+        unseen = _Excursion(after >= limits.progression, end)
+        operands = rest, before, after, limits.progression, key, counter
+        seen = when(active & small & ~course.reached, _excursion, unseen, *operands)
+        now = active & seen.reached & ~course.reached
+        return _Course(
+            course.number + 1,
+            jnp.where(active, after, course.cells),
+            jnp.where(dies, first + died * share, course.died),
+            course.reached | now,
+            jnp.where(now, first + seen.fraction * share, course.at),
+        )
+
+    drawn = jax.lax.while_loop(lambda course: course.number < count, part, begun)
+    reach = Reach.on(drawn.reached, drawn.at)
+    return settle(
+        path, jnp.log(jnp.maximum(drawn.cells, 1.0)), drawn.cells == 0.0, drawn.died, reach
     )
-    unseen = _Excursion(after >= limits.progression, end)
-    small = drawing & undecided & (limits.progression <= SMALL)
-    by_law = when(small, _excursion, unseen, rest, before, after, limits.progression, key, index)
-
-    def of_step(fraction: Array) -> Array:
-        return played.fraction + (1.0 - played.fraction) * fraction
-
-    cells = jnp.where(settled, played.cells, after)
-    died = jnp.where(settled, played.fraction, of_step(died))
-    drawn = Reach.on(by_law.reached, of_step(by_law.fraction))
-    reach = Reach.on(played.reached <= 1.0, played.reached).or_else(watched, drawn)
-    return settle(path, jnp.log(jnp.maximum(cells, 1.0)), cells == 0.0, died, reach)
 
 
 def _play(
@@ -116,15 +148,29 @@ def _excursion(
     exp(-2 (level - start) (level - end) / variance), whatever its drift (Feller 1951, Proc. 2nd
     Berkeley Symp.: the diffusion; Borodin & Salminen 2002, IV.26: the bridge).
     """
-    u, _ = uniforms(key, index, _EXCURSION, after.dtype)
-    variance = 0.25 * rest.days * (rest.birth.mean() + rest.death.mean())
-    start, end, top = jnp.sqrt(before), jnp.sqrt(after), jnp.sqrt(level)
-    up, down = jnp.maximum(top - start, 0.0), jnp.maximum(top - end, 0.0)
+    u, choice = uniforms(key, index, _EXCURSION, after.dtype)
+    v, _ = uniforms(key, index, _MOMENT, after.dtype)
     tiny = jnp.finfo(u.dtype).tiny
-    reached = (after >= level) | (jnp.log(u) < -2.0 * up * down / jnp.maximum(variance, tiny))
-    # Of a passage, the way up to the level; of an excursion, its share of the way up and down.
-    way = jnp.where(after >= level, end - start, up + down)
-    return _Excursion(reached, jnp.clip(up / jnp.where(way > 0.0, way, 1.0), 0.0, 1.0))
+    variance = 0.25 * rest.days * (rest.birth.mean() + rest.death.mean()) + tiny
+    start, end, top = jnp.sqrt(before), jnp.sqrt(after), jnp.sqrt(level)
+    up, beyond = jnp.maximum(top - start, 0.0), jnp.abs(top - end)
+    reached = (after >= level) | (jnp.log(u) < -2.0 * up * beyond / variance)
+    return _Excursion(reached, _moment(v, choice, up, beyond, variance))
+
+
+def _moment(v: Array, choice: Array, up: Array, beyond: Array, variance: Array) -> Array:
+    """Draw when a Brownian bridge that passes a level first does so: the fraction t of its time.
+
+    t / (1 - t) is inverse Gaussian, of mean up / beyond and shape up^2 / variance (its density is
+    that of the first passage times that of the rest); drawn as by Michael, Schucany & Haas 1976,
+    Am. Stat. 30:88.
+    """
+    tiny = jnp.finfo(v.dtype).tiny
+    mean = up / jnp.maximum(beyond, 1e-6)
+    skew = 0.5 * normal(v) ** 2 * variance / jnp.maximum(up * jnp.maximum(beyond, 1e-6), tiny)
+    spread = 1.0 + skew + jnp.sqrt(skew * (2.0 + skew))
+    odds = mean * jnp.where(choice * (1.0 + 1.0 / spread) < 1.0, 1.0 / spread, spread)
+    return odds / (1.0 + odds)
 
 
 def _fraction_of_extinction(u: Array, cells: Array, lineage: Lineage, grown: Accrual) -> Array:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Cubic
-from vcohort.engine.accrual import Accrual
+from vcohort.endpoints.accrual import Accrual
+from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.birth_death import Lineage
-from vcohort.engine.quadratic import Quadratic
 
 
 class Passage(NamedTuple):
@@ -27,10 +27,10 @@ class Passage(NamedTuple):
         rise = self.days * (self.birth.mean() - self.death.mean())
         return Cubic(log_start, log_start + rise, first, last)
 
-    def after(self, fraction: Array) -> Passage:
-        """Return what is left of the step after a fraction of it."""
-        days = self.days * (1.0 - fraction)
-        return Passage(days, self.birth.after(fraction), self.death.after(fraction))
+    def between(self, first: Array, last: Array) -> Passage:
+        """Return the part of the step between two fractions."""
+        parts = (each.between(first, last) for each in (self.birth, self.death))
+        return Passage(self.days * (last - first), *parts)
 
     def accrual(self, path: Cubic) -> Accrual:
         """Return how the integral of death / e^path grows along the step."""

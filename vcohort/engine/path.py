@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.endpoints import Carry, Start, TCellEndpoint
-from vcohort.engine.accrual import Accrual
+from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.grid import Grid, Step, step_axes, steps_of
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.loop import finals, initial_cells, strain_of, t_cell_segment

@@ -1,7 +1,7 @@
 """How an integral grows within a step whose integrand rises or falls as an exponential.
 
-The killing of one step, times its days, may well be 20: the integrals of ``birth_death`` and
-``hazard`` then grow by e^20 in it, and no polynomial follows them. The exponential is taken out
+The killing of one step, times its days, may well be 20: the engine's integrals of it then grow by
+e^20 in it, and no polynomial follows them. The exponential is taken out
 and integrated exactly; what is left of the integrand is smooth, and taken as a quadratic
 (Filon 1930, Proc. R. Soc. Edinb. 49:38). Where rates are constant all is exact.
 """
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.endpoints import Cubic
-from vcohort.engine.quadratic import Quadratic
+from vcohort.endpoints.quadratic import Quadratic
+from vcohort.endpoints.segment import Cubic
 
 # Below this exponent moments come from a series, above from closed forms: both then lose no more
 # than the last digit or two. Terms that each precision needs.

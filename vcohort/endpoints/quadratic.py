@@ -25,9 +25,9 @@ class Quadratic(NamedTuple):
         slope, bend = self.slope_and_bend()
         return self.start + u * (slope + u * bend)
 
-    def after(self, u: Array) -> Quadratic:
-        """Return the quadratic on what is left of the step after the fraction ``u``."""
-        return Quadratic(self.at(u), self.at(0.5 * (u + 1.0)), self.end)
+    def between(self, first: Array, last: Array) -> Quadratic:
+        """Return the quadratic on the part of the step between two fractions."""
+        return Quadratic(self.at(first), self.at(0.5 * (first + last)), self.at(last))
 
     def until(self, u: Array) -> Quadratic:
         """Return the quadratic on the step up to the fraction ``u``."""
