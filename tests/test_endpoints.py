@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from tests import simulator
 
 DENSE = np.linspace(0, 400, 4001)
 
@@ -28,6 +29,17 @@ def test_peak_and_its_day(dense):
 def test_area_under_the_curve(dense):
     early = dense["C"].sel(time=slice(0, 28))
     np.testing.assert_allclose(dense["C_auc"], early.integrate("time"), rtol=1e-4)
+
+
+def test_area_under_cells_that_collapse_within_a_step(run):
+    """Against scipy: the area of what falls by e^10 in a day."""
+    p = dict(vc.presets()["kimmel2021-figures"].values) | {"K_C": 1000.0}
+    days = np.linspace(0.0, 28.0, 280_001)
+    expected = np.trapezoid(simulator.t_cells(p, 28.0)(days), days)
+    with pytest.warns(vc.VcohortWarning, match="usual"):
+        cohort = vc.Cohort.from_values("kimmel2021-figures", K_C=[1000.0])
+    ds = run(cohort, "deterministic", endpoints=[vc.Kinetics()])
+    assert float(ds["C_auc"][0]) == pytest.approx(expected, rel=5e-3)
 
 
 def test_last_day_above_the_limit(dense):

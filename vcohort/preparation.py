@@ -16,7 +16,7 @@ from vcohort.engine import exact, loop
 from vcohort.engine.blocks import Work, run_blocks
 from vcohort.engine.grid import grid_points, room_for
 from vcohort.engine.inputs import Patients, Roster, Settings, TimePlan
-from vcohort.engine.pilot import NO_DIGIT, Resolution, resolve
+from vcohort.engine.pilot import NO_DIGIT, PATIENTS, Resolution, resolve
 from vcohort.engine.random import seed_key
 from vcohort.engine.straggler import Followed, follow_anew
 from vcohort.engine.tumour import SMALL
@@ -166,7 +166,7 @@ def run_followed(
     def again(roster: Roster, plan: TimePlan) -> list[np.ndarray]:
         size = len(roster.number)
         found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
-        run_blocks(program_of(plan), work_of(plan), roster, found, dtype)
+        run_blocks(program_of(plan), work_of(plan), roster, found, dtype, PATIENTS)
         return found
 
     run_blocks(program_of(plan), work_of(plan), roster, whole, dtype, block, on_done, finish)

@@ -84,11 +84,16 @@ def climb(
     tolerance: float,
     *,
     mortal: bool,
+    every: int = 1,
 ) -> list[Rung]:
-    """Return rung after rung of the ladder, from the plan's steps on, until all is within."""
+    """Return rung after rung of the ladder, from the plan's steps on, until all is within.
+
+    ``every``: of so many rungs one is taken, the last among them.
+    """
     rungs: list[Rung] = []
     ladder = _ladder(plan)
-    for steps in [each for each in ladder if each >= plan.steps] or ladder[-1:]:
+    above = [each for each in ladder if each >= plan.steps] or ladder[-1:]
+    for steps in above[::-1][::every][::-1]:
         tried = plan.with_steps(steps)
         rungs.append(Rung(tried.steps, *errors(model, pilot, tried, mortal=mortal)))
         if (rungs[-1].error <= tolerance).all():

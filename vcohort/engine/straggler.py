@@ -15,6 +15,9 @@ from vcohort.engine.inputs import Roster, TimePlan
 from vcohort.engine.pilot import NO_DIGIT, PATIENTS, climb
 from vcohort.models import Model
 
+# Rungs are four times as many steps apart: each number of steps may need a program of its own.
+_EVERY = 4
+
 Again = Callable[[Roster, TimePlan], Sequence[np.ndarray]]
 """``again(roster, plan)``: results (patient, …) of some patients on a grid, their strain last."""
 
@@ -79,7 +82,8 @@ def _own_steps(
         some = late[first : first + PATIENTS]
         filled = some[np.minimum(np.arange(PATIENTS), some.size - 1)]
         mine = np.arange(first, first + some.size)
-        for rung in climb(model, roster.take(filled, dtype), plan, tolerance, mortal=mortal):
+        patients = roster.take(filled, dtype)
+        for rung in climb(model, patients, plan, tolerance, mortal=mortal, every=_EVERY):
             steps[mine], error[mine] = rung.steps, rung.error[mine - first]
             mine = mine[~(error[mine] <= tolerance)]
     return steps, error

@@ -19,7 +19,7 @@ from jax import Array
 from vcohort.engine import cure
 from vcohort.engine.blocks import Device, Work, run_block, spread
 from vcohort.engine.inputs import Patients, Roster, TimePlan
-from vcohort.engine.pilot import NO_DIGIT
+from vcohort.engine.pilot import NO_DIGIT, PATIENTS
 from vcohort.engine.progression import probabilities
 from vcohort.engine.straggler import follow_anew
 from vcohort.missing import mask_missing
@@ -122,7 +122,7 @@ def _run(
     drawn = [draw(plan, span) for span in batch.spans]
     run, time = drawn[0].run, drawn[0].time.with_steps(batch.steps)
     roster, patients = join(drawn), batch.spans[0].patients
-    results = _results(plan, run, time, roster, device)
+    results = _results(plan, run, time, roster, block_of(len(roster.number)), device)
     limits = np.repeat(np.asarray(most_strain), patients)
     columns, errors = _follow(plan, run, time, roster, limits, results, device)
     shape = len(batch.spans), patients
@@ -142,11 +142,13 @@ def tally_on_device(plan: Plan, columns: Columns, whole: bool) -> Tally:
 
 
 def _results(
-    plan: Plan, run: RunSettings, time: TimePlan, roster: Roster, device: Device
+    plan: Plan, run: RunSettings, time: TimePlan, roster: Roster, size: int, device: Device
 ) -> list[Any]:
-    """Return the results (patient, …): in memory on a CPU, else on their device; strains last."""
+    """Return the results (patient, …), in blocks of a ``size``; strains last.
+
+    In memory on a CPU, else on their device.
+    """
     total, dtype = len(roster.number), np.dtype(run.dtype)
-    size = block_of(total)
     work = cell_work(plan, run, time)
     xp = np if jax.default_backend() == "cpu" else jnp
     program = program_of(plan.population.model, run, time), len(plan.days)
@@ -174,7 +176,7 @@ def _follow(
         results = [np.array(part) for part in results]
 
     def again(some: Roster, plan_of_some: TimePlan) -> list[np.ndarray]:
-        found = _results(plan, run, plan_of_some, some, device)
+        found = _results(plan, run, plan_of_some, some, PATIENTS, device)
         return [np.asarray(part) for part in found]
 
     model, mortal = plan.population.model, run.method != "deterministic"
