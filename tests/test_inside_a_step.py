@@ -116,6 +116,8 @@ def test_the_day_of_cure(preset, changes):
 @pytest.mark.parametrize("preset", ["kimmel2021-figures", "kimmel2021"])
 def test_a_million_days_of_cure(preset, K_C, gamma_B):
     r_B = 0.01 if gamma_B < 0.5 else 0.065
+    if K_C == 1e11 and gamma_B < 0.5:
+        pytest.skip("nobody is cured")
     changes = {"K_C": K_C, "gamma_B": gamma_B, "r_B": r_B}
     assert distance(preset, changes, "exact", 1_000_000).pvalue > P_LIMIT
 
