@@ -81,15 +81,14 @@ def progression_free_probability(
     with an exponential number of cells. The mean over patients is the survival curve, without
     Monte Carlo noise. Differentiable as :func:`cure_probability` is. Where a later treatment
     shrinks a tumour again, the lowest of the probabilities so far stands for their joint one.
+    Warns of tumours below 10,000 cells, which progress by chance that the closed form does not
+    know of.
 
     :param days: increasing, within 0 … 1e6.
     :param progression: tumour size, relative to the first, that counts as progression.
     :param blur: standard deviation of a normal error of ln(tumour), such as that of its
         measurement. A tumour of many lineages progresses on one day, whose derivative no
         probability shows; blurred, it does.
-    Warns of tumours below 10,000 cells, which progress by chance that the closed form does not
-    know of.
-
     :raises VcohortError: where a rate of the model depends on the tumour; for impossible days.
     """
     warn_small_tumours(cohort)

@@ -119,7 +119,10 @@ def _empty_states(run: RunSettings, patients: int) -> list[np.ndarray]:
 
 
 def _exponentiate(log_states: list[np.ndarray], rows: slice | np.ndarray) -> None:
-    """Turn logs of cells into cells, in place."""
+    """Turn logs of cells into cells: a slice of rows in place, which is all but a few of them."""
     with np.errstate(over="ignore"):
         for state in log_states:
-            state[rows] = np.exp(state[rows])
+            part = state[rows]
+            np.exp(part, out=part)
+            if not isinstance(rows, slice):
+                state[rows] = part

@@ -80,7 +80,8 @@ def sobol_indices(
     its interactions (total): Sobol' 2001, Math. Comput. Simul. 55:271; Saltelli et al. 2010,
     Comput. Phys. Commun. 181:259. Design and estimators are SALib's; the outputs are exact for
     each patient, so the intervals hold no Monte Carlo error of the tumour. Needs the extra:
-    ``pip install "vcohort[sensitivity]"``.
+    ``pip install "vcohort[sensitivity]"``. A base sample with an output that is no number is left
+    out whole, with a warning.
 
     :param outputs: of ``cure``, ``pfs_DAY``, ``rmst_DAY`` (mean progression-free days until DAY),
         ``C_max``, ``T_max``, ``C_auc_DAY``; or, by name, functions of a cohort that return
@@ -90,8 +91,6 @@ def sobol_indices(
     :param confidence: of the intervals, by bootstrap.
     :return: over (output, parameter): ``first``, ``total`` and half widths of their intervals
         ``first_interval``, ``total_interval``; with ``second_order`` ``second`` (…, other) too.
-    A base sample with an output that is no number is left out whole, with a warning.
-
     :raises VcohortError: for unknown outputs, a population in which nothing varies, an n that is
         no power of 2, and where SALib is not installed.
     """
