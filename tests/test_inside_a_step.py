@@ -110,14 +110,18 @@ def test_the_day_of_cure(preset, changes):
     assert distance(preset, changes, "exact", 100_000).pvalue > P_LIMIT
 
 
+# With killing so slow and so few CAR T cells nobody is cured.
+SETTINGS = [
+    (K_C, gamma_B) for K_C in (1e11, 5e11) for gamma_B in (0.1, 0.3, 1.15, 3.0, 6.0, 10.0)
+    if K_C > 1e11 or gamma_B > 0.5
+]  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("gamma_B", [0.1, 0.3, 1.15, 3.0, 6.0, 10.0])
-@pytest.mark.parametrize("K_C", [1e11, 5e11])
+@pytest.mark.parametrize(("K_C", "gamma_B"), SETTINGS)
 @pytest.mark.parametrize("preset", ["kimmel2021-figures", "kimmel2021"])
 def test_a_million_days_of_cure(preset, K_C, gamma_B):
     r_B = 0.01 if gamma_B < 0.5 else 0.065
-    if K_C == 1e11 and gamma_B < 0.5:
-        pytest.skip("nobody is cured")
     changes = {"K_C": K_C, "gamma_B": gamma_B, "r_B": r_B}
     assert distance(preset, changes, "exact", 1_000_000).pvalue > P_LIMIT
 

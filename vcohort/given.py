@@ -40,13 +40,13 @@ def number(name: str, value: Any) -> float:
     return float(found)
 
 
-def whole(name: str, value: Any, below: int = 2**64) -> int:
-    """Return a whole number, of Python or numpy, from 0 on and below ``below``; refuse all else."""
+def whole(name: str, value: Any, below: int = 2**64, least: int = 0) -> int:
+    """Return a whole number, of Python or numpy, from ``least`` to ``below``; refuse all else."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (is_whole and 0 <= value < below):
+    if not (is_whole and least <= value < below):
         raise VcohortError(
-            f"{name} = {value!r} is impossible: it must be a whole number, at least 0 and at most "
-            f"{below - 1:.4g}."
+            f"{name} = {value!r} is impossible: it must be a whole number, at least {least} and at "
+            f"most {below - 1:.4g}."
         )
     return int(value)
 

@@ -1,9 +1,9 @@
 """How an integral grows within a step whose integrand rises or falls as an exponential.
 
 The killing of one step, times its days, may well be 20: the engine's integrals of it then grow by
-e^20 in it, and no polynomial follows them. The exponential is taken out
-and integrated exactly; what is left of the integrand is smooth, and taken as a quadratic
-(Filon 1930, Proc. R. Soc. Edinb. 49:38). Where rates are constant all is exact.
+e^20, and no polynomial follows them. The exponential is taken out and integrated exactly; what is
+left of the integrand is smooth, and taken as a quadratic (Filon 1930, Proc. R. Soc. Edinb. 49:38).
+Where rates are constant all is exact.
 """
 
 from __future__ import annotations

@@ -158,10 +158,6 @@ class Reach(NamedTuple):
         one = jnp.ones_like(fraction)
         return cls(reached, Cubic(-fraction, one - fraction, one, one), one)
 
-    def or_else(self, taken: Array, other: Reach) -> Reach:
-        """Return this one where it is ``taken``, else the other."""
-        return jax.tree.map(lambda new, old: jnp.where(taken, new, old), self, other)
-
     def passing(self, day: Array, end: Array) -> Passing:
         """Return it on the days of the step."""
         return Passing(day, end, self.height, self.until)

@@ -12,6 +12,7 @@ import numpy as np
 from vcohort.designs import uniforms
 from vcohort.distributions import Distribution, Uniform
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import whole
 
 LAYOUTS = ("grid", "table", "sobol", "latin-hypercube")
 
@@ -67,7 +68,7 @@ def make_layout(
             else f"cells = {cells} has no meaning in the layout {kind!r}: its values say how many."
         )
     if designed:
-        return _design(named, kind, whole("cells", cells), seed)
+        return _design(named, kind, whole("cells", cells, least=1), seed)
     return _table(named) if kind == "table" else _grid(named)
 
 
@@ -122,10 +123,3 @@ def _values(name: str, given: Any) -> np.ndarray:
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():
         raise VcohortError(f"The values of {name} must be a list of finite numbers.")
     return values
-
-
-def whole(name: str, value: Any) -> int:
-    """Return a whole number from 1 on; refuse all else."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise VcohortError(f"{name} = {value!r} is impossible: it must be a whole number from 1.")
-    return int(value)

@@ -11,10 +11,11 @@ import numpy as np
 
 from vcohort.designs import DESIGNS
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import whole
 from vcohort.population import Population
 from vcohort.settings import RunSettings
 from vcohort.sweeps.chunks import Chunks, cut
-from vcohort.sweeps.layout import Layout, make_layout, whole
+from vcohort.sweeps.layout import Layout, make_layout
 from vcohort.sweeps.targets import apply, describe
 
 # Patients whose columns are held at a time, sorted for their quantiles. A larger cell is run in
@@ -79,10 +80,10 @@ def make_plan(
     chunk: int | None = None,
 ) -> Plan:
     """Return the checked plan."""
-    n = whole("n", n)
+    n = whole("n", n, least=1)
     laid = make_layout(axes, layout, cells, run.seed)
     wanted = [day for day in DAYS if day <= run.horizon] if days is None else days
-    together = _chunk_cells(laid.cells, n) if chunk is None else whole("chunk", chunk)
+    together = _chunk_cells(laid.cells, n) if chunk is None else whole("chunk", chunk, least=1)
     plan = Plan(
         population, laid, n, run, design, independent,
         _increasing("days", wanted, 0.0, run.horizon),
