@@ -22,7 +22,6 @@ from vcohort.files import check_saveable, check_writable, replacing, save
 from vcohort.notation import by_name, parse_fields, parse_range, parse_setting
 from vcohort.population import Population
 from vcohort.study import Study, make_study, read_fields
-from vcohort.tables import read_columns
 
 StudyFile: TypeAlias = Annotated[
     Path | None, typer.Option("--study", help="A study file (TOML): preset, sigma, set, regimen.")
@@ -156,7 +155,10 @@ def sensitivity(
 
 def calibrate(
     free: Annotated[str, typer.Option(help="Parameters whose location and spread are fitted.")],
-    trial: Annotated[str, typer.Option(help="CSV with day and pfs; or zuma1.")] = _BUILT_IN,
+    trial: Annotated[
+        str,
+        typer.Option(help="CSV: day and pfs, or time and event of each patient; or zuma1."),
+    ] = _BUILT_IN,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
         "calibration.nc"
     ),
@@ -175,8 +177,9 @@ def calibrate(
     chosen = _study(study, preset, sigma, settings)
     population, screen = chosen.population(), console()
     names = _names(free)
+    survival = data.progression_free_survival() if trial == _BUILT_IN else trial
     ds = analysis.calibrate(
-        population, _trial(trial), names, n=patients, starts=starts, weights=weights,
+        population, survival, names, n=patients, starts=starts, weights=weights,
         progression=chosen.progression, regimen=chosen.regimen(), seed=seed,
     )  # fmt: skip
     _tell(screen, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
@@ -330,18 +333,3 @@ def _pair(text: str) -> tuple[str, Any]:
 def _axis(text: str) -> tuple[str, np.ndarray]:
     name, value = parse_setting(text)
     return name, parse_range(f"--axis {name}", value)
-
-
-def _trial(name: str) -> xr.DataArray:
-    """Return a survival curve: the built-in one, or a CSV file's."""
-    if name == _BUILT_IN:
-        return data.progression_free_survival()
-    columns = read_columns(name, "{'day': [0, 30], 'pfs': [1, 0.9]}")
-    missing = [each for each in ("day", "pfs") if each not in columns]
-    if missing:
-        raise VcohortError(f"{name} has no column {' and no '.join(missing)}.")
-    try:
-        day, pfs = (np.asarray(columns[each], float) for each in ("day", "pfs"))
-    except ValueError:
-        raise VcohortError(f"{name}: the columns day and pfs must hold numbers.") from None
-    return xr.DataArray(pfs, dims="day", coords={"day": day})

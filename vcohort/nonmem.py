@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.tables import read_columns
+from vcohort.nonmem_rules import dose_rows, patient_rows, zeros
+from vcohort.tables import Table, read_table
 from vcohort.treatments import Infusion
-
-_OBSERVATION, _DOSE, _OTHER = 0, 1, 2
 
 _EXAMPLE = "{'TIME': [0, 100], 'AMT': [1.8e8, 1.8e8]}"
 
@@ -18,22 +17,30 @@ _EXAMPLE = "{'TIME': [0, 100], 'AMT': [1.8e8, 1.8e8]}"
 def doses(rows: Any) -> list[Infusion]:
     """Return the infusions of a data set; see :meth:`vcohort.Regimen.from_nonmem`."""
     table = _table(rows)
-    days, cells = table["TIME"], table["AMT"]
-    event = table.get("EVID", np.where(cells > 0, _DOSE, _OBSERVATION))
-    resets = event[~np.isin(event, (_OBSERVATION, _DOSE, _OTHER))]
-    if resets.size:
+    is_dose = dose_rows(table)
+    return _infusions([_given(table, own[is_dose[own]]) for own in patient_rows(table)])
+
+
+def _table(rows: Any) -> Table:
+    table = read_table(rows, _EXAMPLE).named(str.upper)
+    missing = [name for name in ("TIME", "AMT") if name not in table]
+    if missing:
         raise VcohortError(
-            f"EVID = {resets[0]:g} is not known here: 0 (observation), 1 (dose) and 2 (other) are."
+            f"The rows have no {' and no '.join(missing)}. Columns: "
+            f"{', '.join(table.columns) or 'none'}."
         )
-    nothing = np.zeros_like(days)
-    interval, additional = table.get("II", nothing), table.get("ADDL", nothing)
-    patient = table.get("ID", nothing)
-    given: dict[float, list[tuple[float, float]]] = {float(each): [] for each in patient}
-    for row in np.flatnonzero(event == _DOSE):
-        for repeat in range(_repeats(additional[row], interval[row]) + 1):
-            day = float(days[row] + repeat * interval[row])
-            given[float(patient[row])].append((day, float(cells[row])))
-    return _infusions([sorted(each) for each in given.values()])
+    if not len(table):
+        raise VcohortError("There is no row: give at least one dose.")
+    return table
+
+
+def _given(table: Table, rows: np.ndarray) -> list[tuple[float, float]]:
+    """Return day and cells of a patient's doses, in order, each as often as it is repeated."""
+    repeats = zeros(table, "ADDL")[rows].astype(int)
+    row = np.repeat(rows, repeats + 1)
+    within = np.array([k for count in repeats for k in range(count + 1)])
+    days = table.days("TIME")[row] + within * zeros(table, "II")[row]
+    return sorted(zip(days.tolist(), zeros(table, "AMT")[row].tolist(), strict=True))
 
 
 def _infusions(patients: list[list[tuple[float, float]]]) -> list[Infusion]:
@@ -51,39 +58,3 @@ def _infusions(patients: list[list[tuple[float, float]]]) -> list[Infusion]:
     if len(patients) == 1:
         return [Infusion(float(day), float(cells)) for day, cells in padded[0]]
     return [Infusion(padded[:, k, 0], padded[:, k, 1]) for k in range(most)]
-
-
-def _repeats(additional: float, interval: float) -> int:
-    if additional > 0 and not interval > 0:
-        raise VcohortError(f"ADDL = {additional:g} needs II, the days between doses, above 0.")
-    if additional < 0 or additional != int(additional):
-        raise VcohortError(f"ADDL = {additional:g} is impossible: it must be a whole number.")
-    return int(additional)
-
-
-def _table(rows: Any) -> dict[str, np.ndarray]:
-    """Return the known columns as numbers, each of one length."""
-    columns = {name.upper(): column for name, column in read_columns(rows, _EXAMPLE).items()}
-    missing = [name for name in ("TIME", "AMT") if name not in columns]
-    if missing:
-        raise VcohortError(
-            f"The rows have no {' and no '.join(missing)}. Columns: {', '.join(columns) or 'none'}."
-        )
-    known = ("ID", "TIME", "AMT", "EVID", "II", "ADDL")
-    table = {name: _numbers(name, columns[name]) for name in known if name in columns}
-    sizes = {name: values.size for name, values in table.items()}
-    if len(set(sizes.values())) > 1 or not sizes["TIME"]:
-        raise VcohortError(f"The columns must have one length, at least one row, not {sizes}.")
-    return table
-
-
-def _numbers(name: str, column: Any) -> np.ndarray:
-    """Return a column as numbers; NONMEM's dot is a zero."""
-    values = [0.0 if str(value).strip() in {".", ""} else value for value in column]
-    try:
-        numbers = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise VcohortError(f"Column {name} holds text: it must hold numbers.") from None
-    if not np.isfinite(numbers).all():
-        raise VcohortError(f"Column {name} holds {numbers[~np.isfinite(numbers)][0]:g}.")
-    return numbers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.observables import OBSERVABLES, Observable
-from vcohort.tables import read_columns
+from vcohort.tables import Table, read_table
 
 _EXAMPLE = "{'day': [7, 14], 'observable': ['C_per_ul', 'C_per_ul'], 'value': [31.6, 9.1]}"
 
@@ -53,65 +52,62 @@ def read_observations(rows: Any) -> Observations:
 
     ``rows``: a CSV file's path, a data frame, or columns by name. Columns ``day``,
     ``observable``, ``value`` and, if wanted, ``weight`` (of the squared error) or ``error``
-    (standard deviation), ``below`` (1: the value is an upper limit) and ``patient``.
+    (standard deviation), ``below`` (1: the value is an upper limit, else 0) and ``patient``: a
+    label in every row, of which 1, 1.0 and "1" are one.
 
     :raises VcohortError: for missing or unknown columns, unknown observables, values that are
-        no numbers, days before 0, an empty table.
+        no numbers, days before 0, rows without a patient, an empty table.
     """
-    columns = read_columns(rows, _EXAMPLE)
-    for name in columns:
+    table = read_table(rows, _EXAMPLE)
+    for name in table.columns:
         if name not in _COLUMNS:
             raise unknown("column", name, _COLUMNS)
-    missing = [name for name in ("day", "observable", "value") if name not in columns]
+    missing = [name for name in ("day", "observable", "value") if name not in table]
     if missing:
         raise VcohortError(f"The data have no column {' and no '.join(missing)}. Try {_EXAMPLE}.")
-    if "weight" in columns and "error" in columns:
+    if "weight" in table and "error" in table:
         raise VcohortError("The data give both weight and error: keep one of the two columns.")
-    sizes = {name: len(column) for name, column in columns.items()}
-    if len(set(sizes.values())) > 1:
-        raise VcohortError(f"The columns must have one length, not {sizes}.")
-    if not sizes["day"]:
+    if not len(table):
         raise VcohortError("The data are empty: give at least one measurement.")
-    return _checked(
-        {name: np.asarray(each).tolist() for name, each in columns.items()}, sizes["day"]
-    )
+    return _checked(table)
 
 
-def _checked(columns: dict[str, list[Any]], rows: int) -> Observations:
-    labels = [str(each) for each in columns.get("patient", ["all"] * rows)]
+def _checked(table: Table) -> Observations:
+    rows = len(table)
+    labels = table.labels("patient") if "patient" in table else ["all"] * rows
     patients = tuple(dict.fromkeys(labels))
-    index = np.array([patients.index(label) for label in labels])
+    places = {label: place for place, label in enumerate(patients)}
+    index = np.array([places[label] for label in labels])
     order = np.argsort(index, kind="stable")
-    names = [str(each).strip() for each in columns["observable"]]
+    names = table.labels("observable")
     for name in names:
         if name not in OBSERVABLES:
             raise unknown("observable", name, OBSERVABLES)
-
-    def column(name: str, default: float, lowest: float, bound: str) -> np.ndarray:
-        values = _numbers(name, columns.get(name, [default] * rows))[order]
-        given = name in columns
-        wrong = values[~(np.isfinite(values) & (values >= lowest))] if given else values[:0]
-        if wrong.size:
-            raise VcohortError(f"In the data, {name} = {wrong[0]:g} is impossible: {bound}.")
-        return values
-
-    least = np.finfo(float).tiny
+    positive = np.finfo(float).tiny
+    weight, error = (
+        _numbers(table, name, lowest) if name in table else np.full(rows, default)
+        for name, lowest, default in (("weight", 0.0, 1.0), ("error", positive, np.nan))
+    )
+    below = table.flags("below") if "below" in table else np.zeros(rows, bool)
     return Observations(
         patients,
         index[order],
-        column("day", 0.0, 0.0, "it must be a number of days, at least 0"),
+        _numbers(table, "day", 0.0)[order],
         tuple(names[row] for row in order),
-        column("value", 0.0, 0.0, "it must be a number, at least 0"),
-        column("weight", 1.0, 0.0, "it must be a number, at least 0"),
-        column("error", np.nan, least, "it must be a number, greater than 0"),
-        column("below", 0.0, 0.0, "it must be 1 or 0") > 0,
+        _numbers(table, "value", 0.0)[order],
+        weight[order],
+        error[order],
+        below[order],
     )
 
 
-def _numbers(name: str, column: Sequence[Any]) -> np.ndarray:
-    try:
-        return np.asarray(column, dtype=float)
-    except (TypeError, ValueError):
+def _numbers(table: Table, name: str, lowest: float) -> np.ndarray:
+    values = table.days(name) if name == "day" else table.numbers(name)
+    for row in np.flatnonzero(~(values >= lowest))[:1]:
+        what = "a number of days" if name == "day" else "a number"
+        bound = "greater than 0" if lowest else "at least 0"
         raise VcohortError(
-            f"In the data, column {name} holds text: it must hold numbers."
-        ) from None
+            f"In the data, {name} = {values[row]:g} is impossible ({table.places[row]}): it must "
+            f"be {what}, {bound}."
+        )
+    return values

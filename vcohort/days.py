@@ -1,0 +1,47 @@
+"""Units of time, as trials give them, in days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vcohort.errors import VcohortError
+from vcohort.given import floats
+
+# A year of 365.25 days, and its twelfth.
+_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
+_SHORT = {"d": "day", "w": "week", "wk": "week", "mo": "month", "y": "year", "yr": "year"}
+
+UNITS = tuple(_DAYS)
+
+
+def days_in(name: str, unit: str | None) -> float:
+    """Return how many days the unit of ``name`` has; one without a unit is in days.
+
+    :raises VcohortError: for what is no day, week, month or year.
+    """
+    if unit is None:
+        return 1.0
+    text = unit.strip().lower()
+    one = text if len(text) < 3 else text.removesuffix("s")
+    one = _SHORT.get(one, one)
+    if one not in _DAYS:
+        raise VcohortError(
+            f"The unit of {name} is {unit!r}: it must be one of {', '.join(_DAYS)}. Convert it to "
+            "days."
+        )
+    return _DAYS[one]
+
+
+def in_days(name: str, given: Any) -> np.ndarray:
+    """Return days as float64, of numbers whose ``units`` may be others, or of spans of time.
+
+    :raises VcohortError: for dates, texts, truth values, other units.
+    """
+    values = np.asarray(given)
+    if values.dtype.kind == "m":
+        return values / np.timedelta64(1, "D")
+    if values.dtype.kind == "M":
+        raise VcohortError(f"{name} holds dates: give days since the first infusion.")
+    return floats(name, given) * days_in(name, getattr(given, "attrs", {}).get("units"))
