@@ -63,7 +63,7 @@ def number_of(cell: Any, sign: str = ".") -> float:
 def days_of(cell: Any, sign: str = ".", unit: float = 1.0) -> float:
     """Return the days in a cell: a number of a unit so many days long, or a span of time."""
     if isinstance(cell, np.timedelta64 | timedelta) and not is_blank(cell):
-        return float(pd.Timedelta(cell) / pd.Timedelta(days=1))
+        return float(np.timedelta64(cell) / np.timedelta64(1, "D"))
     if isinstance(cell, str) and re.fullmatch(r"\d+:\d+(:\d+)?", cell.strip()):
         raise ValueError(f"the time of a clock, {cell!r}")
     return number_of(cell, sign) * unit
@@ -78,22 +78,6 @@ def flag_of(cell: Any) -> bool:
     if number not in (0.0, 1.0):
         raise ValueError(f"{cell!r}")
     return number == 1.0
-
-
-def label_of(cell: Any) -> str:
-    """Return the label in a cell: a number and its text, such as 1, 1.0, "1" and " 1 ", are one.
-
-    :raises ValueError: for what is blank, and what is no label.
-    """
-    if is_blank(cell):
-        raise ValueError("nothing")
-    if isinstance(cell, bool | np.bool_):
-        raise ValueError(f"a truth value, {cell}")
-    if isinstance(cell, float | np.floating) and not abs(cell) < 2**53:
-        raise ValueError(f"{cell}, of which the last digits are lost")
-    text = str(cell).strip()
-    whole = re.fullmatch(r"(0|-?[1-9]\d*)(\.0*)?", text, re.ASCII)
-    return whole[1] if whole else text
 
 
 def _parsed(text: str, sign: str) -> float:

@@ -54,8 +54,7 @@ def dose_rows(table: Table) -> np.ndarray:
 def patient_rows(table: Table) -> list[np.ndarray]:
     """Return the rows of each patient, in the order of first appearance; their days do not fall."""
     days = table.days("TIME")
-    for row in np.flatnonzero(np.isnan(days)):
-        _refuse(table, row, "TIME", "Every row needs its day")
+    _refuse_where(table, np.isnan(days), "TIME", "Every row needs its day")
     labels = [""] * len(table)
     if "ID" in table:
         table.numbers("ID")  # Those of NONMEM are numbers.
@@ -67,12 +66,11 @@ def patient_rows(table: Table) -> list[np.ndarray]:
             _refuse(table, row, "ID", "It came before, and others since: NONMEM would begin a new "
                     "patient. Put the rows of each patient together")  # fmt: skip
         seen.add(labels[row])
-    parts = np.split(np.arange(len(table)), begins[1:])
-    for rows in parts:
-        for row in rows[1:][np.diff(days[rows]) < 0]:
-            _refuse(table, row, "TIME", f"The row before is of day {days[row - 1]:g}: the days of "
-                    "a patient must not fall")  # fmt: skip
-    return parts
+    falls = np.append(False, np.diff(days) < 0)
+    falls[begins] = False
+    _refuse_where(table, falls, "TIME", "It is before that of the row above, and the days of a "
+                  "patient must not fall")  # fmt: skip
+    return np.split(np.arange(len(table)), begins[1:])
 
 
 def zeros(table: Table, name: str) -> np.ndarray:
@@ -90,49 +88,44 @@ def _events(table: Table) -> np.ndarray:
             "(dose) and 2 (other) are."
         )
     is_dose = event == _DOSE
-    for row in np.flatnonzero(cells < 0):
-        _refuse(table, row, "AMT", "A dose is of more than no cells")
-    for row in np.flatnonzero(is_dose & (cells == 0)):
-        _refuse(
-            table, row, "AMT", "EVID = 1 says that the row is a dose: give its cells, or EVID 0"
-        )
-    for row in np.flatnonzero(~is_dose & (cells > 0)):
-        _refuse(table, row, "AMT", f"EVID = {event[row]:g} says that the row is no dose: make EVID "
-                "1, or AMT 0")  # fmt: skip
+    _refuse_where(table, cells < 0, "AMT", "A dose is of more than no cells")
+    _refuse_where(table, is_dose & (cells == 0), "AMT",
+                  "EVID says that the row is a dose: give its cells, or EVID 0")  # fmt: skip
+    _refuse_where(table, ~is_dose & (cells > 0), "AMT",
+                  "EVID says that the row is no dose: make EVID 1, or AMT 0")  # fmt: skip
     if "MDV" in table:
-        for row in np.flatnonzero(is_dose & (zeros(table, "MDV") != 1)):
-            _refuse(table, row, "MDV", "The row is a dose, of which nothing is measured: make it 1")
+        _refuse_where(table, is_dose & (zeros(table, "MDV") != 1), "MDV",
+                      "The row is a dose, of which nothing is measured: make it 1")  # fmt: skip
     return is_dose
 
 
 def _check_repeats(table: Table, is_dose: np.ndarray) -> None:
     interval, additional = zeros(table, "II"), zeros(table, "ADDL")
-    whole = (additional >= 0) & (additional == np.floor(additional))
-    for row in np.flatnonzero(~(whole & (additional <= _MOST_REPEATS))):
-        _refuse(table, row, "ADDL", f"It must be a whole number, at most {_MOST_REPEATS}")
-    for row in np.flatnonzero((additional > 0) & ~(interval > 0)):
-        _refuse(table, row, "ADDL", "It needs II, the days between doses, above 0")
-    for row in np.flatnonzero((interval != 0) & (additional == 0)):
-        _refuse(table, row, "II", "It needs ADDL, how many doses follow, above 0")
-    for row in np.flatnonzero(~is_dose & (additional > 0)):
-        _refuse(table, row, "ADDL", "The row is no dose that could be repeated")
+    whole = (additional == np.floor(additional)) & (additional >= 0)
+    _refuse_where(table, ~(whole & (additional <= _MOST_REPEATS)), "ADDL",
+                  f"It must be a whole number, at most {_MOST_REPEATS}")  # fmt: skip
+    _refuse_where(table, (additional > 0) & ~(interval > 0), "ADDL",
+                  "It needs II, the days between doses, above 0")  # fmt: skip
+    _refuse_where(table, (interval != 0) & (additional == 0), "II",
+                  "It needs ADDL, how many doses follow, above 0")  # fmt: skip
+    _refuse_where(table, ~is_dose & (additional > 0), "ADDL",
+                  "The row is no dose that could be repeated")  # fmt: skip
 
 
 def _check_targets(table: Table, is_dose: np.ndarray) -> None:
     """Refuse doses that go elsewhere than the first, or are told in two ways."""
-    cells, dosed = zeros(table, "AMT"), np.flatnonzero(is_dose)
     for name in _TARGETS:
         where = zeros(table, name)
-        for row in np.flatnonzero(where < 0):
-            _refuse(table, row, name, "A compartment that is turned off is not known here")
-        for row in dosed[where[dosed] != where[dosed[:1]]]:
-            _refuse(table, row, name, "The first dose goes elsewhere, and all are infusions of CAR "
-                    "T cells here. Keep those; chemotherapy is vc.Lymphodepletion")  # fmt: skip
-    told = set(_told(table, "DOSE"))
-    for row in dosed:
-        if row in told and zeros(table, "DOSE")[row] != cells[row]:
-            _refuse(table, row, "DOSE", f"AMT is {cells[row]:g}, and it is not plain which of them "
-                    "is given. Keep one of the two columns")  # fmt: skip
+        _refuse_where(table, where < 0, name, "A compartment that is turned off is not known here")
+        _refuse_where(table, is_dose & ~np.isin(where, where[is_dose][:1]), name,
+                      "The first dose goes elsewhere, and all are infusions of CAR T cells here. "
+                      "Keep those; chemotherapy is vc.Lymphodepletion")  # fmt: skip
+    if "DOSE" in table:
+        told = ~np.isnan(table.numbers("DOSE"))
+        other = told & (zeros(table, "DOSE") != zeros(table, "AMT"))
+        _refuse_where(table, is_dose & other, "DOSE",
+                      "AMT is another, and it is not plain which of them is given. Keep one of "
+                      "the two columns")  # fmt: skip
 
 
 def _refuse_comments(table: Table) -> None:
@@ -155,6 +148,12 @@ def _is_zero(cell: object) -> bool:
         return is_blank(cell) or number_of(cell) == 0
     except ValueError:
         return False
+
+
+def _refuse_where(table: Table, wrong: np.ndarray, name: str, why: str) -> None:
+    """Refuse the first row that is ``wrong`` (row,)."""
+    for row in np.flatnonzero(wrong):
+        _refuse(table, int(row), name, why)
 
 
 def _refuse(table: Table, row: int, name: str, why: str) -> NoReturn:

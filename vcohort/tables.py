@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from vcohort.cells import (
-    days_of,
-    decimal_sign,
-    flag_of,
-    is_blank,
-    label_of,
-    number_of,
-)
+from vcohort.cells import days_of, decimal_sign, flag_of, number_of
+from vcohort.columns import cells_by_name, columns_of
 from vcohort.csv_files import read_lines
 from vcohort.days import days_in
-from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.errors import VcohortError
+from vcohort.labels import compare_labels, label_of
 
 _Read = TypeVar("_Read")
-
-# What pandas calls the rows of a data frame that have no name of their own.
-_NO_NAMES = (None, "index")
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ class Table:
         Warns of labels that differ in case or blanks alone.
         """
         found = self._read(name, label_of, "a label in every row (of merged cells, each)")
-        _compare(name, dict.fromkeys(found))
+        compare_labels(name, dict.fromkeys(found))
         return found
 
     def _read(self, name: str, read: Callable[[Any], _Read], wanted: str) -> list[_Read]:
@@ -116,62 +104,14 @@ def read_table(rows: Any, example: str) -> Table:
         columns = list(zip(*lines.rows, strict=True)) or [()] * len(lines.header)
         places = [f"line {number}" for number in lines.numbers]
         return _table(list(zip(lines.header, columns, strict=True)), places, lines.separator)
-    return _table(_columns(rows, example))
-
-
-def _columns(rows: Any, example: str) -> list[tuple[Any, Any]]:
-    """Return names and columns, however many have the same name."""
-    if isinstance(rows, xr.Dataset):
-        return _of_dataset(rows)
-    if isinstance(rows, pd.DataFrame):
-        levels = [
-            (name, rows.index.get_level_values(level))
-            for level, name in enumerate(rows.index.names)
-            if name not in _NO_NAMES
-        ]
-        return levels + [(name, rows.iloc[:, place]) for place, name in enumerate(rows.columns)]
-    if isinstance(rows, Mapping):
-        _refuse_shuffled(rows)
-        return list(rows.items())
-    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
-        return [(name, rows[name]) for name in rows.columns]
-    raise VcohortError(
-        f"A table is a CSV file's path, a data frame, or columns by name: {example}."
-    )
-
-
-def _of_dataset(ds: xr.Dataset) -> list[tuple[Any, Any]]:
-    wrong = [str(name) for name, each in ds.variables.items() if each.ndim != 1]
-    if wrong or len(ds.dims) != 1:
-        raise VcohortError(
-            f"A dataset that is a table has one dimension, not {tuple(map(str, ds.dims))}"
-            f"{': ' + ', '.join(wrong) if wrong else ''}. Choose columns: ds[['day', 'value']]."
-        )
-    return [(name, each) for name, each in ds.variables.items() if name not in _NO_NAMES]
-
-
-def _refuse_shuffled(columns: Mapping[Any, Any]) -> None:
-    """Refuse series whose rows have other labels: by place they would be mixed up."""
-    series = {name: each for name, each in columns.items() if isinstance(each, pd.Series)}
-    for name, each in series.items():
-        first = next(iter(series))
-        if not each.index.equals(series[first].index):
-            raise VcohortError(
-                f"The rows of {first} and {name} have different labels (their index). Put them "
-                "into one data frame, or give plain lists."
-            )
+    return _table(columns_of(rows, example))
 
 
 def _table(
     columns: list[tuple[Any, Any]], places: list[str] | None = None, separator: str = ","
 ) -> Table:
-    cells = [(name, _cells(name, column)) for name, column in columns]
-    _refuse_same_names([name for name, _ in cells])
-    kept = {str(name).strip(): column for name, column in cells if _is_named(name, column)}
-    sizes = {name: len(column) for name, column in kept.items()}
-    if len(set(sizes.values())) > 1:
-        raise VcohortError(f"The columns must have one length, not {sizes}.")
-    length = max(sizes.values(), default=0)
+    kept = cells_by_name(columns)
+    length = max(map(len, kept.values()), default=0)
     units = {
         str(name).strip(): str(column.attrs["units"])
         for name, column in columns
@@ -183,71 +123,3 @@ def _table(
         decimal_sign(chain.from_iterable(kept.values()), separator),
         units,
     )
-
-
-def _cells(name: Any, column: Any) -> list[Any]:
-    values = getattr(column, "values", column) if hasattr(column, "dims") else column
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise VcohortError(f"Column {name} must be a list, a cell for each row, not {values!r}.")
-    if getattr(values, "ndim", 1) != 1:
-        raise VcohortError(f"Column {name} must have one dimension.")
-    return [
-        cell.item()
-        if getattr(cell, "ndim", None) == 0 and not isinstance(cell, np.generic)
-        else cell
-        for cell in values
-    ]
-
-
-def _is_named(name: Any, cells: list[Any]) -> bool:
-    if str(name).strip():
-        return True
-    if all(is_blank(cell) for cell in cells):
-        return False
-    raise VcohortError(
-        "A column has no name, yet it holds something. Give each column a name in the header; "
-        "of a data frame, write no index: to_csv(..., index=False)."
-    )
-
-
-def _refuse_same_names(names: list[Any]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        if not isinstance(name, str):
-            raise VcohortError(f"Columns must have texts as names, not {name!r}.")
-        key = "".join(name.split()).casefold()
-        if key and key in seen:
-            raise VcohortError(
-                f"Two columns are called {seen[key]!r} and {name!r}: which of them is meant is not "
-                "plain. Keep one, or rename the other."
-            )
-        seen[key] = name
-
-
-def _compare(name: str, labels: Iterable[str]) -> None:
-    """Refuse two spellings of one number; warn of labels that look alike."""
-    numbers: dict[Decimal, str] = {}
-    looks: dict[str, str] = {}
-    for label in labels:
-        number = _decimal(label)
-        if number is not None and numbers.setdefault(number, label) != label:
-            raise VcohortError(
-                f"In the data, column {name} holds {numbers[number]!r} and {label!r}: write the "
-                "label of one patient in one way, and those of two so that no number is the same."
-            )
-        look = "".join(unicodedata.normalize("NFKC", label).split()).casefold()
-        if looks.setdefault(look, label) != label:
-            warnings.warn(
-                f"In the data, column {name} holds {looks[look]!r} and {label!r}: they are taken "
-                "for two.",
-                VcohortWarning,
-                stacklevel=5,
-            )
-
-
-def _decimal(label: str) -> Decimal | None:
-    try:
-        number = Decimal(label)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

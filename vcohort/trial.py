@@ -177,7 +177,8 @@ def _curve(days: np.ndarray, survival: np.ndarray, unit: str | None, label: str)
         raise VcohortError("The trial's survival holds values that are not finite.")
     if (survival < 0).any() or (survival > 1).any() or (np.diff(survival) > 1e-9).any():
         raise VcohortError(
-            "The trial's survival must fall from at most 1 to at least 0; divide percent by 100."
+            "The trial's survival must fall from at most 1 to at least 0, from day to day. (Divide "
+            "percent by 100.)"
         )
     if (np.diff(days) <= 0).any() or days[0] < 0:
         raise VcohortError("The trial's days must increase, from day 0 on.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,31 +14,29 @@ import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
-from scipy.special import ndtri
 
 from vcohort.analysis.entropy import entropy_weights
 from vcohort.analysis.measures import keep_followed
 from vcohort.analysis.memo import Both, remember_last
+from vcohort.analysis.varied import SPREADS, Varied, deviates_of, find_varied, law_of
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
+from vcohort.days import in_days
 from vcohort.designs import uniforms
-from vcohort.distributions import FLOOR, Distribution, Fixed, LogNormal, Normal, median_of
 from vcohort.endpoints import Outcome
-from vcohort.errors import VcohortError
-from vcohort.models import Param
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import number, whole
 from vcohort.population import Population
 from vcohort.probability import progression_free_probability
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 from vcohort.simulate import simulate
 from vcohort.survival import progression_free_survival
+from vcohort.trial import Trial, read_curve
 
 # The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
 # fine: the last moves a progression by less than a day.
 _BLURS = (0.05, 0.02)
-
-# Relative spreads that are looked at, and the one that a parameter starts from that had none.
-_SPREADS, _FIRST_SPREAD = (0.01, 1.0), 0.3
 
 # Steps of least squares for each start, and for the best of them at each blur.
 _SCOUTING, _STEPS = 12, 40
@@ -47,34 +45,11 @@ _SCOUTING, _STEPS = 12, 40
 _JUDGES = 20_000
 
 
-@dataclass(frozen=True)
-class _Hyper:
-    """One free parameter: the distribution's family, and where it starts."""
-
-    param: Param
-    normal: bool
-    location: float
-    spread: float
-
-    def law(self, location: float, spread: float) -> Distribution:
-        """Return the distribution of a location and a relative spread."""
-        if self.normal:
-            return Normal(location, spread * location)
-        return LogNormal(location, spread)
-
-    def values(self, log_location: Array, log_spread: Array, z: Array) -> Array:
-        """Return the patients' values at normal deviates ``z``, differentiable."""
-        location, spread = jnp.exp(log_location), jnp.exp(log_spread)
-        if self.normal:
-            return location * jnp.maximum(1.0 + spread * z, FLOOR)
-        return location * jnp.exp(spread * z)
-
-
 class _Task(NamedTuple):
     """What is matched: the curve of a cohort on fixed random numbers, on some days."""
 
     cohort: Cohort
-    hypers: tuple[_Hyper, ...]
+    varied: tuple[Varied, ...]
     deviates: np.ndarray
     days: np.ndarray
     target: np.ndarray
@@ -84,7 +59,7 @@ class _Task(NamedTuple):
 
 def calibrate(
     population: Population,
-    trial: xr.DataArray,
+    trial: Trial,
     free: Sequence[str],
     *,
     days: ArrayLike | None = None,
@@ -99,11 +74,16 @@ def calibrate(
     """Fit location and spread of parameters so that progression-free survival is a trial's.
 
     The curve is the mean of each patient's exact probability, on fixed random numbers; its
-    derivatives lead least squares, from several starts. A parameter that the population draws
-    from :class:`Normal` stays normal; any other becomes log-normal (median, standard deviation
-    of the log). Use the result by :func:`vcohort.calibrated`.
+    derivatives lead least squares, from several starts. A parameter that was given as
+    :class:`Normal` stays normal; one that is :class:`LogNormal`, or that was given no
+    distribution, is log-normal (median, standard deviation of the log). Use the result by
+    :func:`vcohort.calibrated`.
 
-    :param trial: survival (day,); each value holds until the next day.
+    :param trial: the curve, each of whose values holds until the next day: a DataArray over
+        ``day``, or a table (a CSV file's path, a data frame, columns by name) of ``day`` and
+        ``pfs`` or ``survival``. Or its patients, a table with ``time``, ``event`` (1: progression,
+        0: censored) and, if wanted, ``id``, of which the Kaplan-Meier curve is taken. Days carry
+        their unit: the attribute ``units``, or a column ``week``, ``month`` or ``year``.
     :param free: names of the parameters; location and spread of each are free.
     :param days: where curves are compared; by default every 10 days to day 400, or to the last
         day of the trial.
@@ -116,101 +96,75 @@ def calibrate(
         Monte Carlo), with ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square
         distances to the trial as attributes ``rms_…``.
         Patients that cannot be followed are left out of every mean, with a warning.
-    :raises VcohortError: for a curve that is no survival, days outside it, unknown parameters, and
+    :raises VcohortError: for a curve that is no survival or in which nobody progresses, days
+        outside it, unknown parameters, parameters of other distributions (they would be lost), and
         where no patient can be followed.
     """
+    seed, starts = whole("seed", seed), whole("starts", starts, 1001, 1)
+    progression = number("progression", progression)
     at, target = _target(trial, days)
-    if not 1 <= starts <= 1000:
-        raise VcohortError(f"starts = {starts} is impossible: it must be 1 to 1000.")
-    hypers = _hypers(population, free)
+    varied = find_varied(population, free)
+    _warn_few(at, len(varied))
     cohort = population.sample(n, seed, design="sobol")
-    deviates = _deviates(population, hypers, n, seed)
-    task = _Task(cohort, hypers, deviates, at, target, progression, regimen)
+    deviates = deviates_of(population, varied, n, seed)
+    task = _Task(cohort, varied, deviates, at, target, progression, regimen)
     best = _search(task, starts, seed, progress)
     return _dataset(population, task, best, weights, seed)
 
 
 def calibrated(population: Population, calibration: xr.Dataset) -> Population:
     """Return the population with the distributions that :func:`vcohort.calibrate` found."""
-    names = [str(name) for name in calibration["parameter"].values]
-    hypers = _hypers(population, names)
     laws: dict[str, Any] = {
-        hyper.param.name: hyper.law(
-            *(
-                float(calibration[part].sel(parameter=hyper.param.name))
-                for part in ("location", "spread")
-            )
+        str(name): law_of(str(family), float(location), float(spread))
+        for name, family, location, spread in zip(
+            *(calibration[part].values for part in ("parameter", "family", "location", "spread")),
+            strict=True,
         )
-        for hyper in hypers
     }
     return population.replace(**laws)
 
 
-def _target(trial: xr.DataArray, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(trial, xr.DataArray) or trial.dims != ("day",) or not trial.size:
-        raise VcohortError(
-            "trial must be a DataArray over 'day', such as vc.data.progression_free_survival()."
-        )
-    curve, given = trial.values.astype(float), trial["day"].values.astype(float)
-    if not (np.isfinite(curve).all() and np.isfinite(given).all()):
-        raise VcohortError("The trial's survival holds values that are not finite.")
-    if (curve < 0).any() or (curve > 1).any() or (np.diff(curve) > 1e-9).any():
-        raise VcohortError("The trial's survival must fall from at most 1 to at least 0.")
-    if (np.diff(given) <= 0).any() or given[0] < 0:
-        raise VcohortError("The trial's days must increase, from day 0 on.")
-    at = np.arange(0.0, min(400.0, given[-1]) + 1e-9, 10.0) if days is None else days
-    at = np.atleast_1d(np.asarray(at, float))
-    if at.ndim != 1 or at.size < 2 or (np.diff(at) <= 0).any() or at[0] < 0 or at[-1] > given[-1]:
+def _target(trial: Trial, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the days (day,) and the trial's survival on them."""
+    curve = read_curve(trial)
+    at = np.arange(0.0, min(400.0, curve.last) + 1e-9, 10.0) if days is None else days
+    at = np.atleast_1d(in_days("days", at))
+    inside = at.ndim == 1 and at.size > 1 and (np.diff(at) > 0).all()
+    if not (inside and at[0] >= 0 and at[-1] <= curve.last):
         raise VcohortError(
             f"days must increase, at least two of them, from 0 to the trial's last day, "
-            f"{given[-1]:g}."
+            f"{curve.last:g}. By default they are 10 days apart."
         )
-    place = np.searchsorted(given, at, side="right") - 1
-    return at, np.where(place < 0, 1.0, curve[place])
-
-
-def _hypers(population: Population, free: Sequence[str]) -> tuple[_Hyper, ...]:
-    if isinstance(free, str) or not len(free):
-        raise VcohortError(f"free = {free!r} is no list of parameters. Try ['r_B', 'K_C'].")
-    if population.joint is not None:
+    target = curve.at(at)
+    if (target == 1).all() or (target == 0).all():
         raise VcohortError(
-            f"calibrate fits parameters that vary independently; {population.joint!r} ties some "
-            "together. Leave joint out."
+            f"The trial's survival is {target[0]:g} on all days compared, from {at[0]:g} to "
+            f"{at[-1]:g}: nothing there tells one population from another. Give later days, or a "
+            "trial in which some patients progress."
         )
-    return tuple(_hyper(population, name) for name in dict.fromkeys(free))
+    return at, target
 
 
-def _hyper(population: Population, name: str) -> _Hyper:
-    param = population.model.param(name)
-    match population.distributions[name]:
-        case Normal(mean, sd) if name in population.overrides:
-            return _Hyper(param, True, mean, _inside(sd / mean))
-        case Normal(mean, _) | Fixed(mean):
-            return _Hyper(param, False, mean, _FIRST_SPREAD)
-        case LogNormal(median, sigma):
-            return _Hyper(param, False, median, _inside(sigma))
-        case law:
-            return _Hyper(param, False, median_of(law), _FIRST_SPREAD)
-
-
-def _inside(spread: float) -> float:
-    return float(np.clip(spread, *_SPREADS))
-
-
-def _deviates(population: Population, hypers: tuple[_Hyper, ...], n: int, seed: int) -> np.ndarray:
-    """Return the normal deviates (patient, hyper) that the cohort's own draws rest on."""
-    names = list(population.distributions)
-    points = uniforms("sobol", seed, first=0, count=n, columns=len(names), total=n)
-    return ndtri(points[:, [names.index(hyper.param.name) for hyper in hypers]])
+def _warn_few(days: np.ndarray, parameters: int) -> None:
+    """Warn where fewer data than free numbers can tell them; on day 0 nobody has progressed."""
+    data = int((days > 0).sum())
+    if data < 2 * parameters:
+        warnings.warn(
+            f"{data} days of the curve cannot tell {2 * parameters} numbers (location and spread "
+            "of each parameter): many others match it as well. Give more days, or free fewer.",
+            VcohortWarning,
+            stacklevel=3,
+        )
 
 
 def _search(task: _Task, starts: int, seed: int, progress: bool | None) -> np.ndarray:
-    """Return the best logs of locations and spreads (2, hyper)."""
-    k = len(task.hypers)
-    usual = np.log([hyper.param.usual for hyper in task.hypers])
-    low = np.concatenate([usual[:, 0], np.full(k, np.log(_SPREADS[0]))])
-    high = np.concatenate([usual[:, 1], np.full(k, np.log(_SPREADS[1]))])
-    own = np.log([*(each.location for each in task.hypers), *(each.spread for each in task.hypers)])
+    """Return the best logs of locations and spreads (2, parameter)."""
+    k = len(task.varied)
+    usual = np.log([each.param.usual for each in task.varied])
+    here = np.log([each.location for each in task.varied])
+    low = np.concatenate([np.minimum(usual[:, 0], here), np.full(k, np.log(SPREADS[0]))])
+    high = np.concatenate([np.maximum(usual[:, 1], here), np.full(k, np.log(SPREADS[1]))])
+    own = np.log([*(each.location for each in task.varied), *(each.spread for each in task.varied)])
     nearby = uniforms("latin-hypercube", seed, first=0, count=starts, columns=2 * k, total=starts)
     first = own + np.concatenate([np.zeros((1, 2 * k)), 2.0 * nearby[1:] - 1.0])
     fit = _curves(task)
@@ -242,7 +196,7 @@ def _search(task: _Task, starts: int, seed: int, progress: bool | None) -> np.nd
 
 
 def _curves(task: _Task) -> Callable[..., Both]:
-    """Return a function of (logs, blur): the curve (day,) and its Jacobian (day, hyper)."""
+    """Return a function of (logs, blur): the curve (day,) and its Jacobian (day, parameter)."""
     deviates = jnp.asarray(task.deviates, jnp.float32)
 
     @jax.jit
@@ -278,10 +232,10 @@ def _mean(values: Array, kept: Array) -> Array:
 
 
 def _moved(task: _Task, logs: Any, deviates: Any) -> Cohort:
-    k = len(task.hypers)
+    k = len(task.varied)
     moved = {
-        hyper.param.name: hyper.values(logs[index], logs[k + index], deviates[:, index])
-        for index, hyper in enumerate(task.hypers)
+        each.param.name: each.values(logs[index], logs[k + index], deviates[:, index])
+        for index, each in enumerate(task.varied)
     }
     return task.cohort.replace(**moved)
 
@@ -290,7 +244,7 @@ def _dataset(
     population: Population, task: _Task, best: np.ndarray, weights: bool, seed: int
 ) -> xr.Dataset:
     location, spread = np.exp(best)
-    names = [hyper.param.name for hyper in task.hypers]
+    names = [each.param.name for each in task.varied]
     about = {"units": "1", "long_name": "progression-free survival"}
     survive = partial(
         progression_free_probability, days=task.days, progression=task.progression,
@@ -308,18 +262,19 @@ def _dataset(
     variables: dict[str, Any] = {
         "location": ("parameter", location, {"units": "as the parameter", "long_name": "location"}),
         "spread": ("parameter", spread, {"units": "1", "long_name": "relative spread"}),
-        "first_location": ("parameter", [each.location for each in task.hypers]),
-        "first_spread": ("parameter", [each.spread for each in task.hypers]),
+        "first_location": ("parameter", [each.location for each in task.varied]),
+        "first_spread": ("parameter", [each.spread for each in task.varied]),
     }
-    ds = xr.Dataset(variables, {"parameter": names, "day": task.days})
+    about_parameters = {
+        "family": ("parameter", [each.family for each in task.varied]),
+        "unit": ("parameter", [each.param.unit for each in task.varied]),
+    }
+    ds = xr.Dataset(variables, {"parameter": names, "day": task.days, **about_parameters})
     found = calibrated(population, ds)
-    curves["fresh"] = _fresh(found, task, seed + 1)
+    curves["fresh"] = _fresh(found, task, (seed + 1) % 2**64)
     attributes: dict[str, Any] = {}
     if weights:
-        # On days on which all patients are alike, weights cannot matter.
-        some = each[kept]
-        open_days = (some.min(axis=0) < task.target) & (task.target < some.max(axis=0))
-        weighed = entropy_weights(some[:, open_days], task.target[open_days], tolerance=1e-3)
+        weighed = _weigh(each[kept], task.target)
         # Of a patient that is left out nothing is known, so that it has no weight.
         weight = np.zeros(len(each))
         weight[kept] = weighed["weight"].values
@@ -330,14 +285,28 @@ def _dataset(
         ds[name] = ("day", curve, about | {"long_name": f"progression-free survival, {name}"})
         if name != "trial":
             attributes[f"rms_{name}"] = float(np.sqrt(np.mean((curve - task.target) ** 2)))
-    families = ["normal" if hyper.normal else "log-normal" for hyper in task.hypers]
-    units = [hyper.param.unit for hyper in task.hypers]
-    ds = ds.assign_coords(family=("parameter", families), unit=("parameter", units))
     return ds.assign_attrs(
         attributes, population=repr(population), calibrated_population=repr(found), n=len(each),
         patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance(),
     )  # fmt: skip
+
+
+def _weigh(survival: np.ndarray, target: np.ndarray) -> xr.Dataset:
+    """Return the weights that match the curve (day,) on days on which weights can.
+
+    Others are those on which all patients (patient, day) lie on one side of the curve, or on it.
+    """
+    within = (survival.min(axis=0) < target) & (target < survival.max(axis=0))
+    if not within.any():
+        warnings.warn(
+            "No weights bring the patients nearer to the trial: on every day its curve lies "
+            "outside what they show. All weigh the same. Free other parameters, or give more days.",
+            VcohortWarning,
+            stacklevel=4,
+        )
+        return entropy_weights(np.ones(len(survival)), 1.0)
+    return entropy_weights(survival[:, within], target[within], tolerance=1e-3)
 
 
 def _fresh(population: Population, task: _Task, seed: int) -> np.ndarray:
