@@ -13,8 +13,8 @@ import xarray as xr
 from vcohort.cells import is_blank, number_of
 from vcohort.errors import VcohortError
 
-# What pandas calls the rows of a data frame that have no name of their own.
-_NO_NAMES = (None, "index")
+# What pandas, and the tables of vc.data, call rows that have no name of their own.
+_NO_NAMES = (None, "index", "row")
 
 
 def columns_of(rows: Any, example: str) -> list[tuple[Any, Any]]:

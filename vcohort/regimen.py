@@ -46,11 +46,19 @@ class Regimen:
         """Return the doses of a NONMEM data set: TIME in days, AMT in cells.
 
         ``rows``: a CSV file's path, or columns by name (a data frame, a dict of lists). Rows with
-        EVID 1 (or without EVID, AMT above 0) are doses; II and ADDL repeat them; EVID 0 and 2 are
-        passed over, as are all other columns. With ID there is one schedule a patient, in the order
-        in which the IDs first come. The first dose of each must be at TIME 0.
+        EVID 1 (or without the column EVID, AMT above 0) are doses; II and ADDL repeat them; EVID 0
+        and 2 are passed over. With ID there is one schedule a patient, in the order in which the
+        IDs first come. The first dose of each must be at TIME 0. A blank, NaN and a dot are 0.
 
-        :raises VcohortError: for missing columns, resets (EVID 3 and 4), text in place of numbers.
+        Every dose of which the rows speak is given, or the rows are refused, where NONMEM stops
+        too. Other columns that would change a dose are read to refuse what is not known here: SS,
+        RATE, DUR, TINF, CONT, DATE (DAT1, DAT2, DAT3), MDV, a DOSE other than AMT, a second CMT or
+        ADM, and rows that C, EXCLUDE (EXCL, OMIT, IGNORE) or a mark (#, @) take out. All others,
+        such as DV and covariates, change no dose, and are not read.
+
+        :raises VcohortError: for missing columns, a dose whose EVID and AMT contradict each other,
+            ADDL without II and II without ADDL, resets (EVID 3 and 4), text in place of numbers,
+            days that fall, an ID that comes back after another, and what else is not known here.
         """
         return cls(*doses(rows))
 

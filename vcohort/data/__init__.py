@@ -7,7 +7,8 @@ from importlib.resources import files
 import numpy as np
 import xarray as xr
 
-from vcohort.errors import unknown
+from vcohort.errors import VcohortError, unknown
+from vcohort.given import number
 from vcohort.units import CELLS_PER_ML
 
 QUARTILES = ("q1", "median", "q3")
@@ -61,16 +62,21 @@ def fit_table(*quartiles: str, detection_limit: float | None = None) -> xr.Datas
     patient. ``detection_limit``: ml below which a tumour is not seen; by default none was
     there, which a loss of logs cannot take.
 
-    :raises VcohortError: for an unknown quartile.
+    :raises VcohortError: for an unknown quartile, one twice, a limit that is not above 0.
     """
+    if len(set(map(str, quartiles))) < len(quartiles):
+        raise VcohortError(f"A quartile comes twice: {', '.join(map(str, quartiles))}.")
+    limit = 0.0 if detection_limit is None else number("detection_limit", detection_limit)
+    if detection_limit is not None and not 0 < limit < np.inf:
+        raise VcohortError(f"detection_limit = {limit:g} is impossible: it must be above 0 ml.")
     counts = t_cell_counts()
-    days, limit = list(counts["day"].values), detection_limit or 0.0
+    days = list(counts["day"].values)
     columns: dict[str, list[float | str]] = {
         name: [] for name in ("patient", "day", "observable", "value", "below")
     }
     for quartile in quartiles or QUARTILES:
         if quartile not in QUARTILES:
-            raise unknown("quartile", quartile, QUARTILES)
+            raise unknown("quartile", str(quartile), QUARTILES)
         car = counts[f"car_t_{quartile}"].values
         columns["patient"] += [quartile] * (2 * len(days) + 1)
         columns["day"] += [*days, *days, 30.0]
