@@ -86,12 +86,13 @@ def _cells(name: Any, column: Any) -> list[Any]:
         raise VcohortError(f"Column {name} must be a list, a cell for each row, not {values!r}.")
     if getattr(values, "ndim", 1) != 1:
         raise VcohortError(f"Column {name} must have one dimension.")
-    return [
-        cell.item()
-        if getattr(cell, "ndim", None) == 0 and not isinstance(cell, np.generic)
-        else cell
-        for cell in values
-    ]
+    return [_plain(cell) for cell in values]
+
+
+def _plain(cell: Any) -> Any:
+    """Return a number in place of an array of one; what is masked stays so."""
+    is_array = getattr(cell, "ndim", None) == 0 and not isinstance(cell, np.generic)
+    return cell.item() if is_array and cell is not np.ma.masked else cell
 
 
 def _refuse_names(names: list[Any]) -> None:
