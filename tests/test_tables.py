@@ -61,7 +61,7 @@ def test_separators_and_decimal_signs(separator, sign, end, tmp_path):
         lambda text: text.replace("\n", ",\n").encode() + b",",
         lambda text: text.replace(",", " , ").encode(),
     ],
-    ids="utf-8 utf-16-le utf-16-be sep comments trailing no-name blanks".split(),
+    ids=["utf-8", "utf-16-le", "utf-16-be", "sep", "comments", "trailing", "no-name", "blanks"],
 )
 def test_ways_to_write_the_same(shape, tmp_path):
     with warnings.catch_warnings():
