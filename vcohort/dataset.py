@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -89,6 +90,7 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "progression": run.progression,
         "tolerance": run.tolerance,
         "regimen": repr(run.regimen),
+        "regimen_record": json.dumps(run.regimen.to_record(by_variable=True)),
         "error_estimate": error,
         "time_grid": days,
         "dtype": run.dtype,
