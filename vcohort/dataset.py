@@ -15,6 +15,8 @@ import xarray as xr
 from vcohort.cohort import Cohort
 from vcohort.endpoints.outcome import MISSING
 from vcohort.models import LAW_KINDS
+from vcohort.population import Population
+from vcohort.regimen import Regimen
 from vcohort.schema import FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
@@ -95,6 +97,17 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "time_grid": days,
         "dtype": run.dtype,
     }
+
+
+def recorded(population: Population, regimen: Regimen) -> dict[str, str]:
+    """Return the attributes of a population and its treatments: each to read, and as a record.
+
+    Of a record ``from_record`` makes the same again.
+    """
+    return {
+        "population": repr(population), "population_record": json.dumps(population.to_record()),
+        "regimen": repr(regimen), "regimen_record": json.dumps(regimen.to_record()),
+    }  # fmt: skip
 
 
 def provenance() -> dict[str, Any]:
