@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from vcohort.designs import uniforms
 from vcohort.distributions import FLOOR, Distribution, Fixed, LogNormal, Normal, median_of
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError
+from vcohort.given import whole
 from vcohort.models import Param
 from vcohort.population import Population
 from vcohort.probability import progression_free_probability
@@ -122,7 +124,7 @@ def calibrate(
     at, target = _target(trial, days)
     if not 1 <= starts <= 1000:
         raise VcohortError(f"starts = {starts} is impossible: it must be 1 to 1000.")
-    hypers = _hypers(population, free)
+    hypers, seed = _hypers(population, free), whole("seed", seed)
     cohort = population.sample(n, seed, design="sobol")
     deviates = _deviates(population, hypers, n, seed)
     task = _Task(cohort, hypers, deviates, at, target, progression, regimen)
@@ -313,7 +315,7 @@ def _dataset(
     }
     ds = xr.Dataset(variables, {"parameter": names, "day": task.days})
     found = calibrated(population, ds)
-    curves["fresh"] = _fresh(found, task, seed + 1)
+    curves["fresh"] = _fresh(found, task, (seed + 1) % 2**64)
     attributes: dict[str, Any] = {}
     if weights:
         # On days on which all patients are alike, weights cannot matter.
@@ -334,7 +336,9 @@ def _dataset(
     units = [hyper.param.unit for hyper in task.hypers]
     ds = ds.assign_coords(family=("parameter", families), unit=("parameter", units))
     return ds.assign_attrs(
-        attributes, population=repr(population), calibrated_population=repr(found), n=len(each),
+        attributes, population=repr(population), calibrated_population=repr(found),
+        population_record=json.dumps(population.to_record()),
+        calibrated_population_record=json.dumps(found.to_record()), n=len(each),
         patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance(),
     )  # fmt: skip
