@@ -17,8 +17,8 @@ from vcohort.analysis.losses import Residuals
 from vcohort.analysis.problem import Problem, data_residuals
 from vcohort.cohort import Cohort
 from vcohort.distributions import Distribution, LogNormal, Normal, Uniform
-from vcohort.errors import VcohortError
-from vcohort.given import VcohortWarning, whole
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import whole
 from vcohort.progress import is_shown
 from vcohort.regimen import Regimen
 
