@@ -113,7 +113,8 @@ def simulate(
 def _check_numbers(cohort: Cohort) -> None:
     """Refuse numbers of patients that decide no draw, warn of patients who share one."""
     given = np.asarray(cohort.patient)
-    is_whole = given.shape == (len(cohort),) and given.dtype.kind in "iuf"
+    shapes = {np.shape(values) for values in cohort.values.values()}
+    is_whole = shapes == {given.shape} and given.dtype.kind in "iuf"
     if not is_whole or (given != np.floor(given)).any() or (given < 0).any():
         raise VcohortError(
             "cohort.patient is impossible: it must hold each patient's number, a whole one of at "
