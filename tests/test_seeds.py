@@ -60,7 +60,7 @@ SLOWER = {
         DATA, ["K_C"], starts=3, seed=seed, progress=False
     )["start_estimate"].values,
     "posterior": lambda seed: vc.posterior(
-        DATA, ["K_C"], chains=1, warmup=2, draws=4, seed=seed, progress=False
+        DATA, ["K_C"], chains=1, warmup=30, draws=30, seed=seed, progress=False
     )["posterior"]["K_C"].values,
 }  # fmt: skip
 

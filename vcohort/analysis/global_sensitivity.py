@@ -115,7 +115,8 @@ def morris(
     Each parameter moves between the 2.5 % and the 97.5 % quantile of its distribution; effects
     are per that range, in the unit of the output. One that does not vary there, since nearly all
     patients share a value, moves between more extreme quantiles: ``lower`` and ``upper`` are the
-    ends. Needs the extra ``sensitivity``.
+    ends. A step is levels / (2 (levels - 1)) of the range, and its effect is divided by that; of a
+    distribution of few values only some steps change the value. Needs the extra ``sensitivity``.
 
     :param trajectories: (k + 1) patients each, for k parameters.
     :param levels: of each parameter, an even number.
