@@ -51,6 +51,91 @@ def test_morris_of_a_linear_function(three):
     assert (ds["sigma"] < 1e-9).all()
 
 
+class Atom:
+    """A share of the patients has half the value of the others."""
+
+    def __init__(self, value, share):
+        self.value, self.share = value, share
+
+    def quantile(self, u):
+        return self.value * np.where(u < self.share, 0.5, 1.0)
+
+
+ATOMS = {
+    "own": lambda share: Atom(0.2, share),
+    "empirical": lambda share: vc.Empirical(
+        [0.1] * round(1000 * share) + [0.2] * (1000 - round(1000 * share))
+    ),
+}
+
+
+def product(cohort):
+    return 10.0 * cohort["r_N"] * (1.0 + cohort["rho_C"])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.9])
+@pytest.mark.parametrize("atom", ATOMS)
+def test_indices_of_what_has_two_values(atom, share):
+    """Of X (1 + Z), X of two values and Z uniform on (0, 1), the variances by hand."""
+    law = ATOMS[atom](share)
+    population = vc.Population("kimmel2021", r_N=law, rho_C=vc.Uniform(1e-9, 1.0))
+    mean, square = 2.0 - share, 4.0 - 3.0 * share
+    alone = {"r_N": 1.5**2 * (square - mean**2), "rho_C": mean**2 / 12}
+    both = (square - mean**2) / 12
+    ds = vc.sobol_indices(population, {"y": product}, 4096, seed=1).sel(output="y")
+    for name, part in alone.items():
+        variance = sum(alone.values()) + both
+        assert float(ds["first"].sel(parameter=name)) == pytest.approx(part / variance, abs=0.03)
+        total = (part + both) / variance
+        assert float(ds["total"].sel(parameter=name)) == pytest.approx(total, abs=0.03)
+    assert set(ds.attrs["not_varied"].split(", ")) == {*vc.presets()["kimmel2021"].values} - {
+        "r_N",
+        "rho_C",
+    }
+
+
+@pytest.mark.parametrize("share", [0.5, 0.02, 0.98, 0.001, 0.999])
+@pytest.mark.parametrize("atom", ATOMS)
+def test_screening_sees_what_is_rare(atom, share):
+    """Between its ends the output doubles, in some of the steps of 2 / 3 of the range."""
+    population = vc.Population("kimmel2021", r_N=ATOMS[atom](share), r_B=vc.Uniform(0.1, 0.2))
+    ds = vc.morris(population, {"y": lambda cohort: cohort["r_N"]}, 64, levels=4, seed=1)
+    one = ds.sel(output="y", parameter="r_N")
+    assert (float(one["lower"]), float(one["upper"])) == (0.1, 0.2)
+    assert 0.0 < float(one["mu"]) <= 0.1 / (2 / 3) + 1e-12
+    assert float(ds["mu_star"].sel(output="y", parameter="r_B")) == 0.0
+
+
+@pytest.mark.parametrize("share", [1e-6, 1.0 - 1e-6])
+def test_a_design_that_misses_a_value_says_so(share):
+    population = vc.Population("kimmel2021", r_N=Atom(0.2, share), rho_C=vc.Uniform(0.1, 0.2))
+    with pytest.warns(vc.VcohortWarning, match=r"r_N: all 64 patients drawn have one value"):
+        ds = vc.sobol_indices(population, {"y": product}, 16, second_order=False, seed=1)
+    found = ds.sel(output="y")
+    for kind in ("first", "total", "first_interval", "total_interval"):
+        assert np.isnan(found[kind].sel(parameter="r_N"))
+        assert np.isfinite(found[kind].sel(parameter="rho_C"))
+
+
+def test_an_output_that_all_share_is_named_and_has_no_indices(three):
+    outputs = {"constant": lambda cohort: np.full(len(cohort), 3.0), "y": ishigami}
+    with pytest.warns(vc.VcohortWarning, match=r"^constant: all patients have one value"):
+        ds = vc.sobol_indices(three, outputs, 16, second_order=True)
+    assert np.isnan(ds.sel(output="constant").to_array()).all()
+    assert np.isfinite(ds["total"].sel(output="y")).all()
+    still = vc.morris(three, outputs, 4).sel(output="constant")
+    assert (still[["mu", "mu_star", "sigma"]].to_array() == 0).all()
+
+
+def test_a_measure_that_nothing_moves_is_named():
+    population = vc.Population("kimmel2021-figures", r_B=vc.Uniform(0.09, 0.11))
+    with pytest.warns(vc.VcohortWarning, match=r"^C_max: all patients have one value"):
+        ds = vc.sobol_indices(population, ["C_max", "cure"], 8, progress=False)
+    assert np.isnan(ds["total"].sel(output="C_max")).all()
+    for record, kind in (("population_record", vc.Population), ("regimen_record", vc.Regimen)):
+        assert kind.from_record(ds.attrs[record])
+
+
 OUTPUTS = ("cure", "pfs_365", "rmst_720", "C_max", "T_max", "C_auc_28")
 
 
@@ -228,6 +313,16 @@ ONE = vc.Cohort.from_values("kimmel2021")
         (lambda: vc.sobol_indices(VARIED, "cure", 4), "no list of measures"),
         (lambda: vc.sobol_indices(VARIED, ["pfs_3000"], 4), "past the horizon"),
         (lambda: vc.sobol_indices(VARIED, n=1000), "power of 2"),
+        (lambda: vc.sobol_indices(VARIED, n=True), "n = True is impossible"),
+        (lambda: vc.sobol_indices(VARIED, n=1), "n = 1 is impossible"),
+        (lambda: vc.sobol_indices(VARIED, n=4, confidence=1.0), "between 0 and 1"),
+        (lambda: vc.sobol_indices(VARIED, {}, 4), "outputs = {} is impossible"),
+        (lambda: vc.sobol_indices(VARIED, {"y": len}, 4, horizon=9.0), "horizon: of no meaning"),
+        (lambda: vc.sobol_indices(VARIED, {"y": lambda c: c["K_C"] * 1j}, 4), "Output 'y'"),
+        (lambda: vc.morris(VARIED, trajectories=1), "trajectories = 1 is impossible"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": ["7e10"], "r_B": [1]}), "must be a number"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": [True], "r_B": [1]}), "must be a number"),
+        (lambda: vc.sensitivity_map(VARIED, {"K_C": [7e10], "r_B": [1]}, 0), "n = 0 is impossible"),
         (lambda: vc.sobol_indices(vc.Population("kimmel2021")), "nothing varies"),
         (lambda: vc.sobol_indices(TIED), "vary independently"),
         (lambda: vc.sobol_indices(VARIED, {"y": lambda cohort: 1.0}, 4), "shape"),

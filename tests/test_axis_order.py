@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 import vcohort as vc
 from vcohort.cli import app
+from vcohort.plain import plain, restored
 from vcohort.sweeps import manifest
 from vcohort.sweeps.front import plan_of
-from vcohort.sweeps.plain import plain, restored
 from vcohort.sweeps.record import study_hash, to_record
 
 N, SEED, TOLERANCE = 40, 3, 1e-2

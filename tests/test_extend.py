@@ -72,3 +72,15 @@ def test_a_law_of_ones_own():
     values = {name: jnp.float32(param.default) for name, param in model.parameters.items()}
     cells = Cells(*jnp.log(jnp.array([1e11, 2 * 2.024e9, 1e10], jnp.float32)))
     assert float(model.rates(values, cells).death) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
+
+
+def test_the_page_s_distribution():
+    law = example("class TwoKinds")["TwoKinds"](7e10, 0.2, 0.9)
+    population = vc.Population("kimmel2021-figures", K_C=law)
+    values, counts = np.unique(population.sample(4096, design="sobol")["K_C"], return_counts=True)
+    assert values == pytest.approx([6.3e10, 7e10])
+    assert counts / 4096 == pytest.approx([0.2, 0.8], abs=1e-3)
+    moved = population.replace(K_C=1.4e11)
+    assert moved.distributions["K_C"].quantile(np.array([0.1, 0.5])) == pytest.approx(
+        [1.26e11, 1.4e11]
+    )

@@ -75,12 +75,20 @@ class Cohort:
         for name in values:
             self.model.param(name)
         full = {name: _filled(name, value, len(self)) for name, value in values.items()}
-        return replace(self, values={**self.values, **full})
+        # What drew the cohort would not draw these values again.
+        origin = dict(self.origin)
+        before = origin["replaced"].split(", ") if "replaced" in origin else []
+        origin["replaced"] = ", ".join(dict.fromkeys([*before, *full]))
+        return replace(self, values={**self.values, **full}, origin=tuple(origin.items()))
 
     def select(self, patients: Any) -> Cohort:
         """Return some of the patients: a slice, an index array or a mask over (patient,)."""
         chosen = {name: value[patients] for name, value in self.values.items()}
         return replace(self, values=chosen, patient=self.patient[patients])
+
+    def renumbered(self) -> Cohort:
+        """Return the cohort with its patients numbered from 0, so that each has its own chance."""
+        return replace(self, patient=np.arange(len(self)))
 
 
 def whole_cells(tumour: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +15,8 @@ import xarray as xr
 from vcohort.cohort import Cohort
 from vcohort.endpoints.outcome import MISSING
 from vcohort.models import LAW_KINDS
+from vcohort.population import Population
+from vcohort.regimen import Regimen
 from vcohort.schema import FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
@@ -89,10 +92,22 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "progression": run.progression,
         "tolerance": run.tolerance,
         "regimen": repr(run.regimen),
+        "regimen_record": json.dumps(run.regimen.to_record(by_variable=True)),
         "error_estimate": error,
         "time_grid": days,
         "dtype": run.dtype,
     }
+
+
+def recorded(population: Population, regimen: Regimen) -> dict[str, str]:
+    """Return the attributes of a population and its treatments: each to read, and as a record.
+
+    Of a record ``from_record`` makes the same again.
+    """
+    return {
+        "population": repr(population), "population_record": json.dumps(population.to_record()),
+        "regimen": repr(regimen), "regimen_record": json.dumps(regimen.to_record()),
+    }  # fmt: skip
 
 
 def provenance() -> dict[str, Any]:

@@ -41,6 +41,10 @@ def _sobol(seed: int, first: int, count: int, columns: int, total: int) -> Float
 
 def _latin_hypercube(seed: int, first: int, count: int, columns: int, total: int) -> Floats:
     """Latin hypercube (McKay, Beckman & Conover 1979), laid out for ``total`` patients."""
+    if first + count > total:
+        raise VcohortError(
+            f"A Latin hypercube of {total} patients has none of the number {first + count - 1}."
+        )
     engine = qmc.LatinHypercube(columns, rng=np.random.default_rng(seed))
     return engine.random(total)[first : first + count]
 
@@ -55,7 +59,7 @@ DESIGNS = tuple(_DESIGNS)
 
 
 def uniforms(design: str, seed: int, *, first: int, count: int, columns: int, total: int) -> Floats:
-    """Return the uniform numbers (count, columns) of patients first … first + count - 1.
+    """Return the uniform numbers (count, columns) of patients first … first + count - 1, read-only.
 
     In ``"random"`` and ``"sobol"`` patient i depends on (seed, i) alone. A Latin
     hypercube is laid out for its ``total`` number of patients.
@@ -64,4 +68,7 @@ def uniforms(design: str, seed: int, *, first: int, count: int, columns: int, to
         raise unknown("design", design, _DESIGNS)
     points = _DESIGNS[design](whole("seed", seed), first, count, columns, total)
     edge = np.finfo(np.float64).epsneg
-    return np.clip(points, edge, 1.0 - edge)
+    inside = np.clip(points, edge, 1.0 - edge)
+    # They are shared: a distribution of the user's own must not write into them.
+    inside.flags.writeable = False
+    return inside

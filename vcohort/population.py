@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,22 @@ import numpy as np
 from vcohort.cohort import Cohort, preset_values
 from vcohort.designs import uniforms
 from vcohort.distributions import (
+    FAMILIES,
     Distribution,
     Floats,
-    LogNormal,
     MultivariateNormal,
     Normal,
     as_distribution,
     is_distribution,
     median_of,
+    moved,
+    values_at,
 )
 from vcohort.errors import VcohortError
 from vcohort.given import number, whole
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
+from vcohort.plain import plain, reading, restored, restored_model
 
 # Patients drawn at a time: bounds the memory of the uniform numbers.
 _CHUNK = 1 << 17
@@ -38,8 +42,10 @@ class Population:
     normal, floored just above zero; the initial numbers N0, C0, B0 do not vary.
     Keywords override parameters, in cells and days: a number moves the centre, a
     distribution (:class:`Normal`, :class:`LogNormal`, :class:`Uniform`,
-    :class:`Empirical`, :class:`Fixed`) replaces it. ``joint`` lets several
-    parameters vary together.
+    :class:`Empirical`, :class:`Fixed`, or one of your own) replaces it. ``joint`` lets
+    several parameters vary together.
+
+    :raises VcohortError: for impossible values, unknown names, and a sigma by which nothing varies.
     """
 
     def __init__(
@@ -51,34 +57,56 @@ class Population:
         joint: MultivariateNormal | None = None,
         **overrides: float | Distribution,
     ) -> None:
+        self._compose(preset, sigma, model or car_t(), joint, overrides)
+        self._advise([*overrides, *(joint.names if joint else ())])
+
+    def _compose(
+        self,
+        preset: str,
+        sigma: Any,
+        model: Model,
+        joint: MultivariateNormal | None,
+        overrides: Mapping[str, Any],
+    ) -> None:
         sigma = number("sigma", sigma)
         if not (np.isfinite(sigma) and sigma >= 0):
             raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
-        self.preset, self.sigma, self.joint = preset, sigma, joint
-        self.model = model or car_t()
-        self.overrides = overrides
-        self.distributions = self._distributions()
-        self._check_joint()
-
-    def _distributions(self) -> dict[str, Distribution]:
-        centres: dict[str, Any] = dict(preset_values(self.preset, self.model))
-        for name, value in self.overrides.items():
-            param = self.model.param(name)
-            typical = _typical(name, value)
-            param.check(typical)
-            param.advise(typical)
-            centres[name] = value
+        if not isinstance(joint, MultivariateNormal | None):
+            raise VcohortError(f"joint = {joint!r} is impossible: give a vc.MultivariateNormal.")
+        self.preset, self.sigma, self.model, self.joint = preset, sigma, model, joint
+        self.overrides = {name: _given(name, value) for name, value in overrides.items()}
+        together = {name: joint.marginal(name) for name in joint.names} if joint else {}
+        for name in together.keys() & self.overrides.keys():
+            raise VcohortError(f"{name} is given twice: by itself and in joint. Keep one.")
+        chosen = {**self.overrides, **together}
+        for name, value in chosen.items():
+            model.param(name).check(_typical(value))
+        centres = {**preset_values(preset, model), **chosen}
         steady = {param.name for param in INITIAL}
-        return {
-            name: as_distribution(value, 0.0 if name in steady else self.sigma)
+        self.distributions: dict[str, Distribution] = {
+            name: as_distribution(value, 0.0 if name in steady else sigma)
             for name, value in centres.items()
         }
+        if sigma > 0 and not any(
+            law is not chosen.get(name) and isinstance(law, Normal)
+            for name, law in self.distributions.items()
+        ):
+            raise VcohortError(
+                f"By sigma = {sigma:g} nothing varies: each rate and capacity has a distribution "
+                "of its own, and N0, C0 and B0 vary by their own alone. Leave sigma out."
+            )
 
-    def _check_joint(self) -> None:
-        for name in self.joint.names if self.joint else ():
-            self.model.param(name)
-            if name in self.overrides:
-                raise VcohortError(f"{name} is given twice: by itself and in joint. Keep one.")
+    @classmethod
+    def _made(cls, *parts: Any) -> Population:
+        """Return a population of what :meth:`_compose` takes, without a word on units."""
+        made = cls.__new__(cls)
+        made._compose(*parts)
+        return made
+
+    def _advise(self, names: Iterable[str]) -> None:
+        """Warn of centres for which another unit was probably meant."""
+        for name in names:
+            self.model.param(name).advise(_typical(self.distributions[name]))
 
     def sample(self, n: int, seed: int = 0, *, design: str = "random", first: int = 0) -> Cohort:
         """Draw patients ``first`` … ``first + n - 1``.
@@ -118,7 +146,7 @@ class Population:
         laws = other.distributions if other else {}
         columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
         drawn = {
-            name: known[name] if _same(law, laws.get(name)) else law.quantile(columns[name])
+            name: known[name] if _same(law, laws.get(name)) else values_at(law, columns[name])
             for name, law in self.distributions.items()
         }
         if self.joint and other and self.joint is other.joint:
@@ -133,12 +161,62 @@ class Population:
     ) -> Population:
         """Return the population with another sigma, other centres or distributions.
 
-        A number moves the centre of a distribution that was given, and keeps its relative spread.
+        A number moves the centre of a distribution that was given, by itself or in ``joint``, and
+        keeps what it is and its relative spread: the mean of :class:`Normal`, the median of any
+        other. ``sigma`` is that of the parameters without a distribution.
+
+        :raises VcohortError: also for a distribution that cannot have its centre there.
         """
-        moved = {name: _moved(self.overrides.get(name), value) for name, value in overrides.items()}
-        kept: Any = {**self.overrides, **moved}
+        found = self.at(sigma=sigma, **overrides)
+        found._advise(overrides)
+        return found
+
+    def at(self, *, sigma: float | None = None, **overrides: float | Distribution) -> Population:
+        """Return the population of a cell: :meth:`replace`, but without a word on units.
+
+        What is said of an axis is said once, by those who lay it out.
+        """
+        joint, rest = self.joint, dict(overrides)
+        if joint:
+            together = {
+                name: _given(name, rest.pop(name))
+                for name in joint.names
+                if name in rest and not is_distribution(rest[name])
+            }
+            joint = joint.moved_to(together) if together else joint
+        rest = {name: self._about(name, value) for name, value in rest.items()}
         spread = self.sigma if sigma is None else sigma
-        return Population(self.preset, spread, model=self.model, joint=self.joint, **kept)
+        return self._made(self.preset, spread, self.model, joint, {**self.overrides, **rest})
+
+    def _about(self, name: str, value: Any) -> Any:
+        """Return a parameter's own distribution about a centre; what stands alone as it is."""
+        before = self.overrides.get(name)
+        if before is None or is_distribution(value) or not is_distribution(before):
+            return value
+        return moved(name, before, _given(name, value))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the population as what JSON can hold, each number to its last bit."""
+        return {
+            "preset": self.preset,
+            "sigma": self.sigma,
+            "overrides": {name: plain(value) for name, value in self.overrides.items()},
+            "joint": plain(self.joint),
+            "model": plain(self.model),
+        }
+
+    @classmethod
+    def from_record(cls, record: str | Mapping[str, Any]) -> Population:
+        """Return the population of a record, such as a dataset's attribute ``population_record``.
+
+        :raises VcohortError: for one that holds a law or a distribution of the user's own, and for
+            what is no record of a population.
+        """
+        with reading("population"):
+            found = json.loads(record) if isinstance(record, str) else record
+            overrides = {name: restored(value) for name, value in found["overrides"].items()}
+            model, joint = restored_model(found["model"]), restored(found["joint"])
+            return cls._made(found["preset"], found["sigma"], model, joint, overrides)
 
     def _origin(self, seed: int, design: str) -> tuple[tuple[str, str], ...]:
         """Record how the cohort came to be."""
@@ -146,35 +224,27 @@ class Population:
         record |= {f"override_{name}": repr(value) for name, value in self.overrides.items()}
         if self.joint:
             record["joint"] = repr(self.joint)
+        record |= {"population_record": json.dumps(self.to_record())}
         record |= {"cohort_seed": str(seed), "design": design}
         return tuple(record.items())
 
     def __repr__(self) -> str:
-        overrides = "".join(f", {name}={value!r}" for name, value in self.overrides.items())
-        return f"Population({self.preset!r}, sigma={self.sigma:g}{overrides})"
+        more = {"joint": self.joint} if self.joint else {}
+        named = {"sigma": self.sigma, **self.overrides, **more}
+        if self.model != car_t():
+            named["model"] = self.model.name
+        return f"Population({self.preset!r}, {', '.join(f'{k}={v!r}' for k, v in named.items())})"
 
 
 def _same(law: Distribution, other: Distribution | None) -> bool:
-    return law is other or law == other
+    """Whether two laws draw the same values; of the user's own only one and the same object."""
+    return law is other or (type(law) in FAMILIES and law == other)
 
 
-def _moved(before: Any, value: Any) -> Any:
-    """Return the distribution ``before`` about another centre."""
-    if is_distribution(value):
+def _given(name: str, value: Any) -> Any:
+    """Return a parameter's distribution, or its number as a float."""
+    if is_distribution(value) or type(value) is float:
         return value
-    match before:
-        case LogNormal(_, sigma):
-            return LogNormal(float(value), sigma)
-        case Normal(mean, sd):
-            return Normal(float(value), sd / mean * float(value))
-        case _:
-            return value
-
-
-def _typical(name: str, value: Any) -> float:
-    """Return the number, or the median of the distribution."""
-    if is_distribution(value):
-        return median_of(value)
     try:
         return number(name, value)
     except VcohortError:
@@ -184,22 +254,22 @@ def _typical(name: str, value: Any) -> float:
         ) from None
 
 
+def _typical(value: Any) -> float:
+    """Return the number, or the median of the distribution."""
+    return median_of(value) if is_distribution(value) else value
+
+
 def _patients(n: Any, parameters: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise VcohortError(
-            f"n = {n!r} is impossible: the number of patients must be a whole number."
-        )
-    if n < 1:
-        raise VcohortError(f"n = {n} is impossible: a cohort has at least one patient.")
+    n = whole("n", n, 2**63, least=1)
     # Values, outcomes and what is written of them: about three times the values.
-    needed, present = 3 * int(n) * parameters * _BYTES, _memory()
+    needed, present = 3 * n * parameters * _BYTES, _memory()
     if needed > present:
         raise VcohortError(
             f"n = {n} patients need about {needed / 2**30:.3g} GiB in one cohort, and this machine "
             f"has {present / 2**30:.3g} GiB. Draw fewer, or in parts: "
             "population.sample(n, seed, first=...)."
         )
-    return int(n)
+    return n
 
 
 def _memory() -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from vcohort.cohort import Cohort, whole_cells
 from vcohort.engine.treatment import Schedule
 from vcohort.errors import VcohortError, unknown
 from vcohort.nonmem import doses
+from vcohort.plain import plain, reading, restored
 from vcohort.treatments import Field, Infusion, Lymphodepletion, Treatment
 
 # One cell is left of 1e18 at the least: of a smaller share, which has a logarithm, no less.
@@ -61,6 +63,29 @@ class Regimen:
             days that fall, an ID that comes back after another, and what else is not known here.
         """
         return cls(*doses(rows))
+
+    @classmethod
+    def from_record(
+        cls, record: str | Sequence[Any], variables: Mapping[str, Any] | None = None
+    ) -> Regimen:
+        """Return the regimen of a record, such as a dataset's attribute ``regimen_record``.
+
+        ``variables``: the dataset, where fields differ between its patients.
+
+        :raises VcohortError: for what is no record of a regimen.
+        """
+        with reading("regimen"):
+            found = json.loads(record) if isinstance(record, str) else record
+            return cls(*(restored(each, variables) for each in found))
+
+    def to_record(self, *, by_variable: bool = False) -> list[Any]:
+        """Return the regimen as what JSON can hold, each number to its last bit.
+
+        ``by_variable``: in place of one number a patient, the name of the variable (of
+        :meth:`named_fields`) under which a dataset holds them.
+        """
+        arrays = {id(value): name for name, value, _ in self.named_fields() if np.ndim(value)}
+        return [plain(each, arrays if by_variable else {}) for each in self.treatments]
 
     @property
     def later(self) -> list[Treatment]:

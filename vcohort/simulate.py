@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,7 +12,7 @@ import xarray as xr
 from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.missing import mask_missing, warn_missing
 from vcohort.preparation import (
     choose_grid,
@@ -55,7 +56,8 @@ def simulate(
     :param save_at: days, increasing, at which N, C and B (patient, time) are kept; on a day of
         treatment, before it (on day 0, after it).
     :param seed: of the tumour's random events; a patient's draws depend on it and on the
-        patient's number alone.
+        patient's number alone. Patients of one number (drawn with replacement) share all chance,
+        which is warned of; :meth:`Cohort.renumbered` gives each its own.
     :param endpoints: what to read off beside the outcome; by default :class:`Nadir`,
         :class:`Kinetics` and :class:`Response`.
     :param tolerance: largest error of ln N, ln C and ln B; it sets the number of steps.
@@ -77,6 +79,7 @@ def simulate(
             "or jax.jit. cure_probability can."
         )
     check_values(cohort)
+    _check_numbers(cohort)
     run.check_cohort(cohort)
     roster = make_roster(cohort, run)
     resolution = choose_grid(cohort, roster, run, run.knots)
@@ -105,6 +108,27 @@ def simulate(
     days = first_days(roster, resolution, run)
     error = max(resolution.error, float(followed.error.max()))
     return assemble(cohort, run, days, error, found, states)
+
+
+def _check_numbers(cohort: Cohort) -> None:
+    """Refuse numbers of patients that decide no draw, warn of patients who share one."""
+    given = np.asarray(cohort.patient)
+    shapes = {np.shape(values) for values in cohort.values.values()}
+    is_whole = shapes == {given.shape} and given.dtype.kind in "iuf"
+    if not is_whole or (given != np.floor(given)).any() or (given < 0).any():
+        raise VcohortError(
+            "cohort.patient is impossible: it must hold each patient's number, a whole one of at "
+            "least 0. Number them anew: cohort.renumbered()."
+        )
+    shared = given.size - np.unique(given).size
+    if shared:
+        warnings.warn(
+            f"{shared:,} of {given.size:,} patients have the number of another one, and with it "
+            "all its random events: they are no draws of their own. To make them so: "
+            "cohort.renumbered().",
+            VcohortWarning,
+            stacklevel=3,
+        )
 
 
 def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:

@@ -117,7 +117,10 @@ Treatment: TypeAlias = Infusion | Lymphodepletion
 
 
 def _text(value: Field) -> str:
-    return f"one of {np.size(value)}" if np.ndim(value) else f"{value:g}"
+    if np.ndim(value):
+        return f"one of {np.size(value)}"
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _field(kind: str, name: str, value: Field, high: float) -> Field:

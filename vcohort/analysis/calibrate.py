@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -286,7 +287,9 @@ def _dataset(
         if name != "trial":
             attributes[f"rms_{name}"] = float(np.sqrt(np.mean((curve - task.target) ** 2)))
     return ds.assign_attrs(
-        attributes, population=repr(population), calibrated_population=repr(found), n=len(each),
+        attributes, population=repr(population), calibrated_population=repr(found),
+        population_record=json.dumps(population.to_record()),
+        calibrated_population_record=json.dumps(found.to_record()), n=len(each),
         patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance(),
     )  # fmt: skip

@@ -26,6 +26,7 @@ from vcohort.analysis.problem import (
 from vcohort.analysis.solver import Candidates, Solved, polish, search
 from vcohort.cohort import Cohort
 from vcohort.errors import VcohortError
+from vcohort.given import whole
 from vcohort.observations import read_observations
 from vcohort.regimen import Regimen
 
@@ -63,9 +64,11 @@ def estimate(
     """
     if isinstance(starts, bool) or not isinstance(starts, int) or starts < 1:
         raise VcohortError(f"starts = {starts!r} is impossible: it must be a whole number, 1 on.")
-    patients = len(problem.cohort)
+    patients, seed = len(problem.cohort), whole("seed", seed)
     limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
-    first = np.concatenate([start_logs(limits, starts, seed + each) for each in range(patients)])
+    first = np.concatenate(
+        [start_logs(limits, starts, (seed + each) % 2**64) for each in range(patients)]
+    )
     numbers = np.repeat(np.arange(patients), starts)
     free = np.full(len(numbers), -1)
     found = search(problem, Candidates(numbers, first, free), progress)
@@ -79,8 +82,8 @@ def estimate(
         np.full(patients * best, -1),
     )
     last = polish(problem, few, blocks_of=len(numbers))
-    for whole, part in zip(solved, last, strict=True):
-        whole[:, :best] = part.reshape(patients, best, *part.shape[1:])
+    for every, part in zip(solved, last, strict=True):
+        every[:, :best] = part.reshape(patients, best, *part.shape[1:])
     solved = _best_first(solved)
     _check_followed(problem, solved.loss[:, 0])
     return problem, solved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -123,8 +124,9 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.question.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
-        "regimen": repr(problem.run.regimen), "tolerance": problem.run.tolerance,
-        "error_estimate": problem.error, **provenance(),
+        "regimen": repr(problem.run.regimen),
+        "regimen_record": json.dumps(problem.run.regimen.to_record()),
+        "tolerance": problem.run.tolerance, "error_estimate": problem.error, **provenance(),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)
 

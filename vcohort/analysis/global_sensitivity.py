@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.measures import ask, evaluate
-from vcohort.cohort import Cohort
-from vcohort.dataset import provenance
-from vcohort.distributions import Fixed, median_of
-from vcohort.errors import VcohortError
-from vcohort.missing import check_kept
+from vcohort.analysis.evaluation import Evaluated, Options, Outputs, evaluate_at, varied
+from vcohort.dataset import provenance, recorded
+from vcohort.distributions import values_at, varies
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import number, whole
 from vcohort.population import Population
 from vcohort.regimen import Regimen
 
-Outputs: TypeAlias = Sequence[str] | Mapping[str, Callable[[Cohort], Any]]
-
-# The most extreme patients of a design that holds both ends of each range, as probabilities.
-_TAIL = 0.025
-
-
-class _Evaluated(NamedTuple):
-    """Outputs (evaluation, output), with their names and units."""
-
-    values: np.ndarray
-    names: list[str]
-    units: list[str]
-
-    def whole(self, group: int, what: str) -> np.ndarray:
-        """Return which evaluations to analyse: those of groups without a patient that is lost.
-
-        ``group``: evaluations that an estimator takes together, ``what`` it calls them.
-        """
-        finite = np.isfinite(self.values).all(axis=1)
-        kept = np.repeat(finite.reshape(-1, group).all(axis=1), group)
-        check_kept(
-            kept, f"belong to {what} of which an output is no number: a patient could not be "
-            "followed, or has no such output", stacklevel=4,
-        )  # fmt: skip
-        if kept.sum() < 2 * group:
-            raise VcohortError(
-                f"Of one of the {what} alone all outputs are numbers, and two are the least. "
-                "Narrow the distributions."
-            )
-        return kept
-
-
-class _Options(NamedTuple):
-    """How a cohort is measured; see :func:`vcohort.sobol_indices`."""
-
-    horizon: float
-    progression: float
-    regimen: Regimen | None
-    tolerance: float
-    progress: bool | None
+# The most extreme patients of a design that holds both ends of each range, as probabilities: the
+# first of them between which a parameter varies.
+_TAILS = (0.025, 1e-3, 1e-6, float(np.finfo(np.float64).epsneg))
 
 
 def sobol_indices(
@@ -81,7 +44,8 @@ def sobol_indices(
     Comput. Phys. Commun. 181:259. Design and estimators are SALib's; the outputs are exact for
     each patient, so the intervals hold no Monte Carlo error of the tumour. Needs the extra:
     ``pip install "vcohort[sensitivity]"``. A base sample with an output that is no number is left
-    out whole, with a warning.
+    out whole, with a warning. Of an output that all patients share, and of a parameter of which
+    the design has one value alone, nothing is known: NaN, with a warning.
 
     :param outputs: of ``cure``, ``pfs_DAY``, ``rmst_DAY`` (mean progression-free days until DAY),
         ``C_max``, ``T_max``, ``C_auc_DAY``; or, by name, functions of a cohort that return
@@ -90,25 +54,29 @@ def sobol_indices(
         ``second_order`` (2k + 2) n.
     :param confidence: of the intervals, by bootstrap.
     :return: over (output, parameter): ``first``, ``total`` and half widths of their intervals
-        ``first_interval``, ``total_interval``; with ``second_order`` ``second`` (…, other) too.
+        ``first_interval``, ``total_interval``; with ``second_order`` ``second`` (…, other) too. The
+        attribute ``not_varied`` names the parameters that the population does not vary.
     :raises VcohortError: for unknown outputs, a population in which nothing varies, an n that is
         no power of 2, and where SALib is not installed.
     """
     sample, analyse = _salib("sample.sobol"), _salib("analyze.sobol")
-    names = _varied(population)
-    if n < 2 or n & (n - 1):
+    names, confidence, seed = varied(population), _share(confidence), whole("seed", seed)
+    n = whole("n", n, least=2)
+    if n & (n - 1):
         raise VcohortError(f"n = {n} is impossible: give a power of 2, such as 1024.")
     problem = _unit_cube(names)
     points = sample.sample(problem, n, calc_second_order=second_order, seed=seed)
-    options = _Options(horizon, progression, regimen, tolerance, progress)
-    found = _evaluate(population, names, points, outputs, options)
-    kept = found.whole(len(points) // n, "base samples")
+    options = Options(horizon, progression, regimen, tolerance, progress)
+    found = evaluate_at(population, names, points, outputs, options)
+    group = len(points) // n
+    kept = found.whole(group, "base samples")
+    steady = _steady(found, kept, group)
     each = [
-        analyse.analyze(
+        None if name in steady else analyse.analyze(
             problem, found.values[kept, column], calc_second_order=second_order,
-            conf_level=confidence, seed=seed,
+            conf_level=confidence, seed=_source(seed),
         )
-        for column in range(len(found.names))
+        for column, name in enumerate(found.names)
     ]  # fmt: skip
     kinds = {
         "first": ("S1", "share of the variance that the parameter explains alone"),
@@ -123,8 +91,7 @@ def sobol_indices(
         }
     return _dataset("Sobol'", each, kinds, names, found, {
         "n": n, "evaluations": len(points), "evaluations_left_out": int((~kept).sum()),
-        "confidence": confidence, "seed": str(seed), "population": repr(population),
-        "horizon": horizon,
+        "confidence": confidence, "seed": str(seed), **_told(population, names, outputs, options),
     })  # fmt: skip
 
 
@@ -146,7 +113,10 @@ def morris(
 
     Morris 1991, Technometrics 33:161; Campolongo et al. 2007, Environ. Model. Softw. 22:1509.
     Each parameter moves between the 2.5 % and the 97.5 % quantile of its distribution; effects
-    are per that range, in the unit of the output. Needs the extra ``sensitivity``.
+    are per that range, in the unit of the output. One that does not vary there, since nearly all
+    patients share a value, moves between more extreme quantiles: ``lower`` and ``upper`` are the
+    ends. A step is levels / (2 (levels - 1)) of the range, and its effect is divided by that; of a
+    distribution of few values only some steps change the value. Needs the extra ``sensitivity``.
 
     :param trajectories: (k + 1) patients each, for k parameters.
     :param levels: of each parameter, an even number.
@@ -156,17 +126,17 @@ def morris(
     :raises VcohortError: as for :func:`vcohort.sobol_indices`.
     """
     sample, analyse = _salib("sample.morris"), _salib("analyze.morris")
-    names = _varied(population)
-    if trajectories < 2 or levels < 2 or levels % 2:
-        raise VcohortError(
-            f"trajectories = {trajectories}, levels = {levels}: give 2 trajectories at least, and "
-            "an even number of levels."
-        )
+    names, confidence, seed = varied(population), _share(confidence), whole("seed", seed)
+    trajectories, levels = whole("trajectories", trajectories, least=2), whole("levels", levels)
+    if levels < 2 or levels % 2:
+        raise VcohortError(f"levels = {levels} is impossible: it must be an even number.")
     problem = _unit_cube(names)
     points = sample.sample(problem, trajectories, num_levels=levels, seed=seed)
-    options = _Options(horizon, progression, regimen, tolerance, progress)
-    inside = _TAIL + (1.0 - 2.0 * _TAIL) * points
-    found = _evaluate(population, names, inside, outputs, options)
+    options = Options(horizon, progression, regimen, tolerance, progress)
+    laws = [population.distributions[name] for name in names]
+    tails = np.array([next(tail for tail in _TAILS if varies(law, tail)) for law in laws])
+    inside = tails + (1.0 - 2.0 * tails) * points
+    found = evaluate_at(population, names, inside, outputs, options)
     kept = found.whole(len(names) + 1, "trajectories")
     each = [
         analyse.analyze(
@@ -181,11 +151,15 @@ def morris(
         "mu_star_interval": ("mu_star_conf", "half width of the interval of mu_star"),
         "sigma": ("sigma", "standard deviation of the elementary effects"),
     }
+    ends = [
+        values_at(law, np.array([tail, 1.0 - tail])) for law, tail in zip(laws, tails, strict=True)
+    ]
+    lower, upper = np.transpose(ends)
     return _dataset("Morris", each, kinds, names, found, {
         "trajectories": trajectories, "levels": levels, "evaluations": len(points),
         "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed),
-        "population": repr(population), "horizon": horizon,
-    })  # fmt: skip
+        **_told(population, names, outputs, options),
+    }).assign_coords(lower=("parameter", lower), upper=("parameter", upper))  # fmt: skip
 
 
 def _unit_cube(names: list[str]) -> dict[str, Any]:
@@ -202,56 +176,45 @@ def _salib(module: str) -> Any:
         ) from None
 
 
-def _varied(population: Population) -> list[str]:
-    """Return the parameters that vary; each must do so by itself."""
-    if population.joint is not None:
-        raise VcohortError(
-            f"Sobol' and Morris need parameters that vary independently; {population.joint!r} ties "
-            "some together. Leave joint out."
-        )
-    one = Population(population.preset, model=population.model).distributions
-    varied = [
-        name for name, law in population.distributions.items()
-        if not isinstance(law, Fixed) and np.ptp(law.quantile(np.array([0.25, 0.5, 0.75]))) > 0
-    ]  # fmt: skip
-    if not varied:
-        raise VcohortError(
-            f"In {population!r} nothing varies. Give sigma, or a distribution for one of "
-            f"{', '.join(one)}."
-        )
-    return varied
+def _share(confidence: float) -> float:
+    share = number("confidence", confidence)
+    if not 0.0 < share < 1.0:
+        raise VcohortError(f"confidence = {share:g} is impossible: it must lie between 0 and 1.")
+    return share
 
 
-def _evaluate(
-    population: Population,
-    names: list[str],
-    points: np.ndarray,
-    outputs: Outputs,
-    options: _Options,
-) -> _Evaluated:
-    """Return the outputs of patients at probabilities (evaluation, parameter)."""
-    edge = np.finfo(np.float64).epsneg
-    inside = np.clip(points, edge, 1.0 - edge)
-    values = {
-        name: law.quantile(inside[:, names.index(name)]) if name in names
-        else np.full(len(points), median_of(law))
-        for name, law in population.distributions.items()
-    }  # fmt: skip
-    cohort = Cohort(values, np.arange(len(points)), population.model)
+def _source(seed: int) -> Any:
+    """Return what seeds SALib's bootstrap: of the number 0 it would take none."""
+    return np.random.SeedSequence(seed)
+
+
+def _steady(found: Evaluated, kept: np.ndarray, group: int) -> list[str]:
+    """Return the outputs that are the same for all patients of the base samples; warn of them."""
+    base = found.values[kept].reshape(-1, group, len(found.names))[:, [0, -1]]
+    steady = [name for column, name in enumerate(found.names) if found.is_steady(base[..., column])]
+    if steady:
+        warnings.warn(
+            f"{', '.join(steady)}: all patients have one value: there is no variance to explain."
+            " The indices are NaN.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    return steady
+
+
+def _told(
+    population: Population, names: list[str], outputs: Outputs, options: Options
+) -> dict[str, Any]:
+    """Return the attributes that tell what was run."""
+    regimen = Regimen() if options.regimen is None else options.regimen
+    told: dict[str, Any] = recorded(population, regimen)
+    told["not_varied"] = ", ".join(each for each in population.distributions if each not in names)
     if isinstance(outputs, Mapping):
-        columns = [np.asarray(function(cohort), float) for function in outputs.values()]
-        for name, column in zip(outputs, columns, strict=True):
-            if column.shape != (len(cohort),):
-                raise VcohortError(
-                    f"Output {name!r} has the shape {column.shape}, not one number for each of "
-                    f"{len(cohort)} patients."
-                )
-        return _Evaluated(np.stack(columns, axis=1), list(outputs), [""] * len(outputs))
-    asked = ask(outputs, options.horizon, options.progression, options.regimen,
-                options.tolerance, "float32")  # fmt: skip
-    found = evaluate(cohort, asked, options.progress, "sensitivity, patients")
-    units = [measure.unit for measure in asked.measures]
-    return _Evaluated(found.astype(np.float64), [each.name for each in asked.measures], units)
+        return told
+    return told | {
+        "horizon": options.horizon, "progression": options.progression,
+        "tolerance": options.tolerance,
+    }  # fmt: skip
 
 
 def _dataset(
@@ -259,13 +222,21 @@ def _dataset(
     each: list[Any],
     kinds: dict[str, tuple[str, str]],
     names: list[str],
-    found: _Evaluated,
+    found: Evaluated,
     attributes: dict[str, Any],
 ) -> xr.Dataset:
+    """Return the results ``each`` of the outputs, None where there is none, as one dataset."""
     variables: dict[str, Any] = {}
+    unseen = np.isin(names, found.unseen)
     for name, (key, text) in kinds.items():
-        values = np.stack([np.asarray(result[key], dtype=float) for result in each])
-        over = ("output", "parameter", "other")[: values.ndim]
+        over = ("output", "parameter", "other")[: 3 if name.startswith("second") else 2]
+        nothing = np.full((len(names),) * (len(over) - 1), np.nan)
+        values = np.stack([
+            nothing if result is None else np.asarray(result[key], dtype=float) for result in each
+        ])  # fmt: skip
+        values[:, unseen] = np.nan
+        if len(over) == 3:
+            values[:, :, unseen] = np.nan
         unit = "1" if method == "Sobol'" else "as the output"
         variables[name] = (over, values, {"units": unit, "long_name": text})
     coords: dict[str, Any] = {"output": found.names, "parameter": names}

@@ -18,6 +18,7 @@ from vcohort.analysis.problem import Problem, data_residuals
 from vcohort.cohort import Cohort
 from vcohort.distributions import Distribution, LogNormal, Normal, Uniform
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import whole
 from vcohort.progress import is_shown
 from vcohort.regimen import Regimen
 
@@ -70,6 +71,8 @@ def posterior(
             raise VcohortError(
                 f"There is a prior for {name}, which is not free. Free: {problem.question.names}."
             )
+    # JAX takes the 64 bits of a seed as a number with a sign.
+    bits = np.uint64(whole("seed", seed)).astype(np.int64)
     with jax.enable_x64(True):
         laws = {name: _prior(problem, name, given.get(name)) for name in problem.question.names}
         kernel = numpyro.infer.NUTS(_model(problem, laws))
@@ -78,7 +81,7 @@ def posterior(
             chain_method="vectorized", progress_bar=is_shown(progress),
         )  # fmt: skip
         fields = ("diverging", "accept_prob", "num_steps", "potential_energy")
-        sampler.run(jax.random.key(seed), extra_fields=fields)
+        sampler.run(jax.random.key(bits), extra_fields=fields)
         samples = sampler.get_samples(group_by_chain=True)
         drawn = {name: np.asarray(value) for name, value in samples.items()}
         extra = sampler.get_extra_fields(group_by_chain=True)

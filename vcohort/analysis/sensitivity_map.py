@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 
 from vcohort.analysis.measures import keep_followed
 from vcohort.cohort import Cohort, check_values
-from vcohort.dataset import provenance
+from vcohort.dataset import provenance, recorded
 from vcohort.engine import cure
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.errors import VcohortError
+from vcohort.given import floats, whole
 from vcohort.population import Population
 from vcohort.preparation import choose_grid, make_roster, run_followed
 from vcohort.progress import progress_bar
@@ -48,10 +49,10 @@ def sensitivity_map(
     :raises VcohortError: for other than two parameters, unknown ones, impossible values, and
         where a rate of the model depends on the tumour.
     """
-    grids = _axes(population, axes)
+    grids, n, seed = _axes(population, axes), whole("n", n, least=1), whole("seed", seed)
     (first, rows), (second, columns) = grids.items()
     cells = [
-        population.replace(**{first: float(x), second: float(y)}).sample(n, seed, design="sobol")
+        population.at(**{first: float(x), second: float(y)}).sample(n, seed, design="sobol")
         for x in rows for y in columns
     ]  # fmt: skip
     names = list(cells[0].values)
@@ -95,8 +96,8 @@ def sensitivity_map(
             "parameter": names,
         },
         {
-            "population": repr(population), "n": n, "seed": str(seed), "horizon": horizon,
-            "regimen": repr(run.regimen), **provenance(),
+            **recorded(population, run.regimen), "n": n, "seed": str(seed),
+            "horizon": run.horizon, "tolerance": run.tolerance, **provenance(),
         },
     )  # fmt: skip
 
@@ -106,7 +107,7 @@ def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np
         raise VcohortError(
             f"A map has two axes, not {len(axes)}. Try {{'K_C': values, 'gamma_B': values}}."
         )
-    grids = {name: np.atleast_1d(np.asarray(values, float)) for name, values in axes.items()}
+    grids = {name: np.atleast_1d(floats(name, values)) for name, values in axes.items()}
     for name, values in grids.items():
         param = population.model.param(name)
         if values.ndim != 1 or not values.size:

@@ -26,6 +26,7 @@ from vcohort.engine import sampling
 from vcohort.engine.masses import log_binomial_of_any
 from vcohort.engine.random import Key, fold, seed_key, uniforms
 from vcohort.errors import VcohortError
+from vcohort.given import whole
 
 
 class Lineage(NamedTuple):
@@ -136,14 +137,14 @@ def draw(seed: int, cells: ArrayLike, lineage: Lineage) -> Array:
     numbers up to 1.6e7: larger counts are rounded, and up to 1e9 cells the law is within 0.001 of
     the exact one (the distance of Kolmogorov & Smirnov).
 
-    :raises VcohortError: for numbers of cells that are not whole, or below 0.
+    :raises VcohortError: for a seed, or numbers of cells, that are not whole, or below 0.
     """
     if not isinstance(cells, Tracer):
         _check_whole(np.asarray(cells, float))
     start = jnp.asarray(cells, jnp.result_type(float))
     each = Lineage(*(jnp.broadcast_to(part, start.shape).astype(start.dtype) for part in lineage))
     index = jnp.arange(start.size, dtype=jnp.uint32)
-    keys = fold(seed_key(seed, "birth-death"), jnp.zeros_like(index), index)
+    keys = fold(seed_key(whole("seed", seed), "birth-death"), jnp.zeros_like(index), index)
     return _draw_each(keys, jnp.uint32(0), start, each)[0]
 
 

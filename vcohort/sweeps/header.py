@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from vcohort.errors import VcohortError
 from vcohort.files import read_plain
+from vcohort.plain import refuse_nameless
 from vcohort.sweeps import manifest
 from vcohort.sweeps.chunks import Chunks
 from vcohort.sweeps.code import Code
@@ -97,6 +98,7 @@ class Header(Strict):
 def header_of(plan: Plan, form: str) -> Header:
     """Return what a new store says of itself."""
     record, own = to_record(plan), len(plan.layout.sizes)
+    refuse_nameless(record)
     return Header(
         record=record,
         study=study_hash(record),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from vcohort.designs import uniforms
-from vcohort.distributions import Distribution, Uniform
+from vcohort.distributions import Distribution, Uniform, is_distribution, median_of, values_at
 from vcohort.errors import VcohortError, unknown
-from vcohort.given import whole
+from vcohort.given import floats, whole
 
 LAYOUTS = ("grid", "table", "sobol", "latin-hypercube")
 
@@ -72,11 +73,21 @@ def make_layout(
     return _table(named) if kind == "table" else _grid(named)
 
 
+def names_in(key: Any) -> list[str]:
+    """Return the names of an axis: several, joined by commas, move together."""
+    return [name.strip() for name in str(key).split(",")]
+
+
+def given_values(name: str, given: Any) -> np.ndarray:
+    """Return what was given of an axis: its values, its ends, or the middle of a distribution."""
+    return np.array([median_of(given)]) if is_distribution(given) else _values(name, given)
+
+
 def _grid(axes: Mapping[str, Any]) -> Layout:
     sizes: dict[str, int] = {}
     columns: dict[str, tuple[str, np.ndarray]] = {}
     for key, given in axes.items():
-        names = [name.strip() for name in str(key).split(",")]
+        names = names_in(key)
         values = _values(str(key), given)
         if np.unique(values).size < values.size:
             raise VcohortError(f"The axis {key} holds a value twice. Try np.unique(values).")
@@ -100,26 +111,28 @@ def _table(axes: Mapping[str, Any]) -> Layout:
 def _design(axes: Mapping[str, Any], kind: str, cells: int, seed: int) -> Layout:
     points = uniforms(kind, seed, first=0, count=cells, columns=len(axes), total=cells)
     columns = {
-        str(name): ("cell", _range(str(name), given).quantile(points[:, column]))
+        str(name): ("cell", values_at(_range(str(name), given), points[:, column]))
         for column, (name, given) in enumerate(axes.items())
     }
     return Layout({"cell": cells}, columns)
 
 
 def _range(name: str, given: Any) -> Distribution:
-    if isinstance(given, Distribution):
+    if is_distribution(given):
         return given
     pair = _values(name, given)
     if pair.size != 2:
         raise VcohortError(f"{name}: a design takes (low, high), or a distribution.")
-    return Uniform(*pair)
+    return Uniform(*pair.tolist())
 
 
 def _values(name: str, given: Any) -> np.ndarray:
     try:
-        values = np.atleast_1d(np.asarray(given, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise VcohortError(f"The values of {name} must be numbers, not {given!r}.") from None
+        values = np.atleast_1d(floats(name, given))
+    except VcohortError:
+        raise VcohortError(
+            f"The values of {name} must be numbers, not {reprlib.repr(given)}."
+        ) from None
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():
         raise VcohortError(f"The values of {name} must be a list of finite numbers.")
     return values

@@ -15,7 +15,7 @@ from vcohort.given import whole
 from vcohort.population import Population
 from vcohort.settings import RunSettings
 from vcohort.sweeps.chunks import Chunks, cut
-from vcohort.sweeps.layout import Layout, make_layout
+from vcohort.sweeps.layout import Layout, given_values, make_layout, names_in
 from vcohort.sweeps.targets import apply, describe
 
 # Patients whose columns are held at a time, sorted for their quantiles. A larger cell is run in
@@ -92,6 +92,7 @@ def make_plan(
         keep_patients, cut(laid.shape, together),
     )  # fmt: skip
     _check(plan)
+    _advise(population, axes)
     return plan
 
 
@@ -135,6 +136,15 @@ def _check_values(plan: Plan) -> None:
             run.check_cohort(population.sample(some, run.seed))
         elif plan.patients > SPAN:
             raise VcohortError(f"One value a patient is possible up to {SPAN} patients a cell.")
+
+
+def _advise(population: Population, axes: Mapping[str, Any]) -> None:
+    """Warn, once an axis, of values for which another unit was probably meant."""
+    parameters = population.model.parameters
+    for key, given in axes.items():
+        for name in names_in(key):
+            if name in parameters:
+                parameters[name].advise(given_values(name, given))
 
 
 def _increasing(name: str, given: Any, low: float, high: float) -> tuple[float, ...]:

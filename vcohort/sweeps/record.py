@@ -15,13 +15,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vcohort.models import LAW_KINDS, Model, car_t, laws
+from vcohort.plain import plain, restored
 from vcohort.population import Population
 from vcohort.regimen import Regimen
 from vcohort.settings import RunSettings
 from vcohort.sweeps.chunks import Chunks
 from vcohort.sweeps.layout import Layout
-from vcohort.sweeps.plain import own, plain, restored
 from vcohort.sweeps.plan import Plan
 
 SCHEMA_VERSION = 2
@@ -72,13 +71,13 @@ def to_record(plan: Plan) -> dict[str, Any]:
     """Return the plan as what JSON can hold."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "population": _population(plan.population),
+        "population": plan.population.to_record(),
         "axes": [
             {"name": name, "over": over, "values": values.tolist()}
             for name, (over, values) in plan.layout.columns.items()
         ],
         "run": {name: plain(getattr(plan.run, name)) for name in _RUN},
-        "regimen": [plain(each) for each in plan.run.regimen.treatments],
+        "regimen": plan.run.regimen.to_record(),
         "endpoints": [plain(each) for each in plan.run.endpoints],
         **{name: plain(getattr(plan, name)) for name in _PLAIN},
         "chunk": list(plan.chunks.part),
@@ -90,11 +89,11 @@ def from_record(record: Mapping[str, Any]) -> Plan:
     run = RunSettings(
         **record["run"],
         endpoints=tuple(restored(each) for each in record["endpoints"]),
-        regimen=Regimen(*(restored(each) for each in record["regimen"])),
+        regimen=Regimen.from_record(record["regimen"]),
     )
     rest: dict[str, Any] = {name: restored(record[name]) for name in _PLAIN}
     return Plan(
-        population=_restored_population(record["population"]),
+        population=Population.from_record(record["population"]),
         layout=layout_of(record),
         run=run,
         chunks=chunks_of(record),
@@ -151,32 +150,6 @@ def _by_name(record: Mapping[str, Any]) -> dict[str, Any]:
     axes = {each["name"]: {"over": each["over"], "values": each["values"]}
             for each in record["axes"]}  # fmt: skip
     return {**record, "axes": axes, "order of axes": list(axes)}
-
-
-def _population(population: Population) -> dict[str, Any]:
-    return {
-        "preset": population.preset,
-        "sigma": population.sigma,
-        "overrides": {name: plain(value) for name, value in population.overrides.items()},
-        "joint": plain(population.joint),
-        "model": _model(population.model),
-    }
-
-
-def _restored_population(record: Mapping[str, Any]) -> Population:
-    model = record["model"]
-    if "own" in model:
-        raise own(model["own"])
-    chosen: dict[str, Any] = {"model": car_t(**model), "joint": restored(record["joint"])}
-    overrides = {name: restored(value) for name, value in record["overrides"].items()}
-    return Population(record["preset"], record["sigma"], **chosen, **overrides)
-
-
-def _model(model: Model) -> dict[str, str]:
-    named = dict(zip(LAW_KINDS, model.laws, strict=True))
-    if all(laws(kind).get(law.name) is law for kind, law in named.items()):
-        return {kind: law.name for kind, law in named.items()}
-    return {"own": "; ".join(f"{law.name}: {law.formula}" for law in model.laws)}
 
 
 def _flat(record: Any, prefix: str = "") -> dict[str, Any]:

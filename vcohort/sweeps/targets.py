@@ -34,7 +34,7 @@ def apply(
     if fields:
         choices["regimen"] = run.regimen.replace(**fields)
     return (
-        population.replace(**rest) if rest else population,
+        population.at(**rest) if rest else population,
         replace(run, **choices) if choices else run,
     )
 
