@@ -336,7 +336,7 @@ def _dataset(
     return ds.assign_attrs(
         attributes, population=repr(population), calibrated_population=repr(found), n=len(each),
         patients_missing=int((~kept).sum()),
-        seed=str(seed), progression=task.progression, **provenance(),
+        seed=str(seed), progression=task.progression, **provenance("calibration"),
     )  # fmt: skip
 
 

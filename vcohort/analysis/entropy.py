@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError, VcohortWarning
 
 # A statistic that is missed by more than this share of its spread is not matched.
@@ -70,6 +71,7 @@ def entropy_weights(
         attrs={
             "effective_patients": float(weight.sum() ** 2 / (weight**2).sum()),
             "divergence": float(np.mean(weight * np.log(np.maximum(weight, 1e-300)))),
+            **provenance("entropy_weights"),
         },
     )
 

@@ -124,7 +124,7 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.question.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
         "regimen": repr(problem.run.regimen), "tolerance": problem.run.tolerance,
-        "error_estimate": problem.error, **provenance(),
+        "error_estimate": problem.error, **provenance("fit"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)
 

@@ -96,7 +96,7 @@ def sensitivity_map(
         },
         {
             "population": repr(population), "n": n, "seed": str(seed), "horizon": horizon,
-            "regimen": repr(run.regimen), **provenance(),
+            "regimen": repr(run.regimen), **provenance("sensitivity_map"),
         },
     )  # fmt: skip
 
