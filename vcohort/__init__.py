@@ -32,13 +32,13 @@ from vcohort.endpoints import Response as Response
 from vcohort.engine import birth_death as birth_death
 from vcohort.errors import VcohortError as VcohortError
 from vcohort.errors import VcohortWarning as VcohortWarning
-from vcohort.files import load as load
-from vcohort.files import save as save
 from vcohort.models import Model as Model
 from vcohort.models import Param as Param
 from vcohort.models import car_t as car_t
 from vcohort.models import laws as laws
 from vcohort.models import presets as presets
+from vcohort.netcdf import load as load
+from vcohort.netcdf import save as save
 from vcohort.population import Population as Population
 from vcohort.probability import cure_probability as cure_probability
 from vcohort.probability import progression_free_probability as progression_free_probability

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import matplotlib.pyplot as plt
 import numpy as np
 import typer
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from vcohort import analysis, data, plots
+from vcohort import analysis, data, options, plots
+from vcohort.analysis.measures import find_measures
 from vcohort.cohort import Cohort
 from vcohort.console import console
 from vcohort.distributions import median_of
-from vcohort.errors import VcohortError, unknown
-from vcohort.files import check_saveable, check_writable, replacing, save
-from vcohort.notation import by_name, parse_fields, parse_range, parse_setting
-from vcohort.population import Population
-from vcohort.study import Study, make_study, read_fields
+from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.notation import (
+    by_name,
+    is_number,
+    parse_fields,
+    parse_range,
+    parse_setting,
+    parse_value,
+)
+from vcohort.outputs import Outputs
+from vcohort.study import Study
 
 StudyFile: TypeAlias = Annotated[
     Path | None, typer.Option("--study", help="A study file (TOML): preset, sigma, set, regimen.")
 ]
-Preset: TypeAlias = Annotated[str | None, typer.Option(help="Published parameter values.")]
-Sigma: TypeAlias = Annotated[float | None, typer.Option(help="Relative patient variability.")]
-Settings: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", help="NAME=VALUE, a number or a distribution.")
+Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .png, .pdf or .svg.")]
+Free: TypeAlias = Annotated[
+    str, typer.Option(help="Parameters to fit; compare: beside those of each law.")
 ]
-Seed: TypeAlias = Annotated[int, typer.Option(help="Of all that is random.")]
-Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .png or .pdf.")]
 
 _BUILT_IN = "zuma1"
+
+_FIT_WAYS = ("fit", "profile", "compare", "posterior")
+_SENSITIVITY_WAYS = ("sobol", "morris", "map", "local")
+
+# What the comparison of laws holds, unless it is asked to fit it.
+_HELD = ("K_N", "r_B")
+
+# Days that local sensitivities follow at least, and points of their path.
+_LOCAL_DAYS, _POINTS = 200.0, 201
 
 
 def fit(
@@ -42,9 +55,7 @@ def fit(
         str,
         typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
     ],
-    free: Annotated[
-        str, typer.Option(help="Parameters to fit; compare: beside those of each law.")
-    ] = "r_N,rho_C,K_C,a,b,gamma_B,k_B",
+    free: Free = "r_N,rho_C,K_C,a,b,gamma_B,k_B",
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path("fit.nc"),
     how: Annotated[
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
@@ -53,48 +64,53 @@ def fit(
     bounds: Annotated[
         list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
     ] = None,
-    starts: Annotated[int, typer.Option(help="Starts for each patient.")] = 1000,
+    starts: Annotated[
+        int | None,
+        typer.Option(help="Starts for each patient: 1000; profile: 200; compare: 500."),
+    ] = None,
     study: StudyFile = None,
-    preset: Preset = None,
-    settings: Settings = None,
-    seed: Seed = 0,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
     plot: Plot = None,
+    force: options.Force = False,
 ) -> None:
     """Fit parameters to measurements, from many starts at once."""
-    _check_files(output, plot)
-    known = ("fit", "profile", "compare", "posterior")
-    if how not in known:
-        raise unknown("way", how, known)
+    outputs = Outputs(output, plot, force)
+    outputs.check()
+    chosen = options.study_of(
+        _way("fit", how, _FIT_WAYS), study, {"preset": preset, "seed": seed}, settings=settings,
+        own={"--starts": starts}, defaults={"preset": "kimmel2021-figures"},
+    )  # fmt: skip
     rows = data.fit_table() if table == _BUILT_IN else table
-    chosen = _study(study, preset, None, settings, default="kimmel2021-figures")
-    population = chosen.population()
-    names = _names(free)
-    cohort = _median_patient(population)
-    limits = by_name("--bounds", map(_pair, bounds or []))
-    common: dict[str, Any] = {"loss": loss, "seed": seed}
-    posed = {"cohort": cohort, "bounds": limits, "regimen": chosen.regimen()}
+    names = options.names("--free", free)
+    _refuse_both("--free", names, chosen)
+    posed: dict[str, Any] = {
+        "cohort": _middle_patient(chosen, settings), "regimen": chosen.regimen(), "loss": loss,
+        "bounds": by_name("--bounds", map(_pair, bounds or [])),
+        **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
+    }  # fmt: skip
     screen = console()
     match how:
         case "fit":
-            ds = analysis.fit(rows, names, **posed, **common, starts=starts)
+            ds = analysis.fit(rows, names, **posed)
             draw: Callable[[Any], Any] = plots.fitted_curves
             _tell_fit(screen, ds)
         case "profile":
-            ds = analysis.profile_likelihood(rows, names, **posed, **common, starts=starts)
+            ds = analysis.profile_likelihood(rows, names, **posed)
             draw = plots.profiles
             _tell(screen, ds[["estimate", "lower", "upper"]], ("patient", "parameter"))
         case "compare":
-            held = [name for name in ("K_N", "r_B") if name not in names]
-            ds = analysis.compare_models(
-                rows, preset=population.preset, fixed=held, **common, starts=starts
-            )
+            held = [name for name in _HELD if name not in names]
+            values = {name: _middle(value) for name, value in chosen.set.items()}
+            ds = analysis.compare_models(rows, fixed=held, values=values, **posed)
             draw = plots.model_weights
             _tell(screen, ds[["parameters", "loss", "aic", "aicc", "bic"]], ("patient", "model"))
         case _:
-            ds = analysis.posterior(rows, names, **posed, **common)
+            ds = analysis.posterior(rows, names, **posed)
             draw = plots.posterior
             _tell(screen, ds["summary"].to_dataset(), ("patient", "parameter"))
-    _finish(screen, ds, output, plot, draw)
+    outputs.write(screen, ds, draw)
 
 
 def sensitivity(
@@ -103,54 +119,70 @@ def sensitivity(
     ),
     how: Annotated[str, typer.Option(help="local, sobol, morris, map.")] = "sobol",
     outputs: Annotated[
-        str, typer.Option(help="cure, pfs_DAY, rmst_DAY, C_max, T_max, C_auc_DAY; with commas.")
-    ] = "cure",
+        str | None,
+        typer.Option(help="cure, pfs_DAY, rmst_DAY, C_max, T_max, C_auc_DAY; with commas."),
+    ] = None,
     axis: Annotated[
         list[str] | None,
         typer.Option(help="Of a map, two: NAME=LOW:HIGH:COUNT, K_C=6e10:8e10:21."),
     ] = None,
-    days: Annotated[float, typer.Option(help="Days that local sensitivities follow.")] = 200.0,
+    days: Annotated[
+        float | None,
+        typer.Option(help="Days that local sensitivities follow: the study's horizon, else 200."),
+    ] = None,
     samples: Annotated[
         int | None,
         typer.Option("-n", help="sobol: base samples; morris: trajectories; map: patients a cell."),
     ] = None,
     study: StudyFile = None,
-    preset: Preset = None,
-    sigma: Sigma = None,
-    settings: Settings = None,
-    seed: Seed = 0,
+    preset: options.Preset = None,
+    sigma: options.Sigma = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
     plot: Plot = None,
+    force: options.Force = False,
 ) -> None:
     """Say which parameters matter: near one patient, or over a whole population."""
-    _check_files(output, plot)
-    known = ("local", "sobol", "morris", "map")
-    if how not in known:
-        raise unknown("way", how, known)
-    chosen = _study(study, preset, sigma, settings)
-    population, regimen = chosen.population(), chosen.regimen()
-    names = _names(outputs)
+    files = Outputs(output, plot, force)
+    files.check()
+    chosen = options.study_of(
+        _way("sensitivity", how, _SENSITIVITY_WAYS), study,
+        {"preset": preset, "sigma": sigma, "seed": seed}, settings=settings,
+        own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
+    )  # fmt: skip
+    names = [] if outputs is None else options.names("--outputs", outputs)
+    run: dict[str, Any] = {
+        "regimen": chosen.regimen(),
+        **chosen.given("seed", "horizon", "tolerance"),
+    }
     screen = console()
     draw: Callable[[Any], Any] = plots.global_sensitivity
-    many: dict[str, Any] = {"seed": seed, "horizon": chosen.horizon, "regimen": regimen}
-    count = (4096 if how == "sobol" else 256) if samples is None else samples
     match how:
         case "sobol":
-            ds = analysis.sobol_indices(population, names, count, **many)
+            ds = analysis.sobol_indices(
+                chosen.population(), names or ("cure",), _or(samples, 4096), **run,
+                **chosen.given("progression"),
+            )  # fmt: skip
             _tell(screen, ds[["first", "first_interval", "total", "total_interval"]])
         case "morris":
-            ds = analysis.morris(population, names, count, **many)
+            ds = analysis.morris(
+                chosen.population(), names or ("cure",), _or(samples, 256), **run,
+                **chosen.given("progression"),
+            )  # fmt: skip
             _tell(screen, ds[["mu", "mu_star", "mu_star_interval", "sigma"]])
         case "map":
             axes = by_name("--axis", map(_axis, axis or []))
-            ds = analysis.sensitivity_map(population, axes, count, **many)
+            patients = chosen.given("patients").get("patients", 256)
+            ds = analysis.sensitivity_map(chosen.population(), axes, _or(samples, patients), **run)
             draw = plots.sensitivity_map
         case _:
-            cohort = _median_patient(population)
-            local = analysis.local_sensitivity(cohort, np.linspace(0.0, days, 201), regimen=regimen)
-            ds = local.merge(analysis.identifiability(local)[["correlation", "removed"]])
+            ds = _local(chosen, settings, names, days)
             draw = plots.sensitivity_ranking
             _tell(screen, ds[["ranking", "removed"]].isel(patient=0), ("parameter",))
-    _finish(screen, ds, output, plot, draw)
+            if names:
+                found = ds[["output_value", "output_sensitivity"]].isel(patient=0)
+                _tell(screen, found)
+    files.write(screen, ds, draw)
 
 
 def calibrate(
@@ -163,24 +195,30 @@ def calibrate(
         "calibration.nc"
     ),
     weights: Annotated[bool, typer.Option(help="Also weights of greatest entropy.")] = False,
-    patients: Annotated[int, typer.Option("-n", "--patients")] = 4096,
+    patients: options.Patients = None,
     starts: Annotated[int, typer.Option(help="Starts of the search.")] = 4,
     study: StudyFile = None,
-    preset: Preset = None,
-    sigma: Sigma = None,
-    settings: Settings = None,
-    seed: Seed = 0,
+    preset: options.Preset = None,
+    sigma: options.Sigma = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
     plot: Plot = None,
+    force: options.Force = False,
 ) -> None:
     """Make a virtual population's progression-free survival that of a trial."""
-    _check_files(output, plot)
-    chosen = _study(study, preset, sigma, settings)
-    population, screen = chosen.population(), console()
-    names = _names(free)
+    outputs = Outputs(output, plot, force)
+    outputs.check()
+    chosen = options.study_of(
+        "calibrate", study,
+        {"preset": preset, "sigma": sigma, "seed": seed, "patients": patients}, settings=settings,
+        defaults={"patients": 4096},
+    )  # fmt: skip
+    screen = console()
     survival = data.progression_free_survival() if trial == _BUILT_IN else trial
     ds = analysis.calibrate(
-        population, survival, names, n=patients, starts=starts, weights=weights,
-        progression=chosen.progression, regimen=chosen.regimen(), seed=seed,
+        chosen.population(), survival, options.names("--free", free), n=chosen.patients,
+        starts=starts, weights=weights, regimen=chosen.regimen(),
+        **chosen.given("seed", "progression"),
     )  # fmt: skip
     _tell(screen, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
     rms = {name: value for name, value in ds.attrs.items() if str(name).startswith("rms_")}
@@ -197,7 +235,7 @@ def calibrate(
         )
     )  # fmt: skip
     screen.print(f"simulate with: {flags}", soft_wrap=True, highlight=False)
-    _finish(screen, ds, output, plot, plots.calibration)
+    outputs.write(screen, ds, plots.calibration)
 
 
 def optimize(
@@ -211,22 +249,28 @@ def optimize(
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
         "regimen.nc"
     ),
-    patients: Annotated[int, typer.Option("-n", "--patients")] = 1024,
+    patients: options.Patients = None,
     study: StudyFile = None,
-    preset: Preset = None,
-    sigma: Sigma = None,
-    settings: Settings = None,
-    seed: Seed = 0,
+    preset: options.Preset = None,
+    sigma: options.Sigma = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
     plot: Plot = None,
+    force: options.Force = False,
 ) -> None:
-    """Find day, dose and depth of a second, prepared infusion that do most good."""
-    _check_files(output, plot)
-    chosen, screen = _study(study, preset, sigma, settings), console()
-    cohort = chosen.population().sample(patients, seed, design="sobol")
-    limits = by_name("--field", map(_pair, field))
+    """Find day, dose and depth of a prepared infusion, beside the study's, that do most good."""
+    outputs = Outputs(output, plot, force)
+    outputs.check()
+    chosen = options.study_of(
+        "optimize", study,
+        {"preset": preset, "sigma": sigma, "seed": seed, "patients": patients}, settings=settings,
+        defaults={"patients": 1024, "design": "sobol"},
+    )  # fmt: skip
+    screen = console()
+    cohort = chosen.population().sample(chosen.patients, chosen.seed, design=chosen.design)
     ds = analysis.optimize_regimen(
-        cohort, limits, objective, max_C_max=max_c_max, horizon=chosen.horizon,
-        progression=chosen.progression,
+        cohort, by_name("--field", map(_pair, field)), objective, max_C_max=max_c_max,
+        regimen=chosen.regimen(), **chosen.given("horizon", "progression", "tolerance"),
     )  # fmt: skip
     _tell(screen, ds[["best"]], ("field",))
     screen.print(
@@ -234,67 +278,75 @@ def optimize(
         f"{float(ds['objective_without']):.4f}; 95th centile of C_max "
         f"{float(ds['C_max_best']):.3g} cells"
     )
-    _finish(screen, ds, output, plot, plots.regimen_map)
+    outputs.write(screen, ds, plots.regimen_map)
 
 
 COMMANDS = (fit, sensitivity, calibrate, optimize)
 
 
-def _study(
-    file: Path | None,
-    preset: str | None,
-    sigma: float | None,
-    settings: list[str] | None,
-    default: str = "kimmel2021",
-) -> Study:
-    """Return the study of a file with the flags over it, checked."""
-    fields: dict[str, Any] = {"preset": default, **(read_fields(file) if file else {})}
-    if preset is not None:
-        fields["preset"] = preset
-    if sigma is not None:
-        fields["sigma"] = sigma
-    given = by_name("--set", map(parse_setting, settings or []))
-    if given:
-        fields["set"] = {**make_study(fields).set, **given}
-    study = make_study(fields)
-    study.check()
-    return study
+def _way(command: str, how: str, known: tuple[str, ...]) -> str:
+    """Return the command with its way, as :mod:`vcohort.uses` names it."""
+    if how not in known:
+        raise unknown("way", how, known)
+    return command if how == command else f"{command} --how {how}"
 
 
-def _median_patient(population: Population) -> Cohort:
-    """Return the patient in the middle of each distribution."""
+def _or(given: int | None, default: int) -> int:
+    return default if given is None else given
+
+
+def _local(
+    chosen: Study, settings: list[str] | None, outputs: list[str], days: float | None
+) -> xr.Dataset:
+    """Return local sensitivities and what is identifiable, followed to the last day asked for."""
+    measured = find_measures(outputs) if outputs else ()
+    last = max([_LOCAL_DAYS, *(each.day or 0.0 for each in measured)])
+    last = chosen.given("horizon").get("horizon", last) if days is None else days
+    if not (np.isfinite(last) and last > 0):
+        raise VcohortError(f"--days {last:g} is impossible: it must be greater than 0.")
+    points = max(_POINTS, int(np.ceil(last)) + 1)
+    local = analysis.local_sensitivity(
+        _middle_patient(chosen, settings), np.linspace(0.0, last, points), outputs=outputs,
+        regimen=chosen.regimen(), **chosen.given("progression", "tolerance"),
+    )  # fmt: skip
+    return local.merge(analysis.identifiability(local)[["correlation", "removed"]])
+
+
+def _middle_patient(chosen: Study, settings: list[str] | None) -> Cohort:
+    """Return the patient in the middle of each distribution; say so where one has a spread."""
+    typed = [name for name, value in map(parse_setting, settings or []) if not is_number(value)]
+    if typed:
+        raise VcohortError(
+            f"--set gives {', '.join(typed)} a distribution, but this is of one patient. Give a "
+            "number."
+        )
+    varied = [name for name, value in chosen.set.items() if not is_number(value)]
+    spreads = [*(["sigma"] if chosen.sigma > 0 else []), *varied]
+    if spreads:
+        warnings.warn(
+            f"This is of one patient, the one in the middle of each distribution: the spread of "
+            f"{', '.join(spreads)} has no part in it.",
+            VcohortWarning,
+            stacklevel=2,
+        )
+    population = chosen.population()
     values = {name: median_of(law) for name, law in population.distributions.items()}
     return Cohort.from_values(population.preset, model=population.model, **values)
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
+def _middle(value: str | float) -> float:
+    parsed = parse_value(value)
+    return parsed if isinstance(parsed, float | int) else median_of(parsed)
 
 
-def _check_files(output: Path, plot: Path | None) -> None:
-    """Refuse, before any work, what cannot be written."""
-    check_saveable(output)
-    if plot is None:
-        return
-    check_writable(plot)
-    known = plt.figure().canvas.get_supported_filetypes()
-    plt.close("all")
-    if plot.suffix.lstrip(".") not in known:
-        raise VcohortError(f"Cannot draw {plot}: give it a name that ends in .png, .pdf or .svg.")
-
-
-def _finish(
-    screen: Console, ds: Any, output: Path, plot: Path | None, draw: Callable[[Any], Any]
-) -> None:
-    written = [save(ds, output)]
-    if plot is not None:
-        draw(ds)
-        with replacing(plot) as temporary:
-            plt.gcf().savefig(temporary, dpi=160)
-        plt.close("all")
-        written.append(plot)
-    for path in written:
-        screen.print(f"wrote {path}", soft_wrap=True)
+def _refuse_both(flag: str, names: list[str], chosen: Study) -> None:
+    """Refuse parameters that are both set and free: the value would be lost."""
+    both = [name for name in names if name in chosen.set]
+    if both:
+        raise VcohortError(
+            f"{', '.join(both)}: both set and free. A fit finds the value: take it out of "
+            f"{flag}, or out of what is set; --bounds say where it may lie."
+        )
 
 
 def _tell_fit(screen: Console, ds: xr.Dataset) -> None:
@@ -312,7 +364,9 @@ def _tell(screen: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "p
     """Print variables as a table, a row for each combination of the dimensions ``over``."""
     over = tuple(name for name in over if name in ds.dims)
     names = [str(name) for name in ds.data_vars]
-    table = Table(*over, *names)
+    table = Table()
+    for heading in (*over, *names):
+        table.add_column(heading, overflow="fold")
     for place in np.ndindex(*(ds.sizes[name] for name in over)):
         at = dict(zip(over, place, strict=True))
         labels = [str(ds[name].values[index]) for name, index in at.items()]

@@ -20,15 +20,15 @@ from vcohort.compilation import keep_compiled_programs
 from vcohort.console import console, forgive_letters
 from vcohort.demo import run_demo
 from vcohort.errors import VcohortError
-from vcohort.files import check_saveable, save
 from vcohort.models import car_t, laws, presets
-from vcohort.study import make_study
+from vcohort.outputs import Outputs
+from vcohort.signals import heard
 from vcohort.summary import summarise, summary_table
 from vcohort.sweep_commands import COMMANDS as SWEEP_COMMANDS
 
 USAGE_ERROR = 2
 
-# What typer makes of Ctrl-C, by the shells' custom: 128 and the number of the signal.
+# What typer makes of Ctrl-C.
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 
-@app.command()
+@app.command(cls=options.EachOnce)
 def simulate(
     study: options.StudyFile = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file to write.")] = Path(
@@ -58,26 +58,25 @@ def simulate(
     deplete: options.Deplete = None,
     tolerance: options.Tolerance = None,
     dtype: options.Dtype = None,
+    force: options.Force = False,
 ) -> None:
     """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
-    fields = options.study_fields(study, settings, infuse, deplete, {
+    outputs = Outputs(output, force=force)
+    checked = options.study_of("simulate", study, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
         "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
         "save_at": options.numbers("--save-at", save_at), "tolerance": tolerance, "dtype": dtype,
-    })  # fmt: skip
-    checked = make_study(fields)
-    checked.check()
-    check_saveable(output)
+    }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
+    outputs.check()
     start = time.perf_counter()
     ds = checked.simulate()
     seconds = time.perf_counter() - start
-    written = save(ds, output)
     screen = console()
     screen.print(summary_table({f"{checked.preset}, {checked.method}": (summarise(ds), seconds)}))
-    screen.print(f"wrote {written}", soft_wrap=True)
+    outputs.write(screen, ds)
 
 
-@app.command()
+@app.command(cls=options.EachOnce)
 def info() -> None:
     """Show versions, devices, presets with their units and sources, and laws."""
     screen = console()
@@ -95,22 +94,21 @@ def info() -> None:
         screen.print(table)
 
 
-@app.command()
+@app.command(cls=options.EachOnce)
 def demo(
     folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
         "demo"
     ),
     patients: Annotated[int, typer.Option("-n", "--patients")] = 100_000,
     seed: Annotated[int, typer.Option()] = 1,
+    force: options.Force = False,
 ) -> None:
     """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
-    if folder.exists() and not folder.is_dir():
-        raise VcohortError(f"{folder} is a file. Give a folder to write to: -o FOLDER.")
-    run_demo(folder, patients, seed, console())
+    run_demo(folder, patients, seed, console(), force)
 
 
 for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
-    app.command()(command)
+    app.command(cls=options.EachOnce)(command)
 
 
 def main() -> None:
@@ -126,18 +124,23 @@ def main() -> None:
 
     warnings.showwarning = show
     keep_compiled_programs()
-    try:
-        app()
-    except (VcohortError, OSError) as error:
-        tell("Error", "red", error)
-        sys.exit(USAGE_ERROR)
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
+    with heard() as signals:
+        try:
+            app()
+        except (VcohortError, OSError) as error:
+            tell("Error", "red", error)
+            sys.exit(USAGE_ERROR)
+        except KeyboardInterrupt:
             screen.print("Stopped.")
-        raise
-    except MemoryError:
-        tell("Error", "red", "Out of memory. Run fewer patients: -n.")
-        sys.exit(USAGE_ERROR)
+            sys.exit(signals.status)
+        except SystemExit as ended:
+            if ended.code != INTERRUPTED:
+                raise
+            screen.print("Stopped.")
+            sys.exit(signals.status)
+        except MemoryError:
+            tell("Error", "red", "Out of memory. Run fewer patients: -n.")
+            sys.exit(USAGE_ERROR)
 
 
 def _preset_table() -> Table:

@@ -17,7 +17,7 @@ from vcohort.endpoints.outcome import MISSING
 from vcohort.models import LAW_KINDS
 from vcohort.population import Population
 from vcohort.regimen import Regimen
-from vcohort.schema import FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
+from vcohort.schema import COHORT, FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
 from vcohort.settings import RunSettings
 
 # Looking it up takes milliseconds.
@@ -78,7 +78,7 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
         "Conventions": "CF-1.11",
         "title": "virtual cohort of CAR T cell therapy",
         "schema_version": SCHEMA_VERSION,
-        **provenance(),
+        **provenance(COHORT),
         "model": cohort.model.name,
         **{
             f"law_{kind}": law.formula
@@ -110,10 +110,11 @@ def recorded(population: Population, regimen: Regimen) -> dict[str, str]:
     }  # fmt: skip
 
 
-def provenance() -> dict[str, Any]:
-    """Return which versions compute, and on what."""
+def provenance(kind: str | None = None) -> dict[str, Any]:
+    """Return which versions compute, and on what; and of which kind the dataset is."""
     device = jax.devices()[0]
     return {
+        **({} if kind is None else {"kind": kind}),
         "vcohort_version": _version("vcohort"),
         "jax_version": jax.__version__,
         "numpy_version": np.__version__,

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
+import secrets
 import stat
-import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import xarray as xr
 
 from vcohort.errors import VcohortError
-from vcohort.schema import validate
 
 # NetCDF reports a failing disk as RuntimeError, a missing file as OSError; a name in bytes is none.
 _FILE_ERRORS = (OSError, RuntimeError, UnicodeError)
-
-# What follows the end of an HDF5 file is passed over by those who read it.
-_SEAL = b"\nvcohort sha256 "
-_SEALED = len(_SEAL) + 2 * hashlib.sha256().digest_size
-
-# Where HDF5's superblock says how long the file is, by its version.
-_HDF5, _LENGTH_AT = b"\x89HDF\r\n\x1a\n", {0: 40, 1: 44, 2: 28, 3: 28}
 
 
 def open_plain(path: str | os.PathLike[str], most_bytes: int = 1 << 40) -> int:
@@ -51,8 +39,11 @@ def read_plain(path: str | os.PathLike[str], most_bytes: int = 1 << 40) -> bytes
         return file.read()
 
 
-def check_writable(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work, a path that cannot be written; return it without symbolic links."""
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
+    """Refuse, before any work, a path that cannot be written; return it without symbolic links.
+
+    ``overwrite``: a file that is there already may be replaced.
+    """
     target = _resolved(path)
     folder = target.parent
     if target.is_dir():
@@ -63,6 +54,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         raise VcohortError(
             f"Cannot write {path}: it is a device or a pipe, no plain file. Give another name."
         )
+    if target.exists() and not overwrite:
+        raise _is_there(path)
     if not folder.is_dir():
         named = folder if Path(path).is_symlink() else Path(path).parent
         raise VcohortError(
@@ -83,113 +76,48 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
         raise VcohortError(f"Cannot write {str(path)!r}: {error}. Give another name.") from None
 
 
-def check_saveable(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work, a path that :func:`save` cannot write: NetCDF takes text alone."""
-    target = check_writable(path)
-    try:
-        str(target.absolute()).encode()
-    except UnicodeEncodeError:
-        raise VcohortError(
-            f"Cannot write {target}: its name is not text in UTF-8, as NetCDF needs it. Choose "
-            "another name, or another folder."
-        ) from None
-    return target
-
-
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place if all goes well."""
-    target = check_writable(path)
+def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Generator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place if all goes well.
+
+    ``overwrite``: a file that is there already, or has come meanwhile, is replaced.
+    """
+    target = check_writable(path, overwrite=overwrite)
+    # The name is known before there is a file, which then goes whenever this is interrupted.
+    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(6)}{target.suffix}")
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
-        )
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        with temporary.open("xb"):
+            pass
         yield temporary
         temporary.chmod(0o666 & ~umask())
-        temporary.replace(target)
+        _put(temporary, target, overwrite)
+    except FileExistsError:
+        raise _is_there(path) from None
     except _FILE_ERRORS as error:
         raise _cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def save(ds: xr.Dataset | xr.DataTree, path: str | os.PathLike[str]) -> Path:
-    """Write a dataset to a NetCDF file; it appears under its name only when it is whole.
-
-    Each variable carries checksums, and the file ends with its SHA-256.
-    """
-    check_saveable(path)
-    with replacing(path) as temporary:
-        if isinstance(ds, xr.DataTree):
-            groups = {each.path: each.to_dataset(inherit=False) for each in ds.subtree}
-            checksums = {name: _checksums(group) for name, group in groups.items()}
-            ds.to_netcdf(temporary, engine="netcdf4", encoding=checksums)
+def _put(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Give the file its name; where nothing may be replaced, by a link, which never does."""
+    if not overwrite:
+        try:
+            target.hardlink_to(temporary)
+        except FileExistsError:
+            raise
+        except OSError:  # A file system without links.
+            if target.exists():
+                raise FileExistsError from None
         else:
-            ds.to_netcdf(temporary, engine="netcdf4", encoding=_checksums(ds))
-        seal = _SEAL + _sha256(temporary).encode()
-        with temporary.open("ab") as file:
-            file.write(seal)
-    return Path(path)
+            return
+    temporary.replace(target)
 
 
-def _checksums(ds: xr.Dataset) -> Mapping[Any, Mapping[str, Any]]:
-    return {name: {"fletcher32": True} for name in ds.variables}
-
-
-def load(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Read a dataset that :func:`save` wrote into memory, and check it against the schema.
-
-    The file's SHA-256 is looked at first; a file that others wrote has none, and is read too.
-    """
-    if "://" in str(path):
-        raise VcohortError(f"{path} is an address, and only files are read. Download it first.")
-    try:
-        _check_seal(Path(path))
-        with xr.open_dataset(Path(path).resolve(), engine="netcdf4", decode_times=False) as ds:
-            return validate(ds.load())
-    except VcohortError as error:
-        raise VcohortError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise VcohortError(f"There is no file {path}.") from None
-    except Exception as error:  # A damaged file fails in as many ways as NetCDF's libraries have.
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise VcohortError(f"Cannot read {path}: {reason}. Is it a NetCDF file?") from None
-
-
-def _check_seal(path: Path) -> None:
-    """Refuse a file whose SHA-256 is not the one at its end, or that has something else there."""
-    with os.fdopen(open_plain(path), "rb") as file:
-        head, size = file.read(64), file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _SEALED))
-        end = file.read()
-    if end.startswith(_SEAL):
-        is_whole = end[len(_SEAL) :] == _sha256(path, size - _SEALED).encode()
-    else:
-        is_whole = size <= _hdf5_length(head, size)
-    if not is_whole:
-        raise VcohortError("it is damaged: it is not what was written. Restore it from a copy.")
-
-
-def _hdf5_length(head: bytes, size: int) -> int:
-    """Return how long a file says that it is; ``size`` where it is not HDF5."""
-    at = _LENGTH_AT.get(head[len(_HDF5)]) if head.startswith(_HDF5) and len(head) > 8 else None
-    return size if at is None else int.from_bytes(head[at : at + 8], "little")
-
-
-def _sha256(path: Path, size: int | None = None) -> str:
-    """Return the SHA-256 of a file, or of its first ``size`` bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        left = path.stat().st_size if size is None else size
-        while block := file.read(min(left, 1 << 20)):
-            digest.update(block)
-            left -= len(block)
-    return digest.hexdigest()
+def _is_there(path: str | os.PathLike[str]) -> VcohortError:
+    return VcohortError(
+        f"{path} is there already. Give another name with -o, or replace it: --force."
+    )
 
 
 def _cannot_write(path: str | os.PathLike[str], error: Exception) -> VcohortError:

@@ -6,6 +6,7 @@ A number, or a distribution by its name: ``0.1``, ``lognormal(0.1, 0.3)``,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -38,14 +39,20 @@ def parse_value(text: str | float) -> float | Distribution:
     if call is None:
         return _number(text)
     name, inside = call.group(1).lower(), [part.strip() for part in call.group(2).split(",")]
-    if name == "empirical":
-        return _observed(inside[0])
-    if name not in _DISTRIBUTIONS:
+    if name not in {*_DISTRIBUTIONS, "empirical"}:
         raise unknown("distribution", name, [*_DISTRIBUTIONS, "empirical"])
-    count, make = _DISTRIBUTIONS[name]
+    count, make = _DISTRIBUTIONS.get(name, (1, None))
     if len(inside) != count:
-        raise VcohortError(f"{text!r}: {name} takes {count} numbers, not {len(inside)}.")
+        what = "numbers" if make else "data set"
+        raise VcohortError(f"{text!r}: {name} takes {count} {what}, not {len(inside)}.")
+    if make is None:
+        return _observed(inside[0])
     return make(*(_number(part) for part in inside))
+
+
+def is_number(value: str | float) -> bool:
+    """Whether a value is one number, and no distribution."""
+    return isinstance(parse_value(value), float | Fixed)
 
 
 def parse_setting(text: str) -> tuple[str, str]:
@@ -73,9 +80,22 @@ def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, floa
     if len(parts) > len(names):
         raise VcohortError(f"{flag} {text!r} has too many parts. Write {form}.")
     try:
-        return {name: float(part) for name, part in zip(names, parts, strict=False)}
+        return {name: parse_number(part) for name, part in zip(names, parts, strict=False)}
     except ValueError:
-        raise VcohortError(f"{flag} {text!r} is not understood. Write {form}, numbers.") from None
+        raise VcohortError(
+            f"{flag} {text!r} is not understood. Write {form}, finite numbers."
+        ) from None
+
+
+def parse_number(text: str) -> float:
+    """Return a finite number.
+
+    :raises ValueError: for all else.
+    """
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def parse_range(flag: str, text: str) -> np.ndarray:
@@ -103,7 +123,7 @@ def parse_axis(name: str, text: str) -> Any:
     )
     even, is_log = text.removesuffix(":log"), text.endswith(":log")
     try:
-        parts = [float(part) for part in even.replace(":", ",").split(",")]
+        parts = [parse_number(part) for part in even.replace(":", ",").split(",")]
     except ValueError:
         raise wrong from None
     if ":" not in even:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperCommand
 
 from vcohort.errors import VcohortError
-from vcohort.notation import by_name, parse_fields, parse_setting
-from vcohort.study import make_study, read_fields
+from vcohort.notation import by_name, parse_fields, parse_number, parse_setting
+from vcohort.study import Study, make_study, read_fields
+from vcohort.uses import refuse_unread
 
 Number: TypeAlias = float | None
 
@@ -31,35 +33,75 @@ Horizon: TypeAlias = Annotated[Number, typer.Option(help="Days to run.")]
 Threshold: TypeAlias = Annotated[Number, typer.Option(help="Cells: stochastic below.")]
 Progression: TypeAlias = Annotated[Number, typer.Option(help="Relative size.")]
 Infuse: TypeAlias = Annotated[
-    list[str] | None, typer.Option(help="DAY or DAY:CELLS of an infusion. Repeatable.")
+    list[str] | None,
+    typer.Option(help="DAY or DAY:CELLS of an infusion, in place of the study's. Repeatable."),
 ]
 Deplete: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="DAY:SURVIVAL of a lymphodepletion, 100:0.01. Repeatable."),
+    typer.Option(
+        help="DAY:SURVIVAL of a lymphodepletion, 100:0.01, in place of the study's. Repeatable."
+    ),
 ]
 Tolerance: TypeAlias = Annotated[Number, typer.Option(help="Error of the log states.")]
+Force: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Replace files that are there already.")
+]
 Dtype: TypeAlias = Annotated[str | None, typer.Option(help="float32, float64.")]
 
 
-def study_fields(
+class EachOnce(TyperCommand):
+    """A command that refuses a flag given twice, of which one value would be lost."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as typer does, after a look at which flags come how often."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            takes_many = getattr(param, "multiple", False) or param.param_type_name == "argument"
+            if not takes_many and order.count(param) > 1:
+                raise VcohortError(f"{param.opts[-1]} is given twice. Keep one.")
+        return super().parse_args(ctx, args)
+
+
+def study_of(
+    command: str,
     file: Path | None,
-    settings: list[str] | None,
-    infuse: list[str] | None,
-    deplete: list[str] | None,
     flags: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return the fields of a study file with the flags over it; a flag of None says nothing."""
+    *,
+    settings: list[str] | None = None,
+    infuse: list[str] | None = None,
+    deplete: list[str] | None = None,
+    swept: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Study:
+    """Return the checked study of a file with the flags over it; a flag of None says nothing.
+
+    ``command``: as of :mod:`vcohort.uses`, which says what it does not read. ``swept``: the flags
+    that belong in the table ``[sweep]``. ``own``: what all other flags say, by their names
+    (``--outputs``). ``defaults``: of this command, in place of a study's.
+    """
     fields: dict[str, Any] = read_fields(file) if file else {}
-    fields |= {name: value for name, value in flags.items() if value is not None}
+    make_study(fields)
+    typed = {name: value for name, value in flags.items() if value is not None}
+    fields |= typed
     given = by_name("--set", map(parse_setting, settings or []))
     if given:
-        fields["set"] = {**make_study(fields).set, **given}
+        fields["set"] = {**fields.get("set", {}), **given}
     if infuse:
         fields["infusion"] = [parse_fields("--infuse", text, ("day", "cells")) for text in infuse]
     if deplete:
         names = ("day", "survival")
         fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
-    return fields
+    table = {name: value for name, value in (swept or {}).items() if value is not None}
+    if table:
+        fields["sweep"] = {**fields.get("sweep", {}), **table}
+    study = make_study({**(defaults or {}), **fields})
+    others = [
+        name for name, value in (own or {}).items() if value is not None and value is not False
+    ]
+    refuse_unread(command, [*fields, *(f"--{name}" for name in typed), *others], study.method)
+    study.check()
+    return study
 
 
 def numbers(flag: str, text: str | None) -> list[float] | None:
@@ -67,8 +109,19 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",")]
+        return [parse_number(part) for part in text.split(",")]
     except ValueError:
         raise VcohortError(
             f"{flag} {text!r} is no list of days. Write them with commas: 0,7,14,28."
         ) from None
+
+
+def names(flag: str, text: str) -> list[str]:
+    """Return the names of ``K_C,r_B``, each once."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise VcohortError(f"{flag} {text!r} lacks a name. Write them with commas: K_C,r_B.")
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice is not None:
+        raise VcohortError(f"{flag} gives {twice} twice. Keep one.")
+    return found

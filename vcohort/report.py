@@ -31,10 +31,16 @@ _STUDY = ("population", "model", "regimen", "patients_per_cell", "design", "comm
 _ROWS = 60
 
 
-def write_report(ds: xr.Dataset, path: str | os.PathLike[str], notes: Sequence[str] = ()) -> Path:
+def write_report(
+    ds: xr.Dataset,
+    path: str | os.PathLike[str],
+    notes: Sequence[str] = (),
+    *,
+    overwrite: bool = True,
+) -> Path:
     """Write the page of a sweep's dataset; it appears under its name when it is whole.
 
-    ``notes``: what a reader must know before all else.
+    ``notes``: what a reader must know before all else. ``overwrite``: replace a file that is there.
     """
     ds = along_one_name(ds.load())
     page = Environment(
@@ -55,7 +61,7 @@ def write_report(ds: xr.Dataset, path: str | os.PathLike[str], notes: Sequence[s
         table=_table(ds),
         rows_left_out=max(0, ds["steps"].size - _ROWS),
     )  # fmt: skip
-    with replacing(path) as temporary:
+    with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
 

@@ -10,9 +10,12 @@ import xarray as xr
 
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError
+from vcohort.kinds import KINDS, problems_of
 from vcohort.missing import known_outcomes, strange_outcomes
 
 SCHEMA_VERSION = 1
+
+COHORT = "cohort"
 
 TIME = {"units": "day", "long_name": "days since the first infusion"}
 
@@ -44,16 +47,35 @@ REQUIRED_ATTRS = (
 
 
 def validate(ds: xr.Dataset) -> xr.Dataset:
-    """Return the dataset if it keeps the schema; raise :class:`VcohortError` for what does not.
+    """Return the dataset if it keeps the schema of its kind; raise :class:`VcohortError` if not.
 
-    Patients without an outcome (masked, or missing) are warned of; all without one are refused.
+    The attribute ``kind`` says which; without it the dataset must be a cohort. Of a cohort,
+    patients without an outcome (masked, or missing) are warned of; all without one are refused.
     """
+    if ds.attrs.get("kind", COHORT) in KINDS:
+        check_kind({"/": ds})
+        return ds
     problems = [*_attribute_problems(ds), *_variable_problems(ds)]
     if not problems:
         problems = _value_problems(ds)
     if problems:
         raise VcohortError("This is not a vcohort dataset: " + "; ".join(problems) + ".")
     return ds
+
+
+def check_kind(groups: Mapping[str, xr.Dataset]) -> None:
+    """Refuse what breaks the schema of its kind; what has no kind, or another, is the user's own.
+
+    ``groups``: of a tree, by their paths; of a dataset ``"/"`` alone.
+    """
+    kind = str(groups["/"].attrs.get("kind"))
+    if kind == COHORT:
+        validate(groups["/"])
+    elif kind in KINDS and (problems := list(problems_of(kind, groups))):
+        raise VcohortError(
+            f"This is no {kind}, though its attribute kind says so: {'; '.join(problems)}. What is "
+            "your own needs no kind: del ds.attrs['kind']."
+        )
 
 
 def _attribute_problems(ds: xr.Dataset) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from typing import Any
+from typing import Annotated, Any
 
 import tomli_w
 import xarray as xr
@@ -21,15 +22,19 @@ from vcohort.settings import RunSettings
 from vcohort.simulate import simulate
 from vcohort.sweeps.plan import QUANTILES
 from vcohort.treatments import Infusion, Lymphodepletion, Treatment
+from vcohort.uses import unread_by
 
 # A study is a page of text.
 _MOST_BYTES = 10 << 20
+
+# A value of another type is a mistake, and is not turned into one of this type.
+_AS_WRITTEN = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Laws(BaseModel):
     """The laws of the model, by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _AS_WRITTEN
 
     growth: str = "gompertz"
     feedback: str = "T"
@@ -44,7 +49,7 @@ class Laws(BaseModel):
 class InfusionEntry(BaseModel):
     """An ``[[infusion]]``; see :class:`vcohort.Infusion`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _AS_WRITTEN
 
     day: float
     cells: float | None = None
@@ -57,14 +62,15 @@ class InfusionEntry(BaseModel):
 class LymphodepletionEntry(BaseModel):
     """A ``[[lymphodepletion]]``; see :class:`vcohort.Lymphodepletion`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _AS_WRITTEN
 
     day: float
-    survival: float | tuple[float, float]
+    survival: float | Annotated[list[float], Field(min_length=2, max_length=2)]
 
     def treatment(self) -> Treatment:
         """Return the lymphodepletion."""
-        return Lymphodepletion(self.day, self.survival)
+        both = self.survival
+        return Lymphodepletion(self.day, (both[0], both[1]) if isinstance(both, list) else both)
 
 
 class SweepEntry(BaseModel):
@@ -74,7 +80,7 @@ class SweepEntry(BaseModel):
     for even ratios), in a design ``6e10:8e10`` or a distribution.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _AS_WRITTEN
 
     axes: dict[str, list[float] | str]
     layout: str = "grid"
@@ -100,9 +106,10 @@ class Study(BaseModel):
 
     ``set`` overrides parameters, in cells and days, by a number or a distribution as text.
     ``infusion`` and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone.
+    What a command does not read is refused: :mod:`vcohort.uses`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _AS_WRITTEN
 
     preset: str = "kimmel2021"
     patients: int = 1000
@@ -151,8 +158,6 @@ class Study(BaseModel):
             raise VcohortError(
                 "Nothing is swept. Give --axis K_C=6e10:8e10:21, or [sweep.axes] in the study."
             )
-        if self.save_at is not None:
-            raise VcohortError("A sweep keeps no states: take save_at out of the study.")
         names = (
             "method",
             "horizon",
@@ -168,9 +173,13 @@ class Study(BaseModel):
             **{name: getattr(self, name) for name in names}, **self.sweep.arguments(),
         }  # fmt: skip
 
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return those of the fields that were given, and are not left to a default."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
     def to_toml(self) -> str:
-        """Return the study as the text of a study file."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+        """Return the study as the text of a study file, without what its method does not read."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True, exclude={*unread_by(self.method)}))
 
     def regimen(self) -> Regimen:
         """Return the treatments."""
@@ -185,6 +194,9 @@ class Study(BaseModel):
         chosen: Any = {"model": self.model.compose(), **overrides}
         return Population(self.preset, self.sigma, **chosen)
 
+
+# What pydantic calls the types of a field that takes several.
+_TRIED = re.compile(r"float|str|list\[.*\]|constrained-.*")
 
 _TABLES: dict[str, type[BaseModel]] = {
     "model": Laws,
@@ -240,7 +252,7 @@ def _explain(error: ValidationError) -> str:
     # A misspelt key is also a missing one: the first tells more.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     # Where several types are possible, the last part only names the one that was tried.
-    parts = [str(part) for part in first["loc"] if part not in ("float", "str")]
+    parts = [str(part) for part in first["loc"] if not _TRIED.fullmatch(str(part))]
     place = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _TABLES.get(parts[0], Study).model_fields if len(parts) > 1 else Study.model_fields

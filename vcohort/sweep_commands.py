@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -18,9 +18,10 @@ from vcohort.console import console
 from vcohort.engine.blocks import cores
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
-from vcohort.notation import by_name, parse_setting
+from vcohort.notation import by_name, is_number, parse_setting
+from vcohort.outputs import PAGE, STORE, check_format
 from vcohort.report import write_report
-from vcohort.study import Study, make_study
+from vcohort.study import Study
 from vcohort.sweeps.cluster import distributed
 from vcohort.sweeps.variables import missing_note
 
@@ -79,23 +80,32 @@ def sweep(
 
     -n is the patients of each cell; the method is exact unless the study says otherwise.
     """
-    fields = options.study_fields(study, settings, infuse, deplete, {
-        "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
-        "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
-        "tolerance": tolerance, "dtype": dtype,
-    })  # fmt: skip
     swept = {
-        "layout": layout, "cells": cells, "independent": independent, "chunk": chunk,
+        "axes": by_name("--axis", map(parse_setting, axis or [])) or None, "layout": layout,
+        "cells": cells, "independent": independent, "chunk": chunk,
         "days": options.numbers("--days", days), "keep_patients": keep_patients,
     }  # fmt: skip
-    chosen = _study({"method": "exact", **fields}, axis, swept)
+    chosen = options.study_of(
+        "sweep --dry-run" if dry_run else "sweep", study,
+        {
+            "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
+            "method": method, "horizon": horizon, "threshold": threshold,
+            "progression": progression, "tolerance": tolerance, "dtype": dtype,
+        },
+        settings=settings, infuse=infuse, deplete=deplete, swept=swept,
+        own={"--price": price, "--workers": workers, "--scheduler": scheduler},
+        defaults={"method": "exact"},
+    )  # fmt: skip
+    one_value = {"sigma": sigma, "progression": progression, "threshold": threshold}
+    _refuse_both(chosen, settings, axis, one_value)
     arguments = chosen.sweep_arguments()
+    check_format(output, STORE)
+    if not output.exists():
+        check_writable(output)
     screen = console()
     if dry_run:
         screen.print(str(sweeps.estimate_sweep(**arguments, price_per_hour=price)))
         return
-    if not output.exists():
-        check_writable(output)
     with _client(workers, scheduler) as client:
         _tell(screen, sweeps.sweep(**arguments, store=output, client=client), output)
 
@@ -129,17 +139,19 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
         "report.html"
     ),
+    force: options.Force = False,
 ) -> None:
     """Write one self-contained page on a sweep: study, provenance, pictures, tables.
 
     What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
     """
-    check_writable(output)
+    check_format(output, PAGE)
+    check_writable(output, overwrite=force)
     ds, found = sweeps.open_whole(store)
     notes = _notes(store, found)
     lost = missing_note(ds)
     notes += [lost] if lost else []
-    write_report(ds, output, notes)
+    write_report(ds, output, notes, overwrite=force)
     console().print(f"wrote {output}", soft_wrap=True)
     if found.damaged:
         raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
@@ -166,17 +178,29 @@ def _notes(store: Path, found: sweeps.Verification) -> list[str]:
 COMMANDS = (sweep, resume, verify, report)
 
 
-def _study(fields: dict[str, Any], axis: list[str] | None, swept: dict[str, Any]) -> Study:
-    """Return the study with the flags of the sweep in its table."""
-    table: dict[str, Any] = dict(fields.get("sweep") or {})
-    if axis:
-        table["axes"] = by_name("--axis", map(parse_setting, axis))
-    if table.get("axes"):
-        table |= {name: value for name, value in swept.items() if value is not None}
-        fields = {**fields, "sweep": table}
-    study = make_study(fields)
-    study.check()
-    return study
+def _refuse_both(
+    chosen: Study, settings: list[str] | None, axis: list[str] | None, flags: Mapping[str, Any]
+) -> None:
+    """Refuse a value that is given beside an axis of its name, by flags or in the study file both.
+
+    The cells would not read it. An axis of the command line takes the place of a value of the file.
+    """
+    swept = {each for key in (chosen.sweep.axes if chosen.sweep else {}) for each in _parts(key)}
+    typed = {name for name, value in flags.items() if value is not None}
+    typed |= {name for name, value in map(parse_setting, settings or []) if is_number(value)}
+    if not axis:
+        typed |= {name for name, value in chosen.set.items() if is_number(value)}
+        typed |= set(chosen.given(*flags))
+    both = sorted(swept & typed)
+    if both:
+        raise VcohortError(
+            f"{', '.join(both)}: both swept and given one value, which no cell would have. Leave "
+            "the value or the axis out."
+        )
+
+
+def _parts(key: str) -> list[str]:
+    return [name.strip() for name in key.split(",")]
 
 
 @contextmanager

@@ -291,7 +291,7 @@ def _dataset(
         population_record=json.dumps(population.to_record()),
         calibrated_population_record=json.dumps(found.to_record()), n=len(each),
         patients_missing=int((~kept).sum()),
-        seed=str(seed), progression=task.progression, **provenance(),
+        seed=str(seed), progression=task.progression, **provenance("calibration"),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from vcohort.analysis.statistics import Match, match
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number
 
@@ -70,6 +71,7 @@ def entropy_weights(
         attrs={
             "effective_patients": float(weight.sum() ** 2 / (weight**2).sum()),
             "divergence": float(np.mean(weight * np.log(np.maximum(weight, 1e-300)))),
+            **provenance("entropy_weights"),
         },
     )
 

@@ -126,7 +126,8 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "seed": str(seed), "errors_known": int(data.errors_known),
         "regimen": repr(problem.run.regimen),
         "regimen_record": json.dumps(problem.run.regimen.to_record()),
-        "tolerance": problem.run.tolerance, "error_estimate": problem.error, **provenance(),
+        "tolerance": problem.run.tolerance, "error_estimate": problem.error,
+        **provenance("fit"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)
 

@@ -243,4 +243,5 @@ def _dataset(
     if any(len(variable[0]) == 3 for variable in variables.values()):
         coords["other"] = names
     coords["unit"] = ("output", found.units)
-    return xr.Dataset(variables, coords, {"method": method, **attributes, **provenance()})
+    kind = "sobol" if method == "Sobol'" else "morris"
+    return xr.Dataset(variables, coords, {"method": method, **attributes, **provenance(kind)})

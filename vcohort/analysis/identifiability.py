@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
@@ -56,7 +57,7 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
             "ranking": ("parameter", ranking, one["ranking"].attrs),
         },
         {"parameter": names, "other": names},
-        {"threshold": threshold},
+        {"threshold": threshold, **provenance("identifiability")},
     )  # fmt: skip
 
 

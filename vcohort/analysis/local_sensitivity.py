@@ -51,6 +51,7 @@ def local_sensitivity(
     parameters: Sequence[str] | None = None,
     *,
     outputs: Sequence[str] = (),
+    progression: float = 1.2,
     regimen: Regimen | None = None,
     tolerance: float = 1e-6,
     progress: bool | None = None,
@@ -74,6 +75,7 @@ def local_sensitivity(
         inverse of a parameter.
     :param outputs: ``cure``, ``pfs_DAY``, ``rmst_DAY``, ``C_max``, ``T_max``, ``C_auc_DAY``, within
         the last day.
+    :param progression: tumour size, relative to the first, that counts as progression in outputs.
     :param tolerance: largest error of the logs of the path.
     :raises VcohortError: for unknown parameters or outputs, or impossible days.
     """
@@ -82,8 +84,8 @@ def local_sensitivity(
         raise VcohortError("local_sensitivity needs at least two days, to follow a path.")
     names = _names(cohort, parameters)
     run = RunSettings(
-        "deterministic", float(at[-1]), save_at=tuple(at), tolerance=tolerance, dtype="float64",
-        regimen=Regimen() if regimen is None else regimen,
+        "deterministic", float(at[-1]), progression=progression, save_at=tuple(at),
+        tolerance=tolerance, dtype="float64", regimen=Regimen() if regimen is None else regimen,
     )  # fmt: skip
     asked = Asked(find_measures(outputs) if len(outputs) else (), run)
     asked.check(cohort)
@@ -213,5 +215,9 @@ def _dataset(
         cells = np.exp(found.logs.transpose(0, 2, 1))
     for index, (name, attrs) in enumerate(STATES.items()):
         variables[name] = (("patient", "time"), cells[index], attrs)
-    attributes = {"model": cohort.model.name, **dict(cohort.origin), **provenance()}
+    attributes = {
+        "model": cohort.model.name,
+        **dict(cohort.origin),
+        **provenance("local_sensitivity"),
+    }
     return xr.Dataset(variables, coords, attributes)

@@ -296,6 +296,6 @@ def _dataset(
         {
             "objective": target.name, "patients": len(plan.cohort),
             "max_C_max": np.inf if plan.limit is None else plan.limit,
-            "free": list(plan.names), **provenance(),
+            "free": ", ".join(plan.names), **provenance("regimen"),
         },
     )  # fmt: skip

@@ -16,6 +16,7 @@ from vcohort.analysis.estimation import pose
 from vcohort.analysis.losses import Residuals
 from vcohort.analysis.problem import Problem, data_residuals
 from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
 from vcohort.distributions import Distribution, LogNormal, Normal, Uniform
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import whole
@@ -174,7 +175,7 @@ def _tree(
     }  # fmt: skip
     attrs = {
         "model": model.name, "loss": problem.question.loss.name, "seed": str(seed),
-        "inference_library": "numpyro", "sampling": "NUTS",
+        "inference_library": "numpyro", "sampling": "NUTS", **provenance("posterior"),
     }  # fmt: skip
     return xr.DataTree.from_dict(
         {

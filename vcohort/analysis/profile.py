@@ -14,6 +14,7 @@ from vcohort.analysis.losses import Residuals
 from vcohort.analysis.problem import Problem
 from vcohort.analysis.solver import Candidates, polish
 from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
@@ -200,6 +201,6 @@ def _dataset(
         },
         {
             "model": model.name, "loss": problem.question.loss.name, "confidence": confidence,
-            "level": float(chi2.ppf(confidence, 1)),
+            "level": float(chi2.ppf(confidence, 1)), **provenance("profile"),
         },
     )  # fmt: skip

@@ -11,6 +11,7 @@ import xarray as xr
 from vcohort.analysis.fit import fit
 from vcohort.analysis.losses import Residuals
 from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
 from vcohort.models import Model, car_t, laws
 from vcohort.models.shared import INITIAL
@@ -108,6 +109,7 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     joined = joined.transpose("patient", "model", ...).assign_coords(model=names)
     rows = first[["day", "observable", "value"]]
     shared = {name: first.attrs[name] for name in ("preset", "loss", "seed", "errors_known")}
+    shared |= provenance("comparison")
     ds = xr.Dataset(variables, {"model": names, "patient": first["patient"]}, shared)
     return ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
 

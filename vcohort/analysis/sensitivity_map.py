@@ -97,7 +97,7 @@ def sensitivity_map(
         },
         {
             **recorded(population, run.regimen), "n": n, "seed": str(seed),
-            "horizon": run.horizon, "tolerance": run.tolerance, **provenance(),
+            "horizon": run.horizon, "tolerance": run.tolerance, **provenance("sensitivity_map"),
         },
     )  # fmt: skip
 

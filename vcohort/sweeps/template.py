@@ -111,7 +111,7 @@ def attributes(plan: Plan) -> dict[str, Any]:
     return {
         "Conventions": "CF-1.11",
         "title": "sweep of virtual cohorts of CAR T cell therapy",
-        **provenance(),
+        **provenance("sweep"),
         "model": model.name,
         **{f"law_{kind}": law.formula for kind, law in zip(LAW_KINDS, model.laws, strict=True)},
         "population": repr(plan.population),

@@ -1,0 +1,136 @@
+"""What each kind of dataset holds at least, beside cohorts. Written down in docs/schema.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import xarray as xr
+
+_EACH = ("parameter",)
+_OVER = ("output", "parameter")
+_FITTED = ("patient", "parameter")
+_POINTS = ("patient", "parameter", "point")
+_COURSE = ("patient", "time")
+_DATA = ("patient", "observation")
+_MODELS = ("patient", "model")
+_SUMMARY = ("parameter", "patient")
+_NO_DIMS = ()
+
+# Any dimensions, and then those that follow.
+_ANY = "…"
+
+
+class Kind(NamedTuple):
+    """Variables by name, each with its dimensions, and attributes; ``group``: of a tree."""
+
+    variables: Mapping[str, tuple[str, ...]]
+    attrs: tuple[str, ...] = ()
+    group: str = "/"
+
+
+KINDS: Mapping[str, Kind] = {
+    "sweep": Kind(
+        dict.fromkeys(("cured", "progressed", "undecided", "missing", "rmst", "steps",
+                       "error_estimate"), (_ANY,)),
+        ("patients_per_cell", "study_hash", "study_record", "horizon", "tolerance"),
+    ),
+    "fit": Kind(
+        {
+            **dict.fromkeys(("estimate", "standard_error", "at_bound"), _FITTED),
+            "correlation": ("patient", "parameter", "other"),
+            "loss": ("patient",),
+            "data_loss": ("patient",),
+            "start_estimate": ("patient", "start", "parameter"),
+            **dict.fromkeys(("start_loss", "converged"), ("patient", "start")),
+            **dict.fromkeys(("lower", "upper"), _EACH),
+            **dict.fromkeys(("day", "observable", "value", "predicted", "residual"), _DATA),
+            **dict.fromkeys("NCB", _COURSE),
+        },
+        ("model", "loss", "seed"),
+    ),
+    "profile": Kind(
+        {
+            **dict.fromkeys(("estimate", "lower", "upper"), _FITTED),
+            **dict.fromkeys(("value", "deviance"), _POINTS),
+            "others": (*_POINTS, "other"),
+        },
+        ("model", "loss", "confidence", "level"),
+    ),
+    "comparison": Kind(
+        {
+            "parameters": ("model",),
+            **dict.fromkeys(("loss", "aic", "aicc", "bic", "weight", "weight_aic"), _MODELS),
+            "estimate": (*_MODELS, "parameter"),
+            **dict.fromkeys("NCB", (*_MODELS, "time")),
+        },
+        ("loss", "seed"),
+    ),
+    "posterior": Kind(
+        dict.fromkeys(("mean", "sd", "q05", "median", "q95", "r_hat", "ess"), _SUMMARY),
+        group="/summary",
+    ),
+    "local_sensitivity": Kind(
+        {
+            "sensitivity": ("state", "patient", "time", "parameter"),
+            "ranking": _FITTED,
+            **dict.fromkeys("NCB", _COURSE),
+        },
+        ("model",),
+    ),
+    "identifiability": Kind(
+        {"correlation": ("parameter", "other"), "removed": _EACH, "ranking": _EACH},
+        ("threshold",),
+    ),
+    "sobol": Kind(
+        dict.fromkeys(("first", "first_interval", "total", "total_interval"), _OVER),
+        ("n", "evaluations", "confidence", "seed", "population"),
+    ),
+    "morris": Kind(
+        dict.fromkeys(("mu", "mu_star", "mu_star_interval", "sigma"), _OVER),
+        ("trajectories", "levels", "confidence", "seed", "population"),
+    ),
+    "sensitivity_map": Kind(
+        {"cure_probability": (_ANY,), "sensitivity": (_ANY, "parameter"), "missing": (_ANY,)},
+        ("population", "n", "seed", "horizon"),
+    ),
+    "calibration": Kind(
+        {
+            **dict.fromkeys(("location", "spread", "first_location", "first_spread"), _EACH),
+            **dict.fromkeys(("trial", "before", "calibrated", "fresh"), ("day",)),
+        },
+        ("population", "calibrated_population", "n", "seed", "progression"),
+    ),
+    "entropy_weights": Kind(
+        {
+            "weight": ("patient",),
+            **dict.fromkeys(("target", "unweighted", "weighted"), ("statistic",)),
+        },
+        ("effective_patients", "divergence"),
+    ),
+    "regimen": Kind(
+        {
+            "best": ("field",),
+            **dict.fromkeys(("objective_best", "objective_without", "C_max_best"), _NO_DIMS),
+            **dict.fromkeys(("objective", "C_max"), (_ANY,)),
+        },
+        ("objective", "patients"),
+    ),
+}  # fmt: skip
+
+
+def problems_of(kind: str, groups: Mapping[str, xr.Dataset]) -> Iterator[str]:
+    """Say what a dataset, or the groups of a tree by their paths, lacks of its kind."""
+    needed = KINDS[kind]
+    ds = groups.get(needed.group, xr.Dataset())
+    for name in needed.attrs:
+        if name not in ds.attrs:
+            yield f"the attribute {name} is missing"
+    for name, dims in needed.variables.items():
+        if name not in ds.variables:
+            yield f"the variable {name} is missing"
+            continue
+        found, last = ds[name].dims, dims[1:] if dims[:1] == (_ANY,) else dims
+        fits = found[len(found) - len(last) :] == last if _ANY in dims else found == dims
+        if not fits:
+            yield f"{name} has the dimensions {found}, not {dims}"
