@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import jax.core
 import numpy as np
 
 from vcohort.errors import VcohortError, VcohortWarning, unknown
-from vcohort.given import floats, refuse_narrow
+from vcohort.given import check_labels, floats, labels_of, refuse_narrow
 from vcohort.models import Model, car_t, find_preset
 
 _COUNTED = 2.0**24
@@ -20,11 +21,15 @@ _COUNTED = 2.0**24
 
 @dataclass(frozen=True)
 class Cohort:
-    """Virtual patients. A pytree: ``jax.grad`` and ``jax.jit`` see its arrays.
+    """Virtual patients: arrays by position, whatever labels a table has.
 
     ``values``: parameter name to array (patient,), in the units of ``model.parameters``.
     ``patient``: the patients' numbers (patient,); random draws depend on them.
     ``origin``: where the values come from, as (key, text) pairs for the record.
+
+    A pytree: ``jax.jit`` and ``jax.vmap`` see its arrays. The patients' numbers have no derivative:
+    ``jax.grad(..., allow_int=True)`` of a cohort returns a cohort of slopes; for ``jax.jacfwd``
+    and ``jax.hessian`` give its ``values`` alone, ``lambda v: f(cohort.replace(**v))``.
     """
 
     values: Mapping[str, Any]
@@ -33,20 +38,32 @@ class Cohort:
     origin: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        # JAX builds cohorts of what it likes: only what comes from elsewhere is looked at.
+        if _is_foreign(self.patient):
+            object.__setattr__(self, "patient", np.asarray(self.patient))
         if isinstance(self.values, Mapping):
-            wide = {name: _wide(value) for name, value in self.values.items()}
+            for name, value in self.values.items():
+                check_labels(name, labels_of(value), self.patient)
+            wide = {name: _wide(name, value) for name, value in self.values.items()}
             object.__setattr__(self, "values", wide)
 
     @classmethod
     def from_values(
         cls, preset: str = "kimmel2021", *, model: Model | None = None, **values: Any
     ) -> Cohort:
-        """Build a cohort from arrays (patient,) or numbers; what is not given, the preset gives."""
+        """Build a cohort from arrays (patient,) or numbers; what is not given, the preset gives.
+
+        Series and labelled arrays are read by position; those of xarray that name their patients
+        must all name the same, in one order.
+        """
         model = model or car_t()
         defaults = preset_values(preset, model)
         for name, value in values.items():
             model.param(name).check(value)
-            model.param(name).advise(value)
+            model.param(name).advise(value, stacklevel=3)
+        labelled = [labels for value in values.values() if (labels := labels_of(value)) is not None]
+        for name, value in values.items():
+            check_labels(name, labels_of(value), labelled[0] if labelled else None)
         arrays = {name: floats(name, values.get(name, defaults[name])) for name in defaults}
         try:
             shape = np.broadcast_shapes((1,), *(array.shape for array in arrays.values()))
@@ -71,10 +88,18 @@ class Cohort:
         return self.values[name]
 
     def replace(self, **values: Any) -> Cohort:
-        """Return the cohort with other values: arrays (patient,), or numbers for all patients."""
-        for name in values:
+        """Return the cohort with other values: arrays (patient,), or numbers for all patients.
+
+        Series and labelled arrays are read by position; those of xarray that name their patients
+        must name the cohort's, in its order.
+        """
+        for name, value in values.items():
             self.model.param(name)
+            check_labels(name, labels_of(value), self.patient)
         full = {name: _filled(name, value, len(self)) for name, value in values.items()}
+        for name, value in full.items():
+            if not _traced(value):
+                self.model.param(name).advise(value, stacklevel=3)
         # What drew the cohort would not draw these values again.
         origin = dict(self.origin)
         before = origin["replaced"].split(", ") if "replaced" in origin else []
@@ -82,9 +107,37 @@ class Cohort:
         return replace(self, values={**self.values, **full}, origin=tuple(origin.items()))
 
     def select(self, patients: Any) -> Cohort:
-        """Return some of the patients: a slice, an index array or a mask over (patient,)."""
-        chosen = {name: value[patients] for name, value in self.values.items()}
-        return replace(self, values=chosen, patient=self.patient[patients])
+        """Return some of the patients: a slice, an index array or a mask over (patient,).
+
+        :raises VcohortError: for what chooses nobody, patients that are not there, a mask of
+            another length.
+        """
+        chosen = patients if isinstance(patients, slice) else self._places(patients)
+        parts = {name: value[chosen] for name, value in self.values.items()}
+        number = self.patient[chosen]
+        if not np.shape(number)[0]:
+            raise VcohortError(f"{reprlib.repr(patients)} selects no patient of {len(self)}.")
+        return replace(self, values=parts, patient=number)
+
+    def _places(self, patients: Any) -> Any:
+        """Return an index array or a mask (patient,), checked unless it is traced."""
+        if _traced(patients):
+            return patients
+        check_labels("The mask", labels_of(patients), self.patient)
+        places = np.asarray(patients)
+        # What pandas can leave open, such as a nullable truth value, comes as objects.
+        if places.dtype == object and all(
+            isinstance(each, bool | np.bool_) for each in places.flat
+        ):
+            places = places.astype(bool)
+        is_mask = places.dtype == bool and places.shape == (len(self),)
+        is_index = places.dtype.kind in "iu" and places.ndim == 1
+        if is_mask or (is_index and (np.abs(places + 0.5) < len(self)).all()):
+            return places
+        raise VcohortError(
+            f"{reprlib.repr(patients)} selects no patients of a cohort of {len(self)}: give a "
+            "slice, a list of their places from 0, or a mask with one truth value a patient."
+        )
 
     def renumbered(self) -> Cohort:
         """Return the cohort with its patients numbered from 0, so that each has its own chance."""
@@ -115,14 +168,23 @@ def _filled(name: str, value: Any, patients: int) -> Any:
     return jax.numpy.full(patients, full) if _traced(full) else np.full(patients, full)
 
 
-def _wide(value: Any) -> Any:
-    """Return an array of any library, of whole numbers too, as numpy's of float64.
+def _is_foreign(value: Any) -> bool:
+    """Whether a value is a list or an array, and none of JAX nor what JAX puts in its place."""
+    is_array = hasattr(value, "__array__") and not isinstance(value, jax.Array)
+    return is_array or isinstance(value, list | tuple)
 
-    JAX's own arrays pass, and what JAX puts in their place while it takes a cohort apart.
+
+def _wide(name: str, value: Any) -> Any:
+    """Return a list, or an array of any library, of whole numbers too, as numpy's of float64.
+
+    JAX's own arrays pass, and what JAX puts in their place while it takes a cohort apart; what is
+    no number waits for :func:`check_values`.
     """
-    if isinstance(value, jax.Array) or not hasattr(value, "__array__"):
+    if not _is_foreign(value) or isinstance(value, np.ma.MaskedArray):
         return value
-    array = np.asanyarray(value)
+    if isinstance(value, list | tuple):
+        return floats(name, value)
+    array = np.asarray(value)
     return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
@@ -138,13 +200,19 @@ def is_traced(cohort: Cohort) -> bool:
 def check_values(cohort: Cohort) -> None:
     """Refuse a cohort with impossible values; of traced values only their type can be seen.
 
-    Warns of fractions of a cell that matter.
+    Warns of fractions of a cell that matter, and, in a cohort made by hand, of values for which
+    another unit was probably meant.
     """
+    _check_patients(cohort)
     for name, value in cohort.values.items():
+        param = cohort.model.param(name)
         if _traced(value):
             refuse_narrow(name, value)
         else:
-            cohort.model.param(name).check(value)
+            param.check(value)
+        _check_shape(name, value, len(cohort))
+        if not (cohort.origin or _traced(value)):
+            param.advise(value)
     if _traced(cohort["B0"]):
         return
     tumours = np.asarray(cohort["B0"], np.float64)
@@ -154,6 +222,32 @@ def check_values(cohort: Cohort) -> None:
             f"B0 = {tumours[broken][0]:g} is no whole number of cells, and is rounded up.",
             VcohortWarning,
             stacklevel=3,
+        )
+
+
+def _check_patients(cohort: Cohort) -> None:
+    """Refuse a cohort that lacks a parameter, or whose patients have no whole numbers."""
+    missing = [name for name in cohort.model.parameters if name not in cohort.values]
+    if missing:
+        raise VcohortError(
+            f"The cohort has no values of {', '.join(missing)}. Give each parameter of its model "
+            "an array (patient,), or build it with vc.Cohort.from_values."
+        )
+    number = cohort.patient
+    if np.ndim(number) != 1 or np.dtype(number.dtype).kind not in "iu" or not np.size(number):
+        raise VcohortError(
+            f"patient = {reprlib.repr(number)} is impossible: give the patients whole numbers, "
+            "such as np.arange(10)."
+        )
+    if not _traced(number) and np.min(number) < 0:
+        raise VcohortError(f"patient = {np.min(number)} is impossible: it must be at least 0.")
+
+
+def _check_shape(name: str, value: Any, patients: int) -> None:
+    if np.shape(value) != (patients,):
+        raise VcohortError(
+            f"{name} has the shape {np.shape(value)}, the cohort {patients} patients: give an "
+            f"array of shape ({patients},)."
         )
 
 

@@ -20,11 +20,8 @@ def floats(name: str, value: Any) -> NDArray[np.float64]:
 
     :raises VcohortError: for texts, truth values, complex numbers, what is masked or no number.
     """
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError):
-        found = np.asarray(None)
-    if np.ma.is_masked(value) or not _are_numbers(found):
+    found = _as_array(value)
+    if np.ma.is_masked(value) or not _are_numbers(found) or _holds_truth(value):
         raise VcohortError(
             f"{name} = {reprlib.repr(value)} is impossible: it must be a number, or an array of "
             "numbers."
@@ -40,10 +37,45 @@ def number(name: str, value: Any) -> float:
     return float(found)
 
 
+def numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return a list, array or series of numbers (n,), as :func:`floats` does; one is one of them.
+
+    :raises VcohortError: also for a table, or an array of several dimensions.
+    """
+    found = np.atleast_1d(floats(name, value))
+    if found.ndim > 1:
+        raise VcohortError(
+            f"{name} has the shape {found.shape}: it must be a list of numbers, of one dimension."
+        )
+    return found
+
+
+def labels_of(value: Any) -> NDArray[Any] | None:
+    """Return the patients that an xarray array (patient,) names in its coordinate, if it does."""
+    named = getattr(value, "coords", ())
+    if getattr(value, "dims", None) != ("patient",) or "patient" not in named:
+        return None
+    return np.asarray(value.coords["patient"])
+
+
+def check_labels(name: str, labels: NDArray[Any] | None, patients: Any) -> None:
+    """Refuse values that name other ``patients`` (patient,), or the same in another order.
+
+    They are taken by position: so labels, where there are any, must say the same.
+    """
+    if labels is not None and not np.array_equal(labels, _as_array(patients)):
+        raise VcohortError(
+            f"{name} is labelled with other patients than the cohort has, or with the same in "
+            "another order. Sort it, such as values.sel(patient=cohort.patient), or give "
+            "values.to_numpy(), which is taken in the cohort's order."
+        )
+
+
 def whole(name: str, value: Any, below: int = 2**64, least: int = 0) -> int:
-    """Return a whole number, of Python or numpy, from ``least`` to ``below``; refuse all else."""
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (is_whole and least <= value < below):
+    """Return a whole number, of any library, from ``least`` to ``below``; refuse all else."""
+    found = _as_array(value)
+    is_whole = isinstance(value, int) or (not found.ndim and found.dtype.kind in "iu")
+    if isinstance(value, bool) or not (is_whole and least <= int(value) < below):
         raise VcohortError(
             f"{name} = {value!r} is impossible: it must be a whole number, at least {least} and at "
             f"most {below - 1:.4g}."
@@ -61,6 +93,21 @@ def refuse_narrow(name: str, traced: Any) -> None:
             f"{name} is traced as {traced.dtype}, which holds no number above 2^31. Give what is "
             "traced as floats, such as 1e11."
         )
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """Return an array; of what can be none, such as a ragged list or a traced value, of None."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        return np.asarray(None)
+
+
+def _holds_truth(value: Any) -> bool:
+    """Whether a list holds a truth value, which numpy takes for a number beside other numbers."""
+    return isinstance(value, list | tuple) and any(
+        isinstance(each, bool | np.bool_) for each in value
+    )
 
 
 def _are_numbers(array: np.ndarray) -> bool:

@@ -19,8 +19,9 @@ from vcohort.engine.grid import Grid
 from vcohort.engine.inputs import Patients, TimePlan
 from vcohort.engine.progression import probabilities
 from vcohort.engine.random import Key
-from vcohort.errors import VcohortWarning
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.forks import about_to_run
+from vcohort.given import number, numbers
 from vcohort.missing import warn_missing
 from vcohort.preparation import choose_grid, make_roster, run_followed, time_plan
 from vcohort.regimen import Regimen
@@ -92,7 +93,11 @@ def progression_free_probability(
     :raises VcohortError: where a rate of the model depends on the tumour; for impossible days.
     """
     warn_small_tumours(cohort)
-    at = np.atleast_1d(np.asarray(days, np.float64))
+    at = numbers("days", days)
+    if not isinstance(blur, jax.core.Tracer):
+        blur = number("blur", blur)
+        if not 0.0 <= blur < np.inf:
+            raise VcohortError(f"blur = {blur:g} is impossible: it must be a number, at least 0.")
     plan = Regimen() if regimen is None else regimen
     run = RunSettings(
         "deterministic", float(max(at[-1], 1e-3)) if at.size else 1.0, progression=progression,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,9 +14,11 @@ import numpy as np
 from vcohort.cohort import Cohort, whole_cells
 from vcohort.engine.treatment import Schedule
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import check_labels
+from vcohort.models.shared import C0
 from vcohort.nonmem import doses
 from vcohort.plain import plain, reading, restored
-from vcohort.treatments import Field, Infusion, Lymphodepletion, Treatment
+from vcohort.treatments import Field, Infusion, Lymphodepletion, Treatment, select
 
 # One cell is left of 1e18 at the least: of a smaller share, which has a logarithm, no less.
 _LEAST_SURVIVAL = 1e-30
@@ -33,6 +35,10 @@ class Regimen:
     """
 
     def __init__(self, *treatments: Treatment) -> None:
+        self._hold(treatments)
+        _advise(treatments)
+
+    def _hold(self, treatments: tuple[Treatment, ...]) -> None:
         for each in treatments:
             if not isinstance(each, Infusion | Lymphodepletion):
                 raise VcohortError(
@@ -122,9 +128,19 @@ class Regimen:
                 raise unknown("field of the regimen", name, known)
             index, field = known[name]
             changed.setdefault(index, {})[field] = value
-        return Regimen(
-            *(each.replace(**changed.get(index, {})) for index, each in enumerate(self.treatments))
-        )
+        new = [each.replace(**changed.get(i, {})) for i, each in enumerate(self.treatments)]
+        _advise([new[index] for index, fields in changed.items() if "cells" in fields])
+        return self._of(new)
+
+    def select(self, patients: Any) -> Regimen:
+        """Return the regimen of some of the patients: an index array or a mask (patient,)."""
+        return self._of(select(each, patients) for each in self.treatments)
+
+    def _of(self, treatments: Iterable[Treatment]) -> Regimen:
+        """Return a regimen of treatments of whose doses the user has been told."""
+        new = Regimen.__new__(Regimen)
+        new._hold(tuple(treatments))
+        return new
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -178,7 +194,12 @@ class Regimen:
         return Schedule(*(xp.stack(column, axis=1) for column in full))
 
     def first_values(self, cohort: Cohort) -> dict[str, Any]:
-        """Return the cohort's values with what happens on day 0, tumours of whole cells."""
+        """Return the cohort's values with what happens on day 0, tumours of whole cells.
+
+        :raises VcohortError: for a treatment that names other patients.
+        """
+        for prefix, each in self._numbered():
+            check_labels(prefix, each.labels, cohort.patient)
         values = dict(cohort.values)
         xp = _numpy_of([*values.values(), *(value for _, value, _ in self.named_fields())])
         for each in self.treatments:
@@ -204,6 +225,15 @@ def _row(each: Treatment, cohort: Cohort) -> Schedule:
     day = xp.where(xp.equal(each.day, 0.0), np.inf, each.day)
     normal, car = (xp.log(xp.maximum(share, _LEAST_SURVIVAL)) for share in survival)
     return Schedule(day, normal, car, cells)
+
+
+def _advise(treatments: Iterable[Treatment]) -> None:
+    """Warn, once for all, of doses for which another unit was probably meant."""
+    given = [each.cells for each in treatments if isinstance(each, Infusion)]
+    known = [np.ravel(cells) for cells in given
+             if cells is not None and not isinstance(cells, jax.core.Tracer)]  # fmt: skip
+    if known:
+        C0.advise(np.concatenate(known), "Infusion: cells")
 
 
 def _numpy_of(values: Any) -> Any:

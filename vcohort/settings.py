@@ -35,7 +35,7 @@ class RunSettings:
     horizon: float = 2000.0
     threshold: float = 100.0
     progression: float = 1.2
-    save_at: tuple[float, ...] | None = None
+    save_at: Sequence[float] | None = None
     seed: int = 0
     tolerance: float = 1e-3
     dtype: str = "float32"
@@ -99,7 +99,7 @@ class RunSettings:
     def knots(self) -> tuple[float, ...]:
         """Days that the time grid must hold."""
         endpoint_days = tuple(day for each in self.endpoints for day in each.knots)
-        return endpoint_days + (self.save_at or ())
+        return endpoint_days + tuple(self.save_at or ())
 
     def check_cohort(self, cohort: Cohort) -> None:
         """Refuse a cohort that the method cannot run; warn where it is coarse."""
@@ -141,7 +141,7 @@ def _require(condition: bool, name: str, value: Any, bound: str) -> None:
         raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
 
 
-def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
+def _saved_days(save_at: Any, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
     days = floats("save_at", save_at)

@@ -13,6 +13,7 @@ from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import whole
 from vcohort.missing import mask_missing, warn_missing
 from vcohort.preparation import (
     choose_grid,
@@ -67,12 +68,11 @@ def simulate(
     :raises VcohortError: for impossible input, before any work.
     """
     run = RunSettings(
-        method, horizon, threshold, progression,
-        None if save_at is None else tuple(save_at), seed, tolerance, dtype, tuple(endpoints),
+        method, horizon, threshold, progression, save_at, seed, tolerance, dtype, tuple(endpoints),
         Regimen() if regimen is None else regimen,
     )  # fmt: skip
-    if block is not None and block < 1:
-        raise VcohortError(f"block = {block} is impossible: it must be at least 1 patient.")
+    if block is not None:
+        block = whole("block", block, least=1)
     if is_traced(cohort) or run.regimen.is_traced:
         raise VcohortError(
             "simulate draws outcomes, which have no derivative, and cannot be traced by jax.grad "

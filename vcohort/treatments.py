@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from vcohort.errors import VcohortError
-from vcohort.given import floats, refuse_narrow
+from vcohort.errors import VcohortError, unknown
+from vcohort.given import check_labels, floats, labels_of, refuse_narrow
 
 Field: TypeAlias = Any
 """A number, or one a patient: an array (patient,)."""
@@ -21,7 +22,8 @@ class Infusion:
     """An infusion of CAR T cells.
 
     ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
-    default as many as the patient's first infusion, C0. Each a number or an array (patient,).
+    default as many as the patient's first infusion, C0. Each a number or an array (patient,), by
+    position; patients that an xarray array names must be the cohort's, in its order.
     The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
 
     Of traced values (``jax.jit``, ``jax.grad``) those that would be refused, such as a negative
@@ -33,8 +35,10 @@ class Infusion:
     cells: Field | None = None
 
     settable: ClassVar[tuple[str, ...]] = ("day", "cells")
+    labels: ClassVar[Any] = None
 
     def __post_init__(self) -> None:
+        _take_labels(self, self.day, self.cells)
         object.__setattr__(self, "day", _field("Infusion", "day", self.day, np.inf))
         if self.cells is not None:
             object.__setattr__(self, "cells", _field("Infusion", "cells", self.cells, 1e18))
@@ -47,7 +51,8 @@ class Infusion:
 
     def replace(self, **fields: Field) -> Infusion:
         """Return the infusion with other ``settable`` fields."""
-        return replace(self, **fields)
+        _check_names(self, fields)
+        return _keep_labels(replace(self, **fields), self)
 
     def __repr__(self) -> str:
         cells = "" if self.cells is None else f", cells={_text(self.cells)}"
@@ -60,7 +65,8 @@ class Lymphodepletion:
 
     ``day``: days since the first infusion; infinite where a patient gets none. ``survival``:
     the fraction of T cells that lives through it, or a pair, of the normal and of the CAR
-    T cells. Each a number or an array (patient,). On the day of an infusion it comes first.
+    T cells. Each a number or an array (patient,), as of :class:`Infusion`. On the day of an
+    infusion it comes first.
     Of a population that is cut below it, one cell is left: the laws of growth have no meaning
     for less. Traced values as for :class:`Infusion`.
     """
@@ -69,8 +75,10 @@ class Lymphodepletion:
     survival: Field | tuple[Field, Field]
 
     settable: ClassVar[tuple[str, ...]] = ("day", "survival", "normal_survival", "car_survival")
+    labels: ClassVar[Any] = None
 
     def __post_init__(self) -> None:
+        _take_labels(self, self.day, *self.fractions)
         object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
         if isinstance(self.survival, tuple) and len(self.survival) != 2:
             raise VcohortError(
@@ -99,10 +107,11 @@ class Lymphodepletion:
 
     def replace(self, **fields: Field) -> Lymphodepletion:
         """Return the lymphodepletion with other ``settable`` fields."""
-        both = fields.get("survival")
-        normal, car = self.fractions if both is None else (both, both)
+        _check_names(self, fields)
+        both = fields.get("survival", self.survival)
+        normal, car = both if isinstance(both, tuple) else (both, both)
         pair = fields.get("normal_survival", normal), fields.get("car_survival", car)
-        return Lymphodepletion(fields.get("day", self.day), pair)
+        return _keep_labels(Lymphodepletion(fields.get("day", self.day), pair), self)
 
     def __repr__(self) -> str:
         normal, car = (_text(fraction) for fraction in self.fractions)
@@ -114,6 +123,41 @@ class Lymphodepletion:
 
 
 Treatment: TypeAlias = Infusion | Lymphodepletion
+
+
+def select(treatment: Treatment, patients: Any) -> Treatment:
+    """Return a treatment of some of the patients: an index array or a mask (patient,)."""
+    fields = treatment.fields.items()
+    own = {name: value[patients] for name, (value, _) in fields if np.ndim(value)}
+    new = treatment.replace(**own)
+    if treatment.labels is not None:
+        object.__setattr__(new, "labels", treatment.labels[patients])
+    return new
+
+
+_Kind = TypeVar("_Kind", Infusion, Lymphodepletion)
+
+
+def _check_names(treatment: Treatment, fields: Mapping[str, Any]) -> None:
+    for name in fields:
+        if name not in treatment.settable:
+            raise unknown(f"field of {type(treatment).__name__}", name, treatment.settable)
+
+
+def _take_labels(treatment: Treatment, *fields: Field) -> None:
+    """Keep which patients the fields name, one and the same, until the cohort is known."""
+    named = [labels for each in fields if (labels := labels_of(each)) is not None]
+    for labels in named:
+        check_labels(f"A field of {type(treatment).__name__}", labels, named[0])
+        object.__setattr__(treatment, "labels", labels)
+
+
+def _keep_labels(new: _Kind, old: _Kind) -> _Kind:
+    """Return a treatment with what it was made of: fields that it kept name patients as before."""
+    if old.labels is not None:
+        check_labels(f"A field of {type(new).__name__}", new.labels, old.labels)
+        object.__setattr__(new, "labels", old.labels)
+    return new
 
 
 def _text(value: Field) -> str:
@@ -135,7 +179,11 @@ def _field(kind: str, name: str, value: Field, high: float) -> Field:
         is_possible = (value >= 0.0) & (value <= high * (1.0 + 1e-6))
         return value * jnp.where(is_possible, 1.0, jnp.nan)
     array = floats(f"{kind}: {name}", value)
-    wrong = array[~((array >= 0.0) & (array <= high))] if array.ndim < 2 else array
+    if array.ndim > 1:
+        raise VcohortError(
+            f"{kind}({name}) has the shape {array.shape}: give one number, or an array (patient,)."
+        )
+    wrong = array[~((array >= 0.0) & (array <= high))]
     if wrong.size:
         bound = "at least 0" if high == np.inf else f"between 0 and {high:g}"
         raise VcohortError(f"{kind}({name}={wrong.flat[0]:g}) is impossible: it must be {bound}.")

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from jax.core import Tracer
+
+from vcohort.given import floats
+
 CELLS_PER_UL = 5e8
 """T cells in the body for one T cell per microlitre of blood."""
 
@@ -18,19 +23,29 @@ CELLS_PER_ML = 1e9
 
 def t_cells(per_ul: Any) -> Any:
     """Convert T cells per microlitre of blood to cells in the body."""
-    return per_ul * CELLS_PER_UL
+    return _numbers("per_ul", per_ul) * CELLS_PER_UL
 
 
 def t_cells_per_ul(cells: Any) -> Any:
     """Convert T cells in the body to cells per microlitre of blood."""
-    return cells / CELLS_PER_UL
+    return _numbers("cells", cells) / CELLS_PER_UL
 
 
 def tumour_cells(volume_ml: Any) -> Any:
     """Convert a tumour volume in millilitres to cells."""
-    return volume_ml * CELLS_PER_ML
+    return _numbers("volume_ml", volume_ml) * CELLS_PER_ML
 
 
 def tumour_ml(cells: Any) -> Any:
     """Convert tumour cells to a volume in millilitres."""
-    return cells / CELLS_PER_ML
+    return _numbers("cells", cells) / CELLS_PER_ML
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """Return numbers; a series or an array of another library keeps its kind and its labels."""
+    if isinstance(value, Tracer):
+        return value
+    plain = floats(name, value)
+    if hasattr(value, "__array__") and np.asarray(value).dtype != object:
+        return value
+    return plain if plain.ndim else float(plain)

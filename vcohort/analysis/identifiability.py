@@ -7,6 +7,7 @@ import xarray as xr
 
 from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
+from vcohort.given import number
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
 _UNITS = {"N": CELLS_PER_UL, "C": CELLS_PER_UL, "B": CELLS_PER_ML}
@@ -27,6 +28,7 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     :raises VcohortError: for more than one patient, a threshold outside 0 … 1, sensitivities that
         are no numbers, and parameters without any effect.
     """
+    threshold = number("threshold", threshold)
     if not 0 < threshold <= 1:
         raise VcohortError(f"threshold = {threshold:g} is impossible: it must be between 0 and 1.")
     patients = sensitivities.sizes.get("patient", 1)

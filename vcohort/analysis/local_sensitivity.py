@@ -20,6 +20,7 @@ from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.inputs import Patients
 from vcohort.engine.path import path
 from vcohort.errors import VcohortError
+from vcohort.given import numbers
 from vcohort.missing import LOST, check_kept
 from vcohort.models import Model
 from vcohort.preparation import choose_grid, make_roster
@@ -79,7 +80,7 @@ def local_sensitivity(
     :param tolerance: largest error of the logs of the path.
     :raises VcohortError: for unknown parameters or outputs, or impossible days.
     """
-    at = np.atleast_1d(np.asarray(days, dtype=np.float64))
+    at = numbers("days", days)
     if at.size < 2:
         raise VcohortError("local_sensitivity needs at least two days, to follow a path.")
     names = _names(cohort, parameters)

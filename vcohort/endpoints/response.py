@@ -13,6 +13,7 @@ from jax import Array
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment
 from vcohort.errors import VcohortError
+from vcohort.given import number, numbers
 from vcohort.units import CELLS_PER_ML
 
 CR, PR, SD, PD = 0, 1, 2, 3
@@ -43,9 +44,17 @@ class Response(TumourEndpoint):
     partial: float = 0.5
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "days", tuple(float(day) for day in self.days))
-        if not all(math.isfinite(day) and day > 0 for day in self.days):
-            raise VcohortError(f"Response(days={self.days}): every day must be greater than 0.")
+        days = tuple(numbers("Response: days", self.days).tolist())
+        object.__setattr__(self, "days", days)
+        if not all(math.isfinite(day) and day > 0 for day in days):
+            raise VcohortError(f"Response(days={days}): every day must be greater than 0.")
+        for name in ("detection_limit", "partial"):
+            value = number(f"Response: {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
+        if not (math.isfinite(self.detection_limit) and self.detection_limit > 0):
+            raise VcohortError(
+                f"Response(detection_limit={self.detection_limit:g}): it must be greater than 0."
+            )
         if not 0 < self.partial < 1:
             raise VcohortError(f"Response(partial={self.partial:g}): it must be between 0 and 1.")
 

@@ -26,7 +26,7 @@ from vcohort.engine import sampling
 from vcohort.engine.masses import log_binomial_of_any
 from vcohort.engine.random import Key, fold, seed_key, uniforms
 from vcohort.errors import VcohortError
-from vcohort.given import whole
+from vcohort.given import floats, whole
 
 
 class Lineage(NamedTuple):
@@ -74,7 +74,8 @@ class Lineage(NamedTuple):
 
 def constant_rates(birth: ArrayLike, death: ArrayLike, days: ArrayLike) -> Lineage:
     """Return the lineage under constant rates (per day) over ``days``; arrays broadcast."""
-    birth, death, days = (jnp.asarray(x, jnp.result_type(float)) for x in (birth, death, days))
+    given = {"birth": birth, "death": death, "days": days}
+    birth, death, days = (_number(name, value) for name, value in given.items())
     fall = (death - birth) * days
     small = jnp.abs(fall) < 1e-4
     safe = jnp.where(small, 1.0, fall)
@@ -86,9 +87,19 @@ def constant_rates(birth: ArrayLike, death: ArrayLike, days: ArrayLike) -> Linea
     return Lineage(fall, jnp.log(death * days) + log_factor)
 
 
+def _number(name: str, value: ArrayLike) -> Array:
+    """Return numbers, at least 0, in JAX's precision; what is traced cannot be looked at."""
+    if isinstance(value, Tracer):
+        return jnp.asarray(value, jnp.result_type(float))
+    given = floats(name, value)
+    if not (np.isfinite(given) & (given >= 0.0)).all():
+        raise VcohortError(f"{name} = {value} is impossible: it must be a number, at least 0.")
+    return jnp.asarray(given, jnp.result_type(float))
+
+
 def extinction_probability(cells: ArrayLike, lineage: Lineage) -> Array:
     """Return the probability that all ``cells`` lineages are extinct, (J / (1 + J))^n."""
-    return jnp.exp(-jnp.asarray(cells) * jax.nn.softplus(-lineage.log_j))
+    return jnp.exp(-_number("cells", cells) * jax.nn.softplus(-lineage.log_j))
 
 
 def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
@@ -97,9 +108,9 @@ def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
     ``start``: whole number of cells. ``end``: array (m,) of whole numbers. ``lineage``: of
     scalars. Memory is start * m.
     """
-    n = jnp.asarray(float(start))
+    n = jnp.asarray(float(whole("start", start)))
     k = jnp.arange(1.0, start + 1.0)[:, None]
-    m = jnp.asarray(end, n.dtype)[None, :]
+    m = _number("end", end)[None, :]
     possible = m >= k
     cells = jnp.where(possible, m, k)
     survivors = log_binomial_of_any(k, n, lineage.survives, lineage.extinct)
@@ -140,8 +151,8 @@ def draw(seed: int, cells: ArrayLike, lineage: Lineage) -> Array:
     :raises VcohortError: for a seed, or numbers of cells, that are not whole, or below 0.
     """
     if not isinstance(cells, Tracer):
-        _check_whole(np.asarray(cells, float))
-    start = jnp.asarray(cells, jnp.result_type(float))
+        _check_whole(floats("cells", cells))
+    start = _number("cells", cells)
     each = Lineage(*(jnp.broadcast_to(part, start.shape).astype(start.dtype) for part in lineage))
     index = jnp.arange(start.size, dtype=jnp.uint32)
     keys = fold(seed_key(whole("seed", seed), "birth-death"), jnp.zeros_like(index), index)

@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import floats
+from vcohort.given import floats, number
 
 # A value this many times outside the usual range was most likely given in another unit.
 _UNIT_SLIP = 1e3
@@ -36,6 +36,13 @@ class Param:
     lower: float = 0.0
     upper: float = math.inf
     closed: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("default", "lower", "upper"):
+            given = number(f"Param: {field}", getattr(self, field))
+            object.__setattr__(self, field, given)
+        low, high = (number("Param: usual", each) for each in self.usual)
+        object.__setattr__(self, "usual", (low, high))
 
     def check(self, values: ArrayLike) -> None:
         """Refuse impossible values: NaN, infinite, or out of bounds."""
@@ -68,8 +75,11 @@ class Param:
                 f"{self.unit}) must be {bound}."
             )
 
-    def advise(self, values: ArrayLike) -> None:
-        """Warn of values for which another unit was probably meant."""
+    def advise(self, values: ArrayLike, what: str | None = None, *, stacklevel: int = 4) -> None:
+        """Warn of values for which another unit was probably meant.
+
+        ``what``: what they are called, where they are this parameter's by another name.
+        """
         array, (low, high) = floats(self.name, values), self.usual
         odd = (array != 0) & ((array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP))
         if odd.any():
@@ -80,8 +90,8 @@ class Param:
                 else ""
             )
             warnings.warn(
-                f"{self.name} = {array[odd].flat[0]:g} {self.unit} is far from the usual "
+                f"{what or self.name} = {array[odd].flat[0]:g} {self.unit} is far from the usual "
                 f"{low:g} to {high:g} {self.unit}.{hint}",
                 VcohortWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )

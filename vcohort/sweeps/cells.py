@@ -79,9 +79,7 @@ def draw_pilot(plan: Plan, cell: int) -> Drawn:
     number, points = _points(plan, spans(plan, cell)[0])
     chosen = _chosen(plan, cell if plan.independent else 0)
     population, run = made(plan, cell)
-    own = {name: np.asarray(value)[chosen]
-           for name, value, _ in run.regimen.named_fields() if np.ndim(value)}  # fmt: skip
-    run = replace(run, regimen=run.regimen.replace(**own)) if own else run
+    run = replace(run, regimen=run.regimen.select(chosen))
     return _drawn(plan, run, population, population.quantiles(points[chosen]), number[chosen])
 
 
