@@ -37,6 +37,8 @@ def calibrate(trial=None, free=("r_B",), population=POPULATION, **options):
         (FALLING, {"starts": 0}, "starts = 0 is impossible"),
         (FALLING, {"starts": 1.0}, "starts = 1.0 is impossible"),
         (FALLING, {"progression": "1.2"}, "progression = .* is impossible"),
+        (FALLING, {"weights": np.ones(64)}, "weights = .* is impossible"),
+        (FALLING, {"free": ["r_B", "r_B"]}, "twice"),
     ],
 )
 def test_curves_and_options_that_tell_nothing(trial, options, message):

@@ -323,6 +323,18 @@ def test_fit_writes_its_file_and_picture(vcohort, tmp_path):
     assert (tmp_path / "fit.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_calibrate_takes_the_patients_of_a_trial(vcohort, tmp_path):
+    """Whose curve, by hand, is one half from day 60 on. A patient twice is refused."""
+    (tmp_path / "trial.csv").write_text("id;time;event\n1;20,5;0\n2;60;1\n3;90;0\n")
+    command = "calibrate", "--trial", "trial.csv", "--free", "r_B", "-n", 64, "--starts", 1
+    assert vcohort(*command).returncode == 0
+    with xr.open_dataset("calibration.nc") as ds:
+        assert (ds["trial"] == xr.where(ds["day"] < 60, 1.0, 0.5)).all()
+    (tmp_path / "trial.csv").write_text("id,time,event\n1,20,1\n1.0,60,1\n")
+    result = vcohort(*command)
+    assert result.returncode == 2 and "Patient 1 comes again in line 3" in result.stderr
+
+
 def test_sensitivity_and_optimize_write_their_files(vcohort, tmp_path):
     common = ("--preset", "kimmel2021-figures", "--sigma", "0.05")
     kinds = {

@@ -102,7 +102,7 @@ def test_blank_lines_are_told(tmp_path):
         (lambda rows: [row.replace("31.6", "1_000") for row in rows], "'1_000', in line 3"),
         (lambda rows: [row.replace("31.6", '"1,234"') for row in rows], "thousands.* in line 3"),
         (lambda rows: [row.replace("31.6", '"1,234.5"') for row in rows], "text, '1,234.5', in"),
-        (lambda rows: [row.replace("31.6", '"1,5"') for row in rows], "decimal commas, in line"),
+        (lambda rows: [row.replace("31.6", '"1,5"') for row in rows], "decimal points, in line"),
         (lambda rows: [row.replace("31.6", "1 000") for row in rows], "text, '1 000', in line 3"),
         (lambda rows: [row.replace("31.6", "5%") for row in rows], "text, '5%', in line 3"),
         (lambda rows: [row.replace("31.6", "<5") for row in rows], "text, '<5', in line 3"),

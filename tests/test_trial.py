@@ -172,6 +172,23 @@ def test_pictures_draw_a_trial_in_days(ds, trial, name, end):
     plt.close("all")
 
 
+def test_every_arm_is_drawn_over_its_own_days(ds):
+    """More arms than colours, a trial's patients among them, each to its own last day."""
+    arms = {f"arm {k}": random_trial(k, n=20) for k in range(9)} | {"cohort": ds}
+    axes = vc.plots.progression_free_survival(arms)
+    drawn = {line.get_label(): line for line in axes.get_lines()}
+    assert len(drawn) == 10 and "cohort (n = 200)" in drawn
+    assert len({(line.get_color(), line.get_linestyle()) for line in drawn.values()}) == 10
+    assert drawn["arm 3 (n = 20)"].get_xdata()[-1] == pytest.approx(arms["arm 3"]["time"].max())
+    assert axes.get_xlim()[1] == 720.0
+    reverse = vc.plots.progression_free_survival(dict(reversed(arms.items())))
+    assert reverse.get_xlim()[1] == 720.0
+    plt.close("all")
+    for nothing in ({}, None, [ds]):
+        with pytest.raises(vc.VcohortError, match="Give a dataset of"):
+            vc.plots.progression_free_survival(nothing)
+
+
 BAD = {
     "a list": ([1.0, 0.5], "must be a DataArray over 'day', or a CSV file's path.*'event'"),
     "a number": (0.4, "must be a DataArray over 'day'"),

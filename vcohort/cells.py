@@ -31,15 +31,17 @@ def is_blank(cell: Any) -> bool:
 def decimal_sign(cells: Iterable[Any], separator: str) -> str:
     """Return the decimal sign of a table's texts: ``"."``, ``","``, or ``""`` where unsure.
 
-    A comma is one where some number can be read in no other way. Files whose fields a semicolon
-    parts come from where the point is one of thousands: there it must be shown, too.
+    A comma is one where a number can be read in no other way, and none has a point. Files whose
+    fields a semicolon parts come from where the point is one of thousands: there it must be shown,
+    too.
     """
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     sure = [text for text in texts if not _MAYBE_THOUSAND.fullmatch(text)]
+    if any("." in text and _WITH_POINT.fullmatch(text) for text in sure):
+        return "."
     if any(_WITH_COMMA.fullmatch(text) for text in sure):
         return ","
-    pointed = any("." in text and _WITH_POINT.fullmatch(text) for text in sure)
-    return "." if pointed or separator != ";" else ""
+    return "" if separator == ";" else "."
 
 
 def number_of(cell: Any, sign: str = ".") -> float:
@@ -87,6 +89,8 @@ def _parsed(text: str, sign: str) -> float:
         return float(text.replace(",", "."))
     if sign == "," and "." in text and _WITH_POINT.fullmatch(text):
         raise ValueError(f"{text!r}, with a point, where other numbers have decimal commas")
+    if sign == "." and _WITH_COMMA.fullmatch(text):
+        raise ValueError(f"{text!r}, with a comma, where other numbers have decimal points")
     if not _WITH_POINT.fullmatch(text):
         raise ValueError(f"text, {text!r}")
     return float(text)

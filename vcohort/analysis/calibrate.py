@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -103,6 +104,8 @@ def calibrate(
     """
     seed, starts = whole("seed", seed), whole("starts", starts, 1001, 1)
     progression = number("progression", progression)
+    if not isinstance(weights, bool | np.bool_):
+        raise VcohortError(f"weights = {reprlib.repr(weights)} is impossible: it is True or False.")
     at, target = _target(trial, days)
     varied = find_varied(population, free)
     _warn_few(at, len(varied))

@@ -65,12 +65,14 @@ def find_varied(population: Population, free: Sequence[str]) -> tuple[Varied, ..
     """
     if isinstance(free, str) or not len(free):
         raise VcohortError(f"free = {free!r} is no list of parameters. Try ['r_B', 'K_C'].")
+    if len(set(free)) < len(free):
+        raise VcohortError(f"free = {list(free)} has a parameter twice.")
     if population.joint is not None:
         raise VcohortError(
             f"calibrate fits parameters that vary independently; {population.joint!r} ties some "
             "together. Leave joint out."
         )
-    return tuple(_varied(population, name) for name in dict.fromkeys(free))
+    return tuple(_varied(population, name) for name in free)
 
 
 def _varied(population: Population, name: str) -> Varied:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from itertools import cycle, product
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.plots.style import DAYS, GREY, SERIES, panel
 from vcohort.survival import progression_free_survival as estimate
-from vcohort.trial import Trial, read_curve
+from vcohort.trial import Curve, Patients, Trial, follow, read_curve
+
+_LINES = ("-", "--", "-.", ":")
 
 
 def progression_free_survival(
-    cohorts: xr.Dataset | Mapping[str, xr.Dataset],
+    cohorts: xr.Dataset | Mapping[str, xr.Dataset | Patients],
     days: ArrayLike | None = None,
     *,
     trial: Trial | None = None,
@@ -23,35 +28,48 @@ def progression_free_survival(
 ) -> Axes:
     """Draw the survival of one dataset, or of several by name, with 95 % bands.
 
+    Those by name may also be trials' patients, as of :func:`vcohort.progression_free_survival`.
     ``days``: where to evaluate; by default 0 to 720, or to the horizon. ``trial``: a curve or the
     patients of a trial, as of :func:`vcohort.calibrate`, such as
     ``vc.data.progression_free_survival()``; the attribute ``label`` names it. Patients without an
     outcome are left out; the legend says how many.
 
-    :raises VcohortError: for a trial that is none, and days beyond which nobody was followed.
+    :raises VcohortError: for a trial that is none, no cohort, and days beyond which nobody was
+        followed.
     """
     seen = None if trial is None else read_curve(trial)
     named = {"virtual cohort": cohorts} if isinstance(cohorts, xr.Dataset) else cohorts
+    if not isinstance(named, Mapping) or not named:
+        raise VcohortError("Give a dataset of vc.simulate, or several by name: {'arm': ds}.")
+    curves = {
+        name: estimate(ds, np.linspace(0.0, _last_day(ds), 361) if days is None else days)
+        for name, ds in named.items()
+    }
     axes = panel(axes)
-    for (name, ds), colour in zip(named.items(), SERIES, strict=False):
-        curve = estimate(ds, np.linspace(0.0, _last_day(ds), 361) if days is None else days)
+    looks = cycle(product(_LINES, SERIES))
+    for (name, curve), (line, colour) in zip(curves.items(), looks, strict=False):
         axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
-        axes.plot(curve.day, curve, color=colour, label=f"{name} ({_counted(curve)})")
-        axes.set_xlim(0, float(curve.day.max()))
+        axes.plot(curve.day, curve, line, color=colour, label=f"{name} ({_counted(curve)})")
+    axes.set_xlim(0, max(float(curve.day.max()) for curve in curves.values()))
     if seen is not None:
-        days_seen, shares = (
-            np.append(seen.days, seen.last),
-            np.append(seen.survival, seen.survival[-1]),
-        )
-        axes.step(days_seen, shares, where="post", color=GREY, lw=1.5, label=seen.label)
+        _draw_trial(seen, axes)
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
     axes.legend(frameon=False)
     return axes
 
 
-def _last_day(ds: xr.Dataset) -> float:
-    own = ds["followed_until"].max() if "followed_until" in ds else ds.attrs["horizon"]
-    return min(720.0, float(own))
+def _draw_trial(trial: Curve, axes: Axes) -> None:
+    """Draw the steps to the last day that is known."""
+    days = np.append(trial.days, trial.last)
+    survival = np.append(trial.survival, trial.survival[-1])
+    axes.step(days, survival, where="post", color=GREY, lw=1.5, label=trial.label)
+
+
+def _last_day(ds: xr.Dataset | Patients) -> float:
+    with warnings.catch_warnings():
+        # The estimate tells of the patients who are left out.
+        warnings.simplefilter("ignore", VcohortWarning)
+        return min(720.0, follow(ds).last)
 
 
 def _counted(curve: xr.DataArray) -> str:

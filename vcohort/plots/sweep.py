@@ -93,7 +93,7 @@ def lines(
     places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
     for place, (title, part) in zip(places, parts, strict=True):
         plain(place)
-        for colour, (name, one) in zip(SERIES, panels_of(middle, by), strict=False):
+        for colour, (name, one) in zip(cycle(SERIES), panels_of(middle, by), strict=False):
             here = {**part, **one}
             line = middle.isel(here)
             if ends:
