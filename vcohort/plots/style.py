@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import cycle, product
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -20,9 +21,16 @@ GREY = "#555555"
 
 SERIES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)
 
+_LINES = ("-", "--", "-.", ":")
+
 OUTCOME = {CURE: BLUE, PROGRESSION: VERMILLION, UNDECIDED: GREY}
 
 DAYS = "days since CAR T infusion"
+
+
+def looks() -> Iterator[tuple[str, str]]:
+    """Return line styles and colours without end; the first 24 pairs differ."""
+    return cycle(product(_LINES, SERIES))
 
 
 def panel(axes: Axes | None = None) -> Axes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from itertools import cycle, product
 
 import numpy as np
 import xarray as xr
@@ -12,11 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.plots.style import DAYS, GREY, SERIES, panel
+from vcohort.plots.style import DAYS, GREY, looks, panel
 from vcohort.survival import progression_free_survival as estimate
 from vcohort.trial import Curve, Patients, Trial, follow, read_curve
-
-_LINES = ("-", "--", "-.", ":")
 
 
 def progression_free_survival(
@@ -46,8 +43,7 @@ def progression_free_survival(
         for name, ds in named.items()
     }
     axes = panel(axes)
-    looks = cycle(product(_LINES, SERIES))
-    for (name, curve), (line, colour) in zip(curves.items(), looks, strict=False):
+    for (name, curve), (line, colour) in zip(curves.items(), looks(), strict=False):
         axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
         axes.plot(curve.day, curve, line, color=colour, label=f"{name} ({_counted(curve)})")
     axes.set_xlim(0, max(float(curve.day.max()) for curve in curves.values()))

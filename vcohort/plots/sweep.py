@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.plots.slices import along_one_name, at_values, names_of, panels_of, with_ends
-from vcohort.plots.style import DAYS, SERIES, panel, plain, row_of, symbols
+from vcohort.plots.style import DAYS, looks, panel, plain, row_of, symbols
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -93,14 +93,14 @@ def lines(
     places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
     for place, (title, part) in zip(places, parts, strict=True):
         plain(place)
-        for colour, (name, one) in zip(cycle(SERIES), panels_of(middle, by), strict=False):
+        for (style, colour), (name, one) in zip(looks(), panels_of(middle, by), strict=False):
             here = {**part, **one}
             line = middle.isel(here)
             if ends:
                 lower, upper = (each.isel(here) for each in ends)
                 place.fill_between(line[x], lower, upper, color=colour, alpha=0.2, lw=0)
             marker = "o" if line.size == 1 else ""
-            place.plot(line[x], line, color=colour, label=name, marker=marker)
+            place.plot(line[x], line, style, color=colour, label=name, marker=marker)
         place.set(xlabel=_label(ds, x), ylabel=_named(ds, variable), title=title)
         if variable in _SHARES:
             place.set_ylim(0, 1.02)
