@@ -132,8 +132,9 @@ def _variable(name: str, variables: Mapping[str, Any]) -> np.ndarray:
 
 def own(record: Mapping[str, Any]) -> VcohortError:
     """Return the error for something of the user's own, which text cannot make again."""
+    kind = record.get("class", "as an earlier version kept it")
     return VcohortError(
-        f"This study holds something of your own: {record['own']} ({record['class']}), which its "
-        "record cannot make again. Where it is a store's, call vc.sweep with the same arguments "
-        "and the same store: it goes on where it was."
+        f"This study holds something of your own: {record['own']} ({kind}), which its record "
+        "cannot make again. Where it is a store's, call vc.sweep with the same arguments and the "
+        "same store: it goes on where it was."
     )
