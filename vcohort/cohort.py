@@ -122,7 +122,9 @@ class Cohort:
         check_labels("The mask", labels_of(patients), self.patient)
         places = np.asarray(patients)
         # What pandas can leave open, such as a nullable truth value, comes as objects.
-        if places.dtype == object and all(isinstance(each, bool | np.bool_) for each in places.flat):
+        if places.dtype == object and all(
+            isinstance(each, bool | np.bool_) for each in places.flat
+        ):
             places = places.astype(bool)
         is_mask = places.dtype == bool and places.shape == (len(self),)
         is_index = places.dtype.kind in "iu" and places.ndim == 1

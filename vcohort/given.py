@@ -52,7 +52,9 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
 
 def labels_of(value: Any) -> NDArray[Any] | None:
     """Return the patients that an xarray array (patient,) names in its coordinate, if it does."""
-    if getattr(value, "dims", None) != ("patient",) or "patient" not in getattr(value, "coords", ()):
+    if getattr(value, "dims", None) != ("patient",) or "patient" not in getattr(
+        value, "coords", ()
+    ):
         return None
     return np.asarray(value.coords["patient"])
 
@@ -71,7 +73,7 @@ def check_labels(name: str, labels: NDArray[Any] | None, patients: Any) -> None:
 
 
 def whole(name: str, value: Any, below: int = 2**64, least: int = 0) -> int:
-    """Return a whole number, of Python or an array's, from ``least`` to ``below``; refuse all else."""
+    """Return a whole number, of Python or an array, from ``least`` to ``below``; refuse else."""
     found = _as_array(value)
     is_whole = isinstance(value, int) or (not found.ndim and found.dtype.kind in "iu")
     if isinstance(value, bool) or not (is_whole and least <= int(value) < below):
@@ -104,7 +106,9 @@ def _as_array(value: Any) -> np.ndarray:
 
 def _holds_truth(value: Any) -> bool:
     """Whether a list holds a truth value, which numpy takes for a number beside other numbers."""
-    return isinstance(value, list | tuple) and any(isinstance(each, bool | np.bool_) for each in value)
+    return isinstance(value, list | tuple) and any(
+        isinstance(each, bool | np.bool_) for each in value
+    )
 
 
 def _are_numbers(array: np.ndarray) -> bool:
