@@ -132,6 +132,11 @@ class Regimen:
         _advise([new[index] for index, fields in changed.items() if "cells" in fields])
         return self._of(new)
 
+    def plus(self, *treatments: Treatment) -> Regimen:
+        """Return the regimen with more treatments."""
+        _advise(treatments)
+        return self._of((*self.treatments, *treatments))
+
     def select(self, patients: Any) -> Regimen:
         """Return the regimen of some of the patients: an index array or a mask (patient,)."""
         return self._of(select(each, patients) for each in self.treatments)

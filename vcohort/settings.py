@@ -141,7 +141,7 @@ def _require(condition: bool, name: str, value: Any, bound: str) -> None:
         raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
 
 
-def _saved_days(save_at: Any, horizon: float) -> tuple[float, ...] | None:
+def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
     days = floats("save_at", save_at)

@@ -13,7 +13,7 @@ from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import whole
+from vcohort.given import numbers, whole
 from vcohort.missing import mask_missing, warn_missing
 from vcohort.preparation import (
     choose_grid,
@@ -67,8 +67,9 @@ def simulate(
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
+    saved = None if save_at is None else tuple(numbers("save_at", save_at).tolist())
     run = RunSettings(
-        method, horizon, threshold, progression, save_at, seed, tolerance, dtype, tuple(endpoints),
+        method, horizon, threshold, progression, saved, seed, tolerance, dtype, tuple(endpoints),
         Regimen() if regimen is None else regimen,
     )  # fmt: skip
     if block is not None:

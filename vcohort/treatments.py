@@ -129,6 +129,8 @@ def select(treatment: Treatment, patients: Any) -> Treatment:
     """Return a treatment of some of the patients: an index array or a mask (patient,)."""
     fields = treatment.fields.items()
     own = {name: value[patients] for name, (value, _) in fields if np.ndim(value)}
+    if not own:
+        return treatment
     new = treatment.replace(**own)
     if treatment.labels is not None:
         object.__setattr__(new, "labels", treatment.labels[patients])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +20,8 @@ from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.given import number, numbers, whole
+from vcohort.models.shared import C0
 from vcohort.preparation import choose_grid, make_roster, time_plan
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
@@ -41,6 +44,9 @@ _SAFE = 0.95
 # Normal error of ln(tumour), which gives survival on a day its derivatives.
 _BLUR = 0.02
 
+# The earliest day of a second infusion.
+_FIRST_DAY = 1e-3
+
 _OBJECTIVES = ("cure", "pfs", "rmst")
 
 
@@ -48,9 +54,13 @@ _Climb: TypeAlias = Callable[..., Both]
 
 
 class _Plan(NamedTuple):
-    """A problem of treatment: names of what is free, scaled to 0 … 1 between their bounds."""
+    """A problem of treatment: names of what is free, scaled to 0 … 1 between their bounds.
+
+    ``given``: the treatments that are given in any case.
+    """
 
     cohort: Cohort
+    given: Regimen
     asked: Asked
     names: tuple[str, ...]
     low: np.ndarray
@@ -70,10 +80,21 @@ class _Plan(NamedTuple):
         return fields
 
     def regimen(self, position: Any) -> Regimen:
-        """Return the treatment at a position."""
+        """Return the treatments at a position."""
         fields = self.fields(position)
         infusion = Infusion(fields["day"], fields.get("cells"))
-        return Regimen(infusion, Lymphodepletion(fields["day"], fields["survival"]))
+        return self.given.plus(infusion, Lymphodepletion(fields["day"], fields["survival"]))
+
+    def middle(self) -> Regimen:
+        """Return the treatments near the middle, on a day on which nothing else is given."""
+        days = [np.ravel(each.day) for each in self.given.treatments]
+        taken = np.unique(np.concatenate([np.zeros(1), *days]))
+        shares = np.linspace(0.5, 0.6, taken.size)
+        near = [share for share in shares if self.fields(self._at(share))["day"] not in taken]
+        return self.regimen(self._at(near[0] if near else 0.5))
+
+    def _at(self, share: float) -> np.ndarray:
+        return np.full(len(self.names), share)
 
 
 def optimize_regimen(
@@ -81,6 +102,7 @@ def optimize_regimen(
     bounds: Mapping[str, tuple[float, float] | float],
     objective: str = "cure",
     *,
+    regimen: Regimen | None = None,
     max_C_max: float | None = None,
     grid: int = 5,
     horizon: float = 2000.0,
@@ -98,18 +120,22 @@ def optimize_regimen(
         are those of the first infusion; ``survival`` left out is 1: no lymphodepletion.
     :param objective: ``"cure"``, ``"pfs_DAY"`` or ``"rmst_DAY"``: its mean over patients is made
         largest.
+    :param regimen: treatments that are given in any case; None is the first infusion alone. On a
+        day on which they and the second infusion coincide, both are given.
     :param max_C_max: toxicity: CAR T cells in the body that at most 5 % of the patients may exceed.
     :param grid: values of each free field on the grid.
-    :return: ``best`` (field,), ``objective_best``, ``objective_without`` (the first infusion
-        alone), ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the
-        free fields). Patients that cannot be followed with the first infusion alone are left out,
-        and so are regimens under which one cannot (NaN on the grid); both with a warning.
-    :raises VcohortError: for unknown fields or objectives, empty bounds, a limit that no regimen
-        keeps.
+    :return: ``best`` (field,), ``objective_best``, ``objective_without`` (``regimen`` alone),
+        ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the free
+        fields). Patients that cannot be followed with ``regimen`` alone are left out, and so are
+        regimens under which one cannot (NaN on the grid); both with a warning.
+    :raises VcohortError: for unknown fields or objectives, empty bounds, a fixed day on which
+        ``regimen`` has an infusion or a lymphodepletion, a limit that no regimen keeps.
     """
-    plan = _plan(cohort, bounds, objective, max_C_max, horizon, progression, tolerance)
-    if grid < 2:
-        raise VcohortError(f"grid = {grid} is impossible: it must be at least 2.")
+    grid = whole("grid", grid, least=2)
+    if str(objective).split("_", maxsplit=1)[0] not in _OBJECTIVES:
+        raise unknown("objective", str(objective), ("cure", "pfs_365", "rmst_720"))
+    asked = ask([objective, "C_max"], horizon, progression, regimen, tolerance, "float32")
+    plan = _plan(cohort, bounds, asked, max_C_max)
     plan, without = _without(plan)
     climb = _climb_of(plan)
     shares = np.linspace(0.0, 1.0, grid)
@@ -130,14 +156,15 @@ def optimize_regimen(
 
 
 def _without(plan: _Plan) -> tuple[_Plan, float]:
-    """Return the mean objective with the first infusion alone.
+    """Return the mean objective with the treatments that are given in any case.
 
     And the plan for the patients who can be followed there.
     """
     target = plan.asked.measures[:1]
     each = evaluate(plan.cohort, replace(plan.asked, measures=target), progress=False)
     kept = keep_followed(each, stacklevel=4)
-    return plan._replace(cohort=plan.cohort.select(kept)), float(each[kept].mean())
+    cohort, given = plan.cohort.select(kept), plan.given.select(kept)
+    return plan._replace(cohort=cohort, given=given), float(each[kept].mean())
 
 
 def _most_promising(plan: _Plan, cells: np.ndarray) -> np.ndarray:
@@ -167,46 +194,58 @@ def _most_promising(plan: _Plan, cells: np.ndarray) -> np.ndarray:
 def _plan(
     cohort: Cohort,
     bounds: Mapping[str, tuple[float, float] | float],
-    objective: str,
+    asked: Asked,
     limit: float | None,
-    horizon: float,
-    progression: float,
-    tolerance: float,
 ) -> _Plan:
+    if limit is not None:
+        limit = number("max_C_max", limit)
+        if not limit > 0:
+            raise VcohortError(f"max_C_max = {limit:g} is impossible: it must be greater than 0.")
+    pairs = _pairs(bounds, asked.run.horizon)
+    free = {name: pair for name, pair in pairs.items() if pair[0] < pair[1]}
+    if not free:
+        raise VcohortError("Every field is fixed: give a lowest and a highest value for one.")
+    fixed = {"survival": 1.0} | {name: pair[0] for name, pair in pairs.items()}
+    fixed = {name: value for name, value in fixed.items() if name not in free}
+    low, high = np.array(list(free.values())).T
+    asked.check(cohort)
+    plan = _Plan(cohort, asked.run.regimen, asked, tuple(free), low, high, fixed, limit)
+    plan.middle()
+    return plan
+
+
+def _pairs(
+    bounds: Mapping[str, tuple[float, float] | float], horizon: float
+) -> dict[str, tuple[float, float]]:
+    """Return the lowest and the highest value of each field, the same where it is fixed."""
+    if not isinstance(bounds, Mapping):
+        raise VcohortError(f"bounds = {bounds!r} is impossible. Try {{'day': (20, 200)}}.")
     for name in bounds:
         if name not in _UNITS:
             raise unknown("field", name, _UNITS)
     if "day" not in bounds:
         raise VcohortError("bounds has no 'day'. Give its lowest and highest, or one number.")
-    if objective.split("_", maxsplit=1)[0] not in _OBJECTIVES:
-        raise unknown("objective", objective, ("cure", "pfs_365", "rmst_720"))
-    if limit is not None and not limit > 0:
-        raise VcohortError(f"max_C_max = {limit:g} is impossible: it must be greater than 0.")
-    fixed: dict[str, float] = {"survival": 1.0}
-    free: dict[str, tuple[float, float]] = {}
-    for name, given in bounds.items():
-        low, high = np.broadcast_to(np.asarray(given, float), 2)
-        most = {"day": horizon, "cells": 1e18, "survival": 1.0}[name]
-        least = 1.0 if name == "cells" else 0.0
-        if not least <= low <= high <= most:
-            raise VcohortError(
-                f"The bounds of {name}, {low:g} and {high:g}, must lie within {least:g} … "
-                f"{most:g}, the smaller one first."
-            )
-        if low == high:
-            fixed[name] = float(low)
-        else:
-            free[name] = (float(low), float(high))
-            fixed.pop(name, None)
-    if not free:
-        raise VcohortError("Every field is fixed: give a lowest and a highest value for one.")
-    low, high = np.array(list(free.values())).T
-    if "day" in free:
-        # Two treatments of one kind cannot fall on day 0; the first infusion is always there.
-        low = np.where(np.array(list(free)) == "day", np.maximum(low, 1e-3), low)
-    asked = ask([objective, "C_max"], horizon, progression, None, tolerance, "float32")
-    asked.check(cohort)
-    return _Plan(cohort, asked, tuple(free), low, high, fixed, limit)
+    return {name: _pair(name, given, horizon) for name, given in bounds.items()}
+
+
+def _pair(name: str, given: Any, horizon: float) -> tuple[float, float]:
+    values = numbers(f"bounds of {name}", given)
+    if values.size > 2:
+        raise VcohortError(f"The bounds of {name} must be two numbers, or one, not {values.size}.")
+    low, high = float(values[0]), float(values[-1])
+    if name == "day" and low == 0.0 < high:
+        # Day 0 is that of the first infusion, which is always there.
+        low = min(_FIRST_DAY, high)
+    most = {"day": horizon, "cells": 1e18, "survival": 1.0}[name]
+    least = {"day": _FIRST_DAY, "cells": 1.0, "survival": 0.0}[name]
+    if not least <= low <= high <= most:
+        raise VcohortError(
+            f"The bounds of {name}, {low:g} and {high:g}, must lie within {least:g} … {most:g}, "
+            "the smaller one first."
+        )
+    if name == "cells":
+        C0.advise([low, high], "bounds of cells", stacklevel=7)
+    return low, high
 
 
 def _climb_of(plan: _Plan) -> _Climb:
@@ -215,11 +254,12 @@ def _climb_of(plan: _Plan) -> _Climb:
     NaN where a patient gets lost.
     """
     cohort, asked = plan.cohort, plan.asked
-    run = replace(asked.run, regimen=plan.regimen(np.full(len(plan.names), 0.5)))
+    run = replace(asked.run, regimen=plan.middle())
     roster = make_roster(cohort, run)
     steps = choose_grid(cohort, roster, run, asked.knots).plan.steps
     block = roster.take(np.arange(len(cohort)), np.dtype(np.float32))
-    traced = Cohort(block.values, cohort.patient, cohort.model)
+    plain = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}
+    traced = Cohort(plain, cohort.patient, cohort.model, cohort.origin)
 
     def outcome(position: Array) -> tuple[Array, Array]:
         regimen = plan.regimen(position)
@@ -236,7 +276,8 @@ def _climb_of(plan: _Plan) -> _Climb:
     slopes = jax.jit(jax.jacfwd(outcome, has_aux=True))
 
     def climb(position: np.ndarray) -> Both:
-        slope, value = slopes(jnp.asarray(position, jnp.float32))
+        with jax.enable_x64(False):
+            slope, value = slopes(jnp.asarray(position, jnp.float32))
         return np.asarray(value, float), np.asarray(slope, float)
 
     return remember_last(climb)
@@ -266,7 +307,7 @@ def _dataset(
     shares: np.ndarray,
     cells: np.ndarray,
 ) -> xr.Dataset:
-    (target, peak), fields = plan.asked.measures, plan.fields(best)
+    (target, peak), fields, run = plan.asked.measures, plan.fields(best), plan.asked.run
     over = tuple(f"on_{name}" for name in plan.names)
     shape = (shares.size,) * len(over)
     on_grid = plan.fields(np.broadcast_to(shares[:, None], (shares.size, len(over))).T)
@@ -296,6 +337,10 @@ def _dataset(
         {
             "objective": target.name, "patients": len(plan.cohort),
             "max_C_max": np.inf if plan.limit is None else plan.limit,
-            "free": ", ".join(plan.names), **provenance("regimen"),
+            "free": ", ".join(plan.names), "regimen": repr(plan.given),
+            "regimen_record": json.dumps(plan.given.to_record()), "horizon": run.horizon,
+            "progression": run.progression, "tolerance": run.tolerance,
+            "model": plan.cohort.model.name, **dict(plan.cohort.origin),
+            **provenance("regimen"),
         },
     )  # fmt: skip
