@@ -151,10 +151,8 @@ def sensitivity(
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
-    run: dict[str, Any] = {
-        "regimen": chosen.regimen(),
-        **chosen.given("seed", "horizon", "tolerance"),
-    }
+    run: dict[str, Any] = chosen.given("seed", "horizon", "tolerance")
+    run["regimen"] = chosen.regimen()
     screen = console()
     draw: Callable[[Any], Any] = plots.global_sensitivity
     match how:

@@ -19,14 +19,15 @@ _INSTEAD = {
     "V": "Give a variable for each field",
 }
 
-# What NetCDF's conventions take for instructions to the reader.
-_TAKEN = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "dtype",
-          "coordinates", "grid_mapping", "_NCProperties", "_Netcdf4Dimid"}  # fmt: skip
+# What NetCDF's conventions take for instructions to the reader, of variables and of the whole.
+_OF_VARIABLES = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "dtype",
+                 "coordinates", "grid_mapping", "_Netcdf4Dimid"}  # fmt: skip
+_OF_ALL = {"coordinates", "_NCProperties"}
 
 
 def check_holdable(ds: xr.Dataset) -> None:
     """Refuse a dataset that would not come back from a NetCDF file as it is."""
-    for problem in (*_variables(ds), *_attributes("the dataset", ds.attrs)):
+    for problem in (*_variables(ds), *_attributes("the dataset", ds.attrs, _OF_ALL)):
         raise VcohortError(f"NetCDF cannot hold this dataset: {problem}.")
 
 
@@ -35,7 +36,7 @@ def _variables(ds: xr.Dataset) -> Iterator[str]:
         yield from _name(name)
     for name, variable in ds.variables.items():
         yield from _values(str(name), variable)
-        yield from _attributes(str(name), variable.attrs)
+        yield from _attributes(str(name), variable.attrs, _OF_VARIABLES)
         if getattr(ds.indexes.get(name), "nlevels", 1) > 1:
             yield f"{name} is an index of several levels. Try reset_index({str(name)!r})"
     for name in ds.coords:
@@ -61,10 +62,10 @@ def _values(name: str, variable: xr.Variable) -> Iterator[str]:
         yield f"{name} is of the type {dtype}. Try .astype(float)"
 
 
-def _attributes(owner: str, attrs: Mapping[Any, Any]) -> Iterator[str]:
+def _attributes(owner: str, attrs: Mapping[Any, Any], taken: set[str]) -> Iterator[str]:
     for name, value in attrs.items():
         yield from _name(name)
-        if name in _TAKEN:
+        if name in taken:
             yield f"readers of NetCDF take the attribute {name} of {owner} for theirs. Rename it"
         elif not _comes_back(value):
             yield (

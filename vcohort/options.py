@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -50,7 +51,7 @@ Dtype: TypeAlias = Annotated[str | None, typer.Option(help="float32, float64.")]
 
 
 class EachOnce(TyperCommand):
-    """A command that refuses a flag given twice, of which one value would be lost."""
+    """A command that refuses a flag given twice, and numbers that no run can have."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as typer does, after a look at which flags come how often."""
@@ -59,7 +60,13 @@ class EachOnce(TyperCommand):
             takes_many = getattr(param, "multiple", False) or param.param_type_name == "argument"
             if not takes_many and order.count(param) > 1:
                 raise VcohortError(f"{param.opts[-1]} is given twice. Keep one.")
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        for name, value in ctx.params.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise VcohortError(f"{name} = {value} is impossible: it must be a finite number.")
+            if isinstance(value, int) and abs(value) >= 2**64:
+                raise VcohortError(f"{name} is impossible: it has more than 64 bits.")
+        return left
 
 
 def study_of(
@@ -93,13 +100,13 @@ def study_of(
         names = ("day", "survival")
         fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
     table = {name: value for name, value in (swept or {}).items() if value is not None}
-    if table:
+    # Without axes nothing is swept, which the study says better.
+    if "axes" in {*table, *fields.get("sweep", {})}:
         fields["sweep"] = {**fields.get("sweep", {}), **table}
     study = make_study({**(defaults or {}), **fields})
-    others = [
-        name for name, value in (own or {}).items() if value is not None and value is not False
-    ]
-    refuse_unread(command, [*fields, *(f"--{name}" for name in typed), *others], study.method)
+    flagged = [f"--{name}" for name in typed]
+    flagged += [name for name, value in (own or {}).items() if value is not None]
+    refuse_unread(command, [*fields, *flagged], study.method)
     study.check()
     return study
 

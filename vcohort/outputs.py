@@ -45,11 +45,11 @@ class Outputs(NamedTuple):
 
     def check(self) -> None:
         """Refuse, before any work, what cannot be written, or is there already."""
-        check_format(self.dataset, DATASET)
         check_saveable(self.dataset, overwrite=self.force)
+        check_format(self.dataset, DATASET)
         if self.plot is not None:
-            check_format(self.plot, PICTURE)
             check_writable(self.plot, overwrite=self.force)
+            check_format(self.plot, PICTURE)
 
     def write(self, screen: Console, ds: Any, draw: Callable[[Any], Any] | None = None) -> None:
         """Write the dataset, and the picture that ``draw`` makes of it."""

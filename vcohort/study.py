@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import tomllib
 from typing import Annotated, Any
 
@@ -247,16 +248,25 @@ def _check_numbers(part: Any) -> None:
         raise ValueError(part.bit_length())
 
 
+def _parts(error: Any) -> list[str]:
+    """Return where a mistake is, without the names of the types that were tried."""
+    return [str(part) for part in error["loc"] if not _TRIED.fullmatch(str(part))]
+
+
 def _explain(error: ValidationError) -> str:
     """Say the first mistake in a study in the user's terms."""
     # A misspelt key is also a missing one: the first tells more.
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    # Where several types are possible, the last part only names the one that was tried.
-    parts = [str(part) for part in first["loc"] if not _TRIED.fullmatch(str(part))]
+    errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    # Where several types are possible, that which came furthest says most.
+    start = _parts(errors[0])[:2]
+    alike = [each for each in errors if _parts(each)[:2] == start]
+    first = max(alike, key=lambda each: (len(each["loc"]), not each["type"].endswith("_type")))
+    parts = _parts(first)
     place = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _TABLES.get(parts[0], Study).model_fields if len(parts) > 1 else Study.model_fields
         return f"Unknown key {place!r} in the study. {did_you_mean(parts[-1], known)}"
     if first["type"] == "missing":
         return f"In the study, {place} is missing."
-    return f"In the study, {place} = {first['input']!r} is impossible: {first['msg'].lower()}."
+    shown = reprlib.repr(first["input"])
+    return f"In the study, {place} = {shown} is impossible: {first['msg'].lower()}."

@@ -99,9 +99,9 @@ def sweep(
     one_value = {"sigma": sigma, "progression": progression, "threshold": threshold}
     _refuse_both(chosen, settings, axis, one_value)
     arguments = chosen.sweep_arguments()
-    check_format(output, STORE)
     if not output.exists():
         check_writable(output)
+        check_format(output, STORE)
     screen = console()
     if dry_run:
         screen.print(str(sweeps.estimate_sweep(**arguments, price_per_hour=price)))
@@ -145,8 +145,8 @@ def report(
 
     What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
     """
-    check_format(output, PAGE)
     check_writable(output, overwrite=force)
+    check_format(output, PAGE)
     ds, found = sweeps.open_whole(store)
     notes = _notes(store, found)
     lost = missing_note(ds)
