@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.observables import OBSERVABLES, Observable
+from vcohort.observables import Observable, find_observables
 from vcohort.tables import read_columns
 
 _EXAMPLE = "{'day': [7, 14], 'observable': ['C_per_ul', 'C_per_ul'], 'value': [31.6, 9.1]}"
@@ -22,7 +22,8 @@ class Observations:
     """A checked table; arrays (row,), sorted by patient in the order of first appearance.
 
     ``patients``: their labels; ``patient``: the index of each row's. ``error`` is NaN throughout
-    where none was given. ``below``: the value is only an upper limit.
+    where none was given. ``below``: the value is only an upper limit. ``kinds``: the observables
+    that occur, each once.
     """
 
     patients: tuple[str, ...]
@@ -33,6 +34,7 @@ class Observations:
     weight: np.ndarray
     error: np.ndarray
     below: np.ndarray
+    kinds: tuple[Observable, ...]
 
     def __len__(self) -> int:
         return len(self.observable)
@@ -43,17 +45,28 @@ class Observations:
         return bool(np.isfinite(self.error).all())
 
     @property
-    def kinds(self) -> tuple[Observable, ...]:
-        """The observables that occur, each once."""
-        return tuple(OBSERVABLES[name] for name in dict.fromkeys(self.observable))
+    def counted(self) -> np.ndarray:
+        """Which rows carry anything: those of a weight above 0."""
+        return self.weight > 0
+
+    def by_patient(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of each patient's rows (patient, row), and which are its own.
+
+        A patient with fewer rows than another has some of them again.
+        """
+        own = [np.flatnonzero(self.patient == index) for index in range(len(self.patients))]
+        most = max(rows.size for rows in own)
+        filled = np.stack([np.resize(rows, most) for rows in own])
+        return filled, np.stack([np.arange(most) < rows.size for rows in own])
 
 
-def read_observations(rows: Any) -> Observations:
+def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Observations:
     """Return a table of measurements, checked.
 
     ``rows``: a CSV file's path, a data frame, or columns by name. Columns ``day``,
     ``observable``, ``value`` and, if wanted, ``weight`` (of the squared error) or ``error``
     (standard deviation), ``below`` (1: the value is an upper limit) and ``patient``.
+    ``observables``: what names may mean beside the known ones.
 
     :raises VcohortError: for missing or unknown columns, unknown observables, values that are
         no numbers, days before 0, an empty table.
@@ -72,20 +85,15 @@ def read_observations(rows: Any) -> Observations:
         raise VcohortError(f"The columns must have one length, not {sizes}.")
     if not sizes["day"]:
         raise VcohortError("The data are empty: give at least one measurement.")
-    return _checked(
-        {name: np.asarray(each).tolist() for name, each in columns.items()}, sizes["day"]
-    )
+    plain = {name: np.asarray(each).tolist() for name, each in columns.items()}
+    return _checked(plain, sizes["day"], find_observables(plain["observable"], observables))
 
 
-def _checked(columns: dict[str, list[Any]], rows: int) -> Observations:
+def _checked(columns: dict[str, list[Any]], rows: int, kinds: list[Observable]) -> Observations:
     labels = [str(each) for each in columns.get("patient", ["all"] * rows)]
     patients = tuple(dict.fromkeys(labels))
     index = np.array([patients.index(label) for label in labels])
     order = np.argsort(index, kind="stable")
-    names = [str(each).strip() for each in columns["observable"]]
-    for name in names:
-        if name not in OBSERVABLES:
-            raise unknown("observable", name, OBSERVABLES)
 
     def column(name: str, default: float, lowest: float, bound: str) -> np.ndarray:
         values = _numbers(name, columns.get(name, [default] * rows))[order]
@@ -100,11 +108,12 @@ def _checked(columns: dict[str, list[Any]], rows: int) -> Observations:
         patients,
         index[order],
         column("day", 0.0, 0.0, "it must be a number of days, at least 0"),
-        tuple(names[row] for row in order),
+        tuple(kinds[row].name for row in order),
         column("value", 0.0, 0.0, "it must be a number, at least 0"),
         column("weight", 1.0, 0.0, "it must be a number, at least 0"),
         column("error", np.nan, least, "it must be a number, greater than 0"),
         column("below", 0.0, 0.0, "it must be 1 or 0") > 0,
+        tuple(dict.fromkeys(kinds[row] for row in order)),
     )
 
 
