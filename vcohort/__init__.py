@@ -39,6 +39,7 @@ from vcohort.models import laws as laws
 from vcohort.models import presets as presets
 from vcohort.netcdf import load as load
 from vcohort.netcdf import save as save
+from vcohort.observables import Observable as Observable
 from vcohort.population import Population as Population
 from vcohort.probability import cure_probability as cure_probability
 from vcohort.probability import progression_free_probability as progression_free_probability

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.observables import OBSERVABLES, Observable
+from vcohort.labels import label_of
+from vcohort.observables import Observable, find_observables
 from vcohort.tables import Table, read_table
 
 _EXAMPLE = "{'day': [7, 14], 'observable': ['C_per_ul', 'C_per_ul'], 'value': [31.6, 9.1]}"
@@ -21,7 +23,8 @@ class Observations:
     """A checked table; arrays (row,), sorted by patient in the order of first appearance.
 
     ``patients``: their labels; ``patient``: the index of each row's. ``error`` is NaN throughout
-    where none was given. ``below``: the value is only an upper limit.
+    where none was given. ``below``: the value is only an upper limit. ``kinds``: the observables
+    that occur, each once.
     """
 
     patients: tuple[str, ...]
@@ -32,6 +35,7 @@ class Observations:
     weight: np.ndarray
     error: np.ndarray
     below: np.ndarray
+    kinds: tuple[Observable, ...]
 
     def __len__(self) -> int:
         return len(self.observable)
@@ -42,18 +46,29 @@ class Observations:
         return bool(np.isfinite(self.error).all())
 
     @property
-    def kinds(self) -> tuple[Observable, ...]:
-        """The observables that occur, each once."""
-        return tuple(OBSERVABLES[name] for name in dict.fromkeys(self.observable))
+    def counted(self) -> np.ndarray:
+        """Which rows carry anything: those of a weight above 0."""
+        return self.weight > 0
+
+    def by_patient(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of each patient's rows (patient, row), and which are its own.
+
+        A patient with fewer rows than another has some of them again.
+        """
+        own = [np.flatnonzero(self.patient == index) for index in range(len(self.patients))]
+        most = max(rows.size for rows in own)
+        filled = np.stack([np.resize(rows, most) for rows in own])
+        return filled, np.stack([np.arange(most) < rows.size for rows in own])
 
 
-def read_observations(rows: Any) -> Observations:
+def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Observations:
     """Return a table of measurements, checked.
 
     ``rows``: a CSV file's path, a data frame, or columns by name. Columns ``day``,
     ``observable``, ``value`` and, if wanted, ``weight`` (of the squared error) or ``error``
     (standard deviation), ``below`` (1: the value is an upper limit, else 0) and ``patient``: a
-    label in every row, of which 1, 1.0 and "1" are one.
+    label in every row, of which 1, 1.0 and "1" are one. ``observables``: what names may mean beside
+    the known ones; the column ``observable`` may also hold :class:`Observable` objects.
 
     :raises VcohortError: for missing or unknown columns, unknown observables, values that are
         no numbers, days before 0, rows without a patient, an empty table.
@@ -69,20 +84,21 @@ def read_observations(rows: Any) -> Observations:
         raise VcohortError("The data give both weight and error: keep one of the two columns.")
     if not len(table):
         raise VcohortError("The data are empty: give at least one measurement.")
-    return _checked(table)
+    cells = table.read("observable", _named, "the name of what was measured in every row")
+    return _checked(table, find_observables(cells, observables))
 
 
-def _checked(table: Table) -> Observations:
+def _named(cell: Any) -> Observable | str:
+    return cell if isinstance(cell, Observable) else label_of(cell)
+
+
+def _checked(table: Table, kinds: list[Observable]) -> Observations:
     rows = len(table)
     labels = table.labels("patient") if "patient" in table else ["all"] * rows
     patients = tuple(dict.fromkeys(labels))
     places = {label: place for place, label in enumerate(patients)}
     index = np.array([places[label] for label in labels])
     order = np.argsort(index, kind="stable")
-    names = table.labels("observable")
-    for name in names:
-        if name not in OBSERVABLES:
-            raise unknown("observable", name, OBSERVABLES)
     positive = np.finfo(float).tiny
     weight, error = (
         _numbers(table, name, lowest) if name in table else np.full(rows, default)
@@ -93,11 +109,12 @@ def _checked(table: Table) -> Observations:
         patients,
         index[order],
         _numbers(table, "day", 0.0)[order],
-        tuple(names[row] for row in order),
+        tuple(kinds[row].name for row in order),
         _numbers(table, "value", 0.0)[order],
         weight[order],
         error[order],
         below[order],
+        tuple(dict.fromkeys(kinds[row] for row in order)),
     )
 
 

@@ -50,7 +50,7 @@ class Table:
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column as float64, NaN where a cell is blank."""
-        read = self._read(name, lambda cell: number_of(cell, self.sign), "numbers")
+        read = self.read(name, lambda cell: number_of(cell, self.sign), "numbers")
         return np.array(read, np.float64)
 
     def days(self, name: str, unit: str | None = None) -> np.ndarray:
@@ -62,23 +62,27 @@ class Table:
         length = days_in(name, told)
         if unit is not None and length != days_in(name, unit):
             raise VcohortError(f"The unit of {name} is {told!r}, and its name says another.")
-        read = self._read(name, lambda cell: days_of(cell, self.sign, length), "numbers of days")
+        read = self.read(name, lambda cell: days_of(cell, self.sign, length), "numbers of days")
         return np.array(read, np.float64)
 
     def flags(self, name: str) -> np.ndarray:
         """Return a column of 1 and 0 (or true and false) as truth values."""
-        return np.array(self._read(name, flag_of, "1 or 0 in every row"), bool)
+        return np.array(self.read(name, flag_of, "1 or 0 in every row"), bool)
 
     def labels(self, name: str) -> list[str]:
         """Return a column of labels: a number and its text are one.
 
         Warns of labels that differ in case or blanks alone.
         """
-        found = self._read(name, label_of, "a label in every row (of merged cells, each)")
+        found = self.read(name, label_of, "a label in every row (of merged cells, each)")
         compare_labels(name, dict.fromkeys(found))
         return found
 
-    def _read(self, name: str, read: Callable[[Any], _Read], wanted: str) -> list[_Read]:
+    def read(self, name: str, read: Callable[[Any], _Read], wanted: str) -> list[_Read]:
+        """Return what ``read`` finds in each cell of a column; tell of cells that it refuses.
+
+        ``read`` raises :class:`ValueError` with what a cell holds, ``wanted`` says what it must.
+        """
         found: list[_Read] = []
         for cell, place in zip(self.columns[name], self.places, strict=True):
             try:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation import Fitted, estimate, judge, pose
+from vcohort.analysis.estimation import Fitted, at_bound, estimate, judge
 from vcohort.analysis.losses import Residuals
+from vcohort.analysis.posing import pose
 from vcohort.analysis.problem import Problem
 from vcohort.analysis.solver import Solved
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.endpoints import Outcome
+from vcohort.models import Cells
+from vcohort.observables import Observable
 from vcohort.regimen import Regimen
 from vcohort.schema import STATES, TIME
 from vcohort.simulate import simulate
@@ -34,6 +39,7 @@ def fit(
     seed: int = 0,
     regimen: Regimen | None = None,
     tolerance: float = 1e-4,
+    observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Fit the free parameters of each patient to measurements, from many starts at once.
@@ -42,36 +48,48 @@ def fit(
     method (optimistix), in logs of the parameters, held between their bounds by a sigmoid. All
     patients and starts are one batch, in double precision.
 
+    An upper limit has the likelihood of a value below it, Phi((limit - prediction) / s) on the
+    loss's scale (Beal 2001, J. Pharmacokinet. Pharmacodyn. 28:481, method M3), with the standard
+    deviation s of its row: that given by ``error``, else one for all rows of the patient, over the
+    root of the row's ``weight``, found with the parameters by maximum likelihood. Rows of the
+    weight 0, and limits far above the fit, count for nothing: they change no estimate, error or
+    number of data.
+
     :param data: a long table (CSV file, data frame, columns by name): ``day``, ``observable``
-        (``N``, ``C``, ``B`` in cells; ``N_per_ul``, ``C_per_ul``, ``ALC`` in cells/ul; ``B_ml``),
-        ``value``; if wanted ``weight`` of the squared residual, or ``error``, its standard
-        deviation (loss ``"log"``: of the log); ``below`` (1: an upper limit); ``patient``.
+        (``N``, ``C``, ``B`` in cells; ``N_per_ul``, ``C_per_ul``, ``ALC`` in cells/ul; ``B_ml``;
+        or a :class:`vcohort.Observable`), ``value``; if wanted ``weight`` of the squared residual,
+        or ``error``, its standard deviation (loss ``"log"``: of the log); ``below`` (1: an upper
+        limit); ``patient``.
     :param free: names of the parameters to fit; each patient has its own.
     :param cohort: the model and the values of what is not free, for one patient or for each of
         the data's; by default the preset ``"kimmel2021-figures"``.
-    :param loss: ``"log"``, ``"linear"``, ``"kimmel2021"`` (the paper's weights and penalty), or a
-        function of (predicted (row,), measured, values) that returns residuals (row,).
+    :param loss: ``"log"``, ``"linear"``, ``"kimmel2021"`` (the paper's weights and penalty; its
+        largest value of each observable is one that was observed), or a function of (predicted
+        (row,), measured, values) that returns residuals (row,).
     :param bounds: lowest and highest value by name; by default the parameter's usual range.
     :param starts: starts for each patient, a Latin hypercube in logs within the bounds.
     :param regimen: treatments beside the first infusion.
     :param tolerance: largest error of the logs of the path.
+    :param observables: what names in the column ``observable`` may mean beside the known ones.
     :return: over ``patient``: ``estimate``, ``standard_error``, ``at_bound`` (…, parameter),
         ``correlation`` (…, parameter, other), ``loss``, ``start_estimate``, ``start_loss``,
-        ``converged`` (…, start; the best first), ``N``, ``C``, ``B`` (…, time) in cells, and the
-        data with ``predicted`` and ``residual`` (…, observation).
-    :raises VcohortError: for bad data (empty, not a number, an unknown observable, fewer than
-        free parameters), unknown parameters, impossible bounds.
+        ``converged`` (…, start; the best first), ``N``, ``C``, ``B`` (…, time) in cells,
+        ``curve`` (…, kind, time), the fitted course of each observable, and the data with
+        ``predicted``, ``residual`` and ``information`` (…, observation), how much of an observed
+        datum each row is, from 0 to 1. The loss is the sum of squared residuals S; with limits and
+        known errors S - 2 sum ln Phi; with limits and errors that are not known, the S that what
+        was observed would have alone at the same greatest likelihood.
+    :raises VcohortError: for bad data (empty, not a number, an unknown observable, limits alone,
+        fewer rows that tell anything than free parameters), unknown parameters, impossible bounds.
     """
-    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance)
+    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance, observables)
     return _dataset(*estimate(problem, starts, seed, progress), seed)
 
 
 def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
     names, data = problem.question.names, problem.data
     best = solved.logs[:, 0]
-    fitted, values = judge(problem, best), np.exp(best)
-    low, high = (np.asarray(side) for side in problem.bounds)
-    near = np.minimum(best - low, high - best) < 1e-3 * (high - low)
+    fitted, values = judge(problem, best), problem.values_at(best)
     about = {"units": "as the parameter"}
     variables: dict[str, Any] = {
         "estimate": (("patient", "parameter"), values, about | {"long_name": "best value"}),
@@ -80,7 +98,7 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
             about | {"long_name": "standard error of the best value"},
         ),
         "at_bound": (
-            ("patient", "parameter"), near,
+            ("patient", "parameter"), at_bound(problem, best),
             {"units": "1", "long_name": "whether the best value lies on a bound"},
         ),
         "correlation": (
@@ -91,11 +109,11 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
             "patient", solved.loss[:, 0], {"units": "1", "long_name": "sum of squared residuals"},
         ),
         "data_loss": (
-            "patient", (fitted.residual**2).sum(axis=1),
+            "patient", fitted.loss,
             {"units": "1", "long_name": "the same, of the data alone, without a penalty"},
         ),
         "start_estimate": (
-            ("patient", "start", "parameter"), np.exp(solved.logs),
+            ("patient", "start", "parameter"), problem.values_at(solved.logs),
             about | {"long_name": "where each start ended"},
         ),
         "start_loss": (
@@ -105,13 +123,18 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
             ("patient", "start"), solved.converged,
             {"units": "1", "long_name": "whether the start reached a minimum"},
         ),
-        "lower": ("parameter", np.exp(low), about | {"long_name": "lower bound"}),
-        "upper": ("parameter", np.exp(high), about | {"long_name": "upper bound"}),
+        "lower": ("parameter", problem.limits[:, 0], about | {"long_name": "lower bound"}),
+        "upper": ("parameter", problem.limits[:, 1], about | {"long_name": "upper bound"}),
     }  # fmt: skip
     variables |= _rows(problem, fitted)
-    days, curves = _curves(problem, values)
-    for name, values in curves.items():
-        variables[name] = (("patient", "time"), values, STATES[name])
+    days, states = _states(problem, values)
+    variables |= {
+        name: (("patient", "time"), found, STATES[name]) for name, found in states.items()
+    }
+    variables["curve"] = (
+        ("patient", "kind", "time"), _curves(data.kinds, states),
+        {"units": "as the observable", "long_name": "fitted course of each observable"},
+    )  # fmt: skip
     model = problem.question.model
     units = [model.param(name).unit for name in names]
     coords = {
@@ -120,6 +143,9 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "other": list(names),
         "unit": ("parameter", units, {"long_name": "unit of the parameter"}),
         "time": ("time", days, TIME),
+        "kind": [kind.name for kind in data.kinds],
+        "kind_unit": ("kind", [kind.unit for kind in data.kinds]),
+        "kind_name": ("kind", [kind.description for kind in data.kinds]),
     }
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.question.loss.name,
@@ -134,30 +160,39 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
 
 def _rows(problem: Problem, fitted: Fitted) -> dict[str, Any]:
     """Return the data beside what is predicted, (patient, observation), NaN where there is none."""
-    data, measured = problem.data, problem.subjects.measured
-    present = np.asarray(measured.present)
-    place = np.nonzero(present)
-    kinds = np.full(present.shape, "", dtype=object)
-    days = np.full(present.shape, np.nan)
-    kinds[place], days[place] = data.observable, data.day
+    data = problem.data
+    rows, is_own = data.by_patient()
 
-    def filled(values: Any) -> np.ndarray:
-        return np.where(present, np.asarray(values), np.nan)
+    def filled(values: np.ndarray) -> np.ndarray:
+        return np.where(is_own, values, np.nan)
+
+    def flags(values: np.ndarray) -> np.ndarray:
+        return is_own & values[rows]
 
     where = ("patient", "observation")
-    unit = {"units": "as the observable"}
+    unit, share = {"units": "as the observable"}, {"units": "1"}
     return {
-        "day": (where, days, TIME),
-        "observable": (where, kinds.astype(str), {"units": "1", "long_name": "what was measured"}),
-        "value": (where, filled(measured.value), unit | {"long_name": "measured"}),
+        "day": (where, filled(data.day[rows]), TIME),
+        "observable": (
+            where, np.where(is_own, np.array(data.observable)[rows], ""),
+            share | {"long_name": "what was measured"},
+        ),
+        "value": (where, filled(data.value[rows]), unit | {"long_name": "measured"}),
+        "weight": (
+            where, filled(data.weight[rows]), share | {"long_name": "weight of the square"},
+        ),
+        "below": (
+            where, flags(data.below), share | {"long_name": "whether the value is an upper limit"},
+        ),
         "predicted": (where, filled(fitted.predicted), unit | {"long_name": "fitted"}),
-        "residual": (
-            where, filled(fitted.residual), {"units": "1", "long_name": "weighted residual"},
+        "residual": (where, filled(fitted.residual), share | {"long_name": "weighted residual"}),
+        "information": (
+            where, filled(fitted.share), share | {"long_name": "share of an observed datum"},
         ),
     }  # fmt: skip
 
 
-def _curves(problem: Problem, best: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _states(problem: Problem, best: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return days, and the fitted paths (patient, time) in cells."""
     days = np.linspace(0.0, problem.run.horizon, _CURVE_POINTS)
     cohort = problem.cohort.replace(**dict(zip(problem.question.names, best.T, strict=True)))
@@ -167,3 +202,10 @@ def _curves(problem: Problem, best: np.ndarray) -> tuple[np.ndarray, dict[str, n
         progress=False,
     )  # fmt: skip
     return days, {name: ds[name].values for name in STATES}
+
+
+def _curves(kinds: tuple[Observable, ...], states: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the course (patient, kind, time) of each observable, in its unit."""
+    with jax.enable_x64(True):
+        cells = Cells(*(jnp.log(jnp.asarray(states[name])) for name in ("N", "C", "B")))
+        return np.stack([np.exp(kind.log_measured(cells)) for kind in kinds], axis=1)

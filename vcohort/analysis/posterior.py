@@ -4,27 +4,49 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax import Array
 
-from vcohort.analysis.estimation import pose
+from vcohort.analysis.likelihood import likeliest_scale, log_likelihood
 from vcohort.analysis.losses import Residuals
-from vcohort.analysis.problem import Problem, data_residuals
+from vcohort.analysis.posing import check_observed, pose
+from vcohort.analysis.priors import laws_of
+from vcohort.analysis.problem import (
+    Problem,
+    Question,
+    Subject,
+    data_residuals,
+    observed_and_limits,
+    residuals_of,
+)
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
-from vcohort.distributions import Distribution, LogNormal, Normal, Uniform
+from vcohort.distributions import Distribution
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import whole
+from vcohort.observables import Observable
 from vcohort.progress import is_shown
 from vcohort.regimen import Regimen
+from vcohort.schema import TIME
 
-# The residuals' scale, where the data give no errors: log-uniform over these, which holds any.
+# The residuals' scale, where the data give no errors: log-uniform over these, in residuals of
+# predictions that are twice too large.
 _SCALES = (1e-4, 1e2)
+
+# Draws from the priors, of which each chain starts at one of the likeliest.
+_CANDIDATES = 256
+
+_SCALE = "scale"
+
+# No chain starts on the edge of the scale's prior.
+_INSIDE = (1e-3, 1.0 - 1e-3)
 
 # The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
 _LARGEST_R_HAT = 1.01
@@ -44,45 +66,53 @@ def posterior(
     seed: int = 0,
     regimen: Regimen | None = None,
     tolerance: float = 1e-4,
+    observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of the free parameters, by NumPyro's No-U-Turn sampler.
 
-    The residuals of :func:`vcohort.fit` are normal; where the data give no errors, each
-    patient's residual scale is drawn too. A penalty of the loss has no part: priors take its
-    place. Needs the extra: ``pip install "vcohort[bayes]"``.
+    The residuals of :func:`vcohort.fit` are normal, and upper limits have the likelihood of a
+    value below them; where the data give no errors, each patient's residual scale is drawn too,
+    log-uniform from 1e-4 to 100 times the residuals of predictions that are twice too large. A
+    penalty of the loss has no part: priors take its place. Of draws from the priors, each chain
+    starts at one of the likeliest. Needs the extra: ``pip install "vcohort[bayes]"``.
 
-    :param priors: :class:`LogNormal`, :class:`Normal` or :class:`Uniform` by name; by default
-        log-uniform between the bounds.
+    :param priors: :class:`LogNormal`, :class:`Normal` (cut at 0) or :class:`Uniform` by name, each
+        cut to the bounds, if any were given for its parameter; by default log-uniform between the
+        bounds.
     :param chains, warmup, draws: chains run side by side, and how long each.
-    :param data, free, cohort, loss, bounds, regimen, tolerance: as for :func:`vcohort.fit`.
+    :param data, free, cohort, loss, bounds, regimen, tolerance, observables: as for
+        :func:`vcohort.fit`. Limits alone will do where their errors are known.
     :return: in ArviZ's schema: groups ``posterior`` (chain, draw, patient), ``sample_stats``,
         ``observed_data`` and ``summary``: mean, standard deviation, 5, 50 and 95 % quantiles,
         ``r_hat`` and effective sample size ``ess`` (parameter, patient).
-    :raises VcohortError: as for :func:`vcohort.fit`, and where NumPyro is not installed.
+    :raises VcohortError: as for :func:`vcohort.fit`, for priors with next to no mass between the
+        bounds, where no draw from the priors can be followed, and where NumPyro is not installed.
     """
     numpyro = _numpyro()
-    for name, value in {"chains": chains, "warmup": warmup, "draws": draws}.items():
-        if value < (4 if name == "draws" else 1):
-            raise VcohortError(f"{name} = {value} is too few.")
-    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance)
-    given = {} if priors is None else dict(priors)
-    for name in given:
-        if name not in problem.question.names:
-            raise VcohortError(
-                f"There is a prior for {name}, which is not free. Free: {problem.question.names}."
-            )
+    chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
+    draws, seed = whole("draws", draws, least=4), whole("seed", seed)
     # JAX takes the 64 bits of a seed as a number with a sign.
-    bits = np.uint64(whole("seed", seed)).astype(np.int64)
+    bits = np.uint64(seed).astype(np.int64)
+    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance, observables)
+    if not problem.data.errors_known:
+        check_observed(problem.data)
     with jax.enable_x64(True):
-        laws = {name: _prior(problem, name, given.get(name)) for name in problem.question.names}
-        kernel = numpyro.infer.NUTS(_model(problem, laws))
+        laws = laws_of(problem, priors, bounds)
+        if not problem.data.errors_known:
+            laws[_SCALE] = _scale_law(problem)
+        first = _starts(problem, laws, chains, seed)
+        middle = numpyro.infer.init_to_value(values={name: at[0] for name, at in first.items()})
+        kernel = numpyro.infer.NUTS(_model(problem, laws), init_strategy=middle)
         sampler = numpyro.infer.MCMC(
             kernel, num_warmup=warmup, num_samples=draws, num_chains=chains,
             chain_method="vectorized", progress_bar=is_shown(progress),
         )  # fmt: skip
         fields = ("diverging", "accept_prob", "num_steps", "potential_energy")
-        sampler.run(jax.random.key(bits), extra_fields=fields)
+        biject_to = numpyro.distributions.biject_to
+        start = {name: biject_to(laws[name].support).inv(at) for name, at in first.items()}
+        start = start if chains > 1 else jax.tree.map(lambda part: part[0], start)
+        sampler.run(jax.random.key(bits), extra_fields=fields, init_params=start)
         samples = sampler.get_samples(group_by_chain=True)
         drawn = {name: np.asarray(value) for name, value in samples.items()}
         extra = sampler.get_extra_fields(group_by_chain=True)
@@ -97,48 +127,82 @@ def _numpyro() -> Any:
         raise VcohortError('posterior needs NumPyro. Type: pip install "vcohort[bayes]"') from None
 
 
-def _prior(problem: Problem, name: str, prior: Distribution | None) -> Any:
-    """Return a prior as NumPyro's, for all patients."""
-    from numpyro import distributions as dist  # noqa: PLC0415
-
-    index = problem.question.names.index(name)
-    low, high = (float(jnp.exp(side[index])) for side in problem.bounds)
-    match prior:
-        case None:
-            law = dist.LogUniform(low, high)
-        case LogNormal(median, sigma):
-            law = dist.LogNormal(np.log(median), sigma)
-        case Normal(mean, sd):
-            law = dist.TruncatedNormal(mean, sd, low=0.0)
-        case Uniform(lower, upper):
-            law = dist.Uniform(lower, upper)
-        case _:
-            raise VcohortError(
-                f"The prior of {name}, {prior!r}, is none of LogNormal, Normal and Uniform."
-            )
-    return law.expand([len(problem.cohort)]).to_event(1)
-
-
 def _model(problem: Problem, laws: dict[str, Any]) -> Any:
     import numpyro  # noqa: PLC0415
-    from numpyro import distributions as dist  # noqa: PLC0415
-
-    measured = problem.subjects.measured
-    rows = jnp.sum(measured.present, axis=1)
 
     def model() -> None:
-        values = [numpyro.sample(name, law) for name, law in laws.items()]
-        logs = jnp.log(jnp.stack(values, axis=1))
-        residuals = jax.vmap(lambda subject, log: data_residuals(problem.question, subject, log))
-        squares = jnp.sum(residuals(problem.subjects, logs) ** 2, axis=1)
-        scale = jnp.ones_like(squares)
-        if not problem.data.errors_known:
-            wide = dist.LogUniform(*_SCALES).expand([squares.size]).to_event(1)
-            scale = numpyro.sample("scale", wide)
-        likelihood = -0.5 * squares / scale**2 - rows * jnp.log(scale)
-        numpyro.factor("likelihood", jnp.sum(likelihood))
+        values: dict[str, Any] = {name: numpyro.sample(name, law) for name, law in laws.items()}
+        logs = jnp.log(jnp.stack([values[name] for name in problem.question.names], axis=1))
+        scale = values.get(_SCALE, jnp.ones(len(logs)))
+        found = jax.vmap(partial(_log_likelihood, problem.question))(problem.subjects, logs, scale)
+        numpyro.factor("likelihood", jnp.sum(found))
 
     return model
+
+
+def _log_likelihood(question: Question, subject: Subject, logs: Array, scale: Array) -> Array:
+    own = data_residuals(question, subject, logs)
+    return log_likelihood(own, *observed_and_limits(subject.measured), scale)
+
+
+def _scale_law(problem: Problem) -> Any:
+    """Return the prior (patient,) of the residuals' scale."""
+    from numpyro import distributions as dist  # noqa: PLC0415
+
+    def unit(subject: Subject) -> Array:
+        value = subject.measured.value
+        logs = jnp.log(jnp.stack([subject.values[name] for name in problem.question.names]))
+        off = residuals_of(problem.question, subject, logs, 2.0 * value)
+        chosen = observed_and_limits(subject.measured)[0] & (value > 0) & jnp.isfinite(off)
+        mean = jnp.sum(jnp.where(chosen, off, 0.0) ** 2) / jnp.maximum(jnp.sum(chosen), 1)
+        return jnp.where(mean > 0, jnp.sqrt(mean), 1.0)
+
+    units = jax.vmap(unit)(problem.subjects)
+    return dist.LogUniform(*(units * share for share in _SCALES)).to_event(1)
+
+
+def _starts(
+    problem: Problem, laws: dict[str, Any], chains: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return where the chains start, (chain, patient): the likeliest of draws from the priors."""
+    names = problem.question.names
+    keys = jax.random.split(jax.random.key(seed), len(names))
+    count = max(_CANDIDATES, chains)
+    drawn = [laws[name].sample(key, (count,)) for name, key in zip(names, keys, strict=True)]
+    found, scale = _likelihoods(problem.question, problem.subjects, jnp.log(jnp.stack(drawn, -1)))
+    likelihood = np.where(np.isfinite(found), found, -np.inf)
+    order = np.argsort(-likelihood, axis=0, kind="stable")[:chains]
+    best = np.take_along_axis(likelihood, order, axis=0)
+    lost = ~np.isfinite(best[0])
+    if lost.any():
+        labels = ", ".join(problem.data.patients[index] for index in np.flatnonzero(lost))
+        raise VcohortError(
+            f"Of {count} draws from the priors none has a likelihood for patient {labels}: the "
+            "equations cannot be followed, or the data are out of reach. Narrow the priors or "
+            "bounds, or check the data's units and errors."
+        )
+    # Where few draws can be followed, chains share the best.
+    order = np.where(np.isfinite(best), order, order[0])
+    values = dict(zip(names, map(np.asarray, drawn), strict=True))
+    if _SCALE in laws:
+        low, high = (np.asarray(laws[_SCALE].base_dist.icdf(share)) for share in _INSIDE)
+        values[_SCALE] = np.clip(np.asarray(scale), low, high)
+    return {name: np.take_along_axis(value, order, axis=0) for name, value in values.items()}
+
+
+@partial(jax.jit, static_argnames=("question",))
+def _likelihoods(question: Question, subjects: Subject, logs: Array) -> tuple[Array, Array]:
+    """Return log likelihoods (candidate, patient) at logs (…, parameter), and likeliest scales."""
+
+    def one(subject: Subject, log: Array) -> tuple[Array, Array]:
+        own = data_residuals(question, subject, log)
+        observed, limit = observed_and_limits(subject.measured)
+        squares = jnp.sum(jnp.where(observed, own, 0.0) ** 2)
+        scale = likeliest_scale(squares, jnp.sum(observed), own, limit)
+        scale = jnp.ones_like(scale) if question.errors_known else scale
+        return log_likelihood(own, observed, limit, scale), scale
+
+    return jax.vmap(jax.vmap(one), in_axes=(None, 0))(subjects, logs)
 
 
 def _tree(
@@ -149,7 +213,7 @@ def _tree(
     patients = {"patient": list(problem.data.patients)}
 
     def about(name: str) -> dict[str, str]:
-        if name == "scale":
+        if name == _SCALE:
             return {"units": "1", "long_name": "standard deviation of the residuals"}
         param = model.param(name)
         return {"units": param.unit, "long_name": param.description}
@@ -169,9 +233,19 @@ def _tree(
     }
     data = problem.data
     observed = {
-        "value": ("row", data.value), "day": ("row", data.day),
-        "observable": ("row", list(data.observable)),
-        "of_patient": ("row", [data.patients[index] for index in data.patient]),
+        "value": ("row", data.value, {"units": "as the observable", "long_name": "measured"}),
+        "day": ("row", data.day, TIME),
+        "weight": ("row", data.weight, {"units": "1", "long_name": "weight of the square"}),
+        "below": (
+            "row", data.below, {"units": "1", "long_name": "whether the value is an upper limit"},
+        ),
+        "observable": (
+            "row", list(data.observable), {"units": "1", "long_name": "what was measured"},
+        ),
+        "of_patient": (
+            "row", [data.patients[index] for index in data.patient],
+            {"units": "1", "long_name": "patient"},
+        ),
     }  # fmt: skip
     attrs = {
         "model": model.name, "loss": problem.question.loss.name, "seed": str(seed),

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from scipy.stats import chi2
 
-from vcohort.analysis.estimation import estimate, judge, pose
+from vcohort.analysis.estimation import (
+    Fitted,
+    check_errors_left,
+    estimate,
+    judge,
+    relative_misses,
+)
 from vcohort.analysis.losses import Residuals
-from vcohort.analysis.problem import Problem
+from vcohort.analysis.posing import pose
+from vcohort.analysis.problem import Problem, observed_and_limits
 from vcohort.analysis.solver import Candidates, polish
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
+from vcohort.given import number, whole
+from vcohort.observables import Observable
 from vcohort.progress import progress_bar
 from vcohort.regimen import Regimen
 
@@ -48,6 +57,7 @@ def profile_likelihood(
     seed: int = 0,
     regimen: Regimen | None = None,
     tolerance: float = 1e-4,
+    observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Return the profile likelihood of each parameter, and its confidence interval.
@@ -55,38 +65,59 @@ def profile_likelihood(
     The parameter is held at each of its points while the others are fitted anew; all points of
     all parameters are one batch (Raue et al. 2009, Bioinformatics 25:1923). The deviance is
     S - S_min where the data give their errors, else n ln(S / S_min), S the loss and n the number
-    of data; the interval is where it is below the quantile of chi-square with one degree of
-    freedom.
+    of data that were observed (upper limits are in S, see :func:`vcohort.fit`); the interval is
+    where it is below the quantile of chi-square with one degree of freedom.
 
     :param parameters: of those that are free; by default all.
     :param points: of each profile.
-    :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance: as for
+    :param confidence: level of the intervals.
+    :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance, observables: as for
         :func:`vcohort.fit`.
     :return: over (patient, parameter): ``estimate``, ``lower``, ``upper`` (NaN where the interval
         is open: the bound is reached first, or a point that cannot be followed), and over the
         points ``value``, ``deviance`` and ``others`` (…, other), the values of all parameters.
-    :raises VcohortError: as for :func:`vcohort.fit`, and for parameters that are not free.
+    :raises VcohortError: as for :func:`vcohort.fit`, for parameters that are not free, and for data
+        whose errors are not known and that the model meets exactly.
     """
+    confidence, points = number("confidence", confidence), whole("points", points, least=4)
     if not 0 < confidence < 1:
         raise VcohortError(f"confidence = {confidence:g} is impossible: it must be in (0, 1).")
-    if points < 4:
-        raise VcohortError(f"points = {points} is impossible: a profile needs at least 4.")
-    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance)
+    problem = pose(data, free, cohort, loss, bounds, regimen, tolerance, observables)
     names = problem.question.names
-    chosen = names if parameters is None else tuple(parameters)
-    for name in chosen:
-        if name not in names:
-            raise VcohortError(f"{name} is not free, so it has no profile. Free: {names}.")
+    chosen = _chosen(parameters, names)
     problem, solved = estimate(problem, starts, seed, progress)
     best = solved.logs[:, 0]
     which = np.array([names.index(name) for name in chosen])
-    error = np.nan_to_num(judge(problem, best).log_error, nan=np.inf)
+    fitted = judge(problem, best)
+    _check_errors(problem, fitted)
+    error = np.nan_to_num(fitted.log_error, nan=np.inf)
     limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
     grid = _walk(problem, best, which, error, limits, points, progress)
     least = np.minimum(solved.loss[:, :1, None], grid.loss.min(axis=2, keepdims=True))
     deviance = _deviance(problem, grid.loss, least)
     ends = _ends(best[:, which], grid.at, deviance, float(chi2.ppf(confidence, 1)))
     return _dataset(problem, chosen, best[:, which], grid, deviance, ends, confidence)
+
+
+def _chosen(parameters: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = names if parameters is None else tuple(parameters)
+    if isinstance(parameters, str) or not chosen:
+        raise VcohortError(f"parameters = {parameters!r} is no list. Try {list(names[:1])}.")
+    for name in chosen:
+        if name not in names or chosen.count(name) > 1:
+            twice = "is twice in parameters" if name in names else "is not free, so has no profile"
+            raise VcohortError(f"{name} {twice}. Free: {', '.join(names)}.")
+    return chosen
+
+
+def _check_errors(problem: Problem, fitted: Fitted) -> None:
+    """Refuse data whose errors are not known and that the model meets exactly."""
+    if not problem.data.errors_known:
+        measured = problem.subjects.measured
+        observed = np.asarray(observed_and_limits(measured)[0])
+        misses = relative_misses(np.asarray(measured.value), fitted.predicted, observed)
+        labels, parameters = problem.data.patients, len(problem.question.names)
+        check_errors_left(labels, fitted.share, misses, parameters)
 
 
 def _walk(
@@ -141,8 +172,8 @@ def _deviance(problem: Problem, loss: np.ndarray, least: np.ndarray) -> np.ndarr
     loss = np.where(np.isfinite(loss), loss, np.nan)
     if problem.data.errors_known:
         return loss - least
-    number = np.asarray(problem.subjects.measured.present).sum(axis=1)[:, None, None]
-    return number * np.log(loss / least)
+    observed = np.asarray(observed_and_limits(problem.subjects.measured)[0])
+    return observed.sum(axis=1)[:, None, None] * np.log(loss / least)
 
 
 def _ends(
@@ -178,19 +209,26 @@ def _dataset(
     confidence: float,
 ) -> xr.Dataset:
     model, about = problem.question.model, {"units": "as the parameter"}
+    limits = problem.limits[[problem.question.names.index(name) for name in chosen]].T
     over, along = ("patient", "parameter"), ("patient", "parameter", "point")
     percent = f"of the {100 * confidence:g} % confidence interval"
+
+    def inside(logs: np.ndarray, text: str) -> tuple[np.ndarray, dict[str, str]]:
+        """Return values at logs (patient, parameter, …): no rounding leads out of the bounds."""
+        low, high = limits.reshape(2, -1, *(1,) * (logs.ndim - 2))
+        return np.clip(np.exp(logs), low, high), about | {"long_name": text}
+
     return xr.Dataset(
         {
-            "estimate": (over, np.exp(best), about | {"long_name": "best value"}),
-            "lower": (over, np.exp(ends[0]), about | {"long_name": f"lower end {percent}"}),
-            "upper": (over, np.exp(ends[1]), about | {"long_name": f"upper end {percent}"}),
-            "value": (along, np.exp(grid.at), about | {"long_name": "value that is held"}),
+            "estimate": (over, *inside(best, "best value")),
+            "lower": (over, *inside(ends[0], f"lower end {percent}")),
+            "upper": (over, *inside(ends[1], f"upper end {percent}")),
+            "value": (along, *inside(grid.at, "value that is held")),
             "deviance": (
                 along, deviance, {"units": "1", "long_name": "twice the log likelihood lost"},
             ),
             "others": (
-                (*along, "other"), np.exp(grid.logs),
+                (*along, "other"), problem.values_at(grid.logs),
                 about | {"long_name": "values of all parameters at the point"},
             ),
         },

@@ -161,4 +161,4 @@ def _finish(
     loss = jnp.sum(left**2)
     sizes = jnp.sqrt(jnp.sum(columns**2, axis=0) * loss)
     flat = jnp.abs(left @ columns) <= _ORTHOGONAL * sizes
-    return found.value, loss, flat.all() | (loss < _PERFECT)
+    return found.value, loss, jnp.isfinite(loss) & (flat.all() | (loss < _PERFECT))
