@@ -60,10 +60,10 @@ class Cohort:
         defaults = preset_values(preset, model)
         for name, value in values.items():
             model.param(name).check(value)
-            model.param(name).advise(value, stacklevel=3)
         labelled = [labels for value in values.values() if (labels := labels_of(value)) is not None]
         for name, value in values.items():
             check_labels(name, labels_of(value), labelled[0] if labelled else None)
+            model.param(name).advise(value, stacklevel=3)
         arrays = {name: floats(name, values.get(name, defaults[name])) for name in defaults}
         try:
             shape = np.broadcast_shapes((1,), *(array.shape for array in arrays.values()))
@@ -80,7 +80,7 @@ class Cohort:
         return cls(filled, np.arange(shape[0]), model, (("preset", preset),))
 
     def __len__(self) -> int:
-        return int(np.shape(self.patient)[0])
+        return int(np.size(self.patient))
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.values:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import platform
 from collections.abc import Generator, Hashable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import jax
 
@@ -69,3 +70,8 @@ def _processor() -> str:
     lines = about.read_text().splitlines() if about.exists() else []
     told = [line for line in lines if line.startswith(("model name", "flags"))]
     return " ".join([platform.machine(), platform.processor(), *told[:2]])
+
+
+def nan_is_meant() -> AbstractContextManager[Any]:
+    """Let a patient that gets lost be marked by NaN, under ``jax_debug_nans`` too."""
+    return jax.debug_nans(False) if jax.config.jax_debug_nans else nullcontext()

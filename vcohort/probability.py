@@ -13,6 +13,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.cohort import Cohort, check_values, is_traced
+from vcohort.compilation import nan_is_meant
 from vcohort.engine import cure
 from vcohort.engine.blocks import Work
 from vcohort.engine.grid import Grid
@@ -156,7 +157,7 @@ def _run(
     followed = run_followed(cohort.model, run, resolution, roster, program_of, work_of, [result])
     result[followed.lost] = np.nan
     warn_missing(int(followed.lost.sum()), len(cohort), "Their probabilities are NaN.")
-    with jax.enable_x64(run.dtype == "float64"):
+    with jax.enable_x64(run.dtype == "float64"), nan_is_meant():
         return jnp.asarray(result)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from vcohort.analysis.measures import Asked, Measure, find_measures, kinetics_of, read
 from vcohort.cohort import Cohort
+from vcohort.compilation import nan_is_meant
 from vcohort.dataset import provenance
 from vcohort.engine.grid import Grid, grid_points
 from vcohort.engine.inputs import Patients
@@ -114,7 +115,7 @@ def _derivatives(
     total, parts = len(cohort), list[_Slopes]()
     block = min(_BLOCK, total)
     bar = progress_bar("sensitivity, patients", total, progress)
-    with bar as advance, jax.enable_x64(True):
+    with bar as advance, jax.enable_x64(True), nan_is_meant():
         for first in range(0, total, block):
             count = min(block, total - first)
             chosen = np.minimum(np.arange(first, first + block), total - 1)

@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 from vcohort.analysis.measures import Asked, ask, evaluate, keep_followed, measure
 from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
+from vcohort.compilation import nan_is_meant
 from vcohort.dataset import provenance
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.given import number, numbers, whole
@@ -276,7 +277,7 @@ def _climb_of(plan: _Plan) -> _Climb:
     slopes = jax.jit(jax.jacfwd(outcome, has_aux=True))
 
     def climb(position: np.ndarray) -> Both:
-        with jax.enable_x64(False):
+        with jax.enable_x64(False), nan_is_meant():
             slope, value = slopes(jnp.asarray(position, jnp.float32))
         return np.asarray(value, float), np.asarray(slope, float)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
-from vcohort.compilation import first_alone
+from vcohort.compilation import first_alone, nan_is_meant
 from vcohort.engine.inputs import Patients, Roster
 from vcohort.forks import about_to_run
 
@@ -84,7 +84,8 @@ def run_block(
     treatments = None if roster.schedule is None else roster.schedule.day.shape[1]
     form = size, treatments, dtype, device
     alone = first_alone((program, *form))
-    with alone, jax.enable_x64(dtype == np.float64), jax.default_device(device):
+    precise = jax.enable_x64(dtype == np.float64)
+    with alone, precise, jax.default_device(device), nan_is_meant():
         return list(work(patients))
 
 

@@ -83,7 +83,11 @@ def advance(
 
 def log_lambda(w: Array, log_start: Array) -> Array:
     """Return ln Lambda from W and ln B0."""
-    log_odds = -(jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start)
+    tiny = jnp.finfo(w.dtype).tiny
+    # The logarithm of the smallest number has slopes that no number holds.
+    killed = w > tiny
+    log_w = jnp.where(killed, jnp.log(jnp.where(killed, w, 1.0)), jnp.log(tiny))
+    log_odds = -(log_w + log_start)
     # For rare survival ln(1 + x) is x, to rounding.
     rare = log_odds < -15.0
     log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))

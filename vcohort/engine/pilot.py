@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.compilation import first_alone
+from vcohort.compilation import first_alone, nan_is_meant
 from vcohort.engine.grid import LADDER, Grid, Step, grid_axes, step_axes
 from vcohort.engine.hazard import Hazard, extinct, first_hazard, stride, treat_hazard
 from vcohort.engine.inputs import Patients, Roster, TimePlan
@@ -136,7 +136,7 @@ def errors(
     least = -_LOG_DECIDED if mortal else -np.inf
     treatments = None if pilot.schedule is None else pilot.schedule.day.shape
     form = grid.days.shape, grid.days.dtype, treatments
-    with first_alone(("pilot", model, *form)):
+    with first_alone(("pilot", model, *form)), nan_is_meant():
         error, strain = _errors(model, pilot, grid, plan.steps, least)
     return np.asarray(error), np.asarray(strain)
 
