@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+
+# Seconds in which Python is done with throwing away an object.
+_MOMENT = 0.05
 
 
 class Signals:
@@ -22,6 +27,14 @@ class Signals:
         if self.came is None:
             self.came = number
             raise KeyboardInterrupt
+
+    def stop_again(self) -> None:
+        """Send the signal a moment later, when what swallowed the interrupt is over."""
+        number, self.came = self.came, None
+        if number is not None:
+            later = threading.Timer(_MOMENT, signal.raise_signal, (number,))
+            later.daemon = True
+            later.start()
 
     @property
     def status(self) -> int:
@@ -37,8 +50,44 @@ def heard() -> Generator[Signals]:
         yield signals
         return
     before = {number: signal.signal(number, signals.stop) for number in _ENDING}
+    tell = sys.unraisablehook
+
+    def look(unraisable: Any) -> None:
+        # What is raised while Python throws objects away is lost: nothing would end.
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            signals.stop_again()
+        else:
+            tell(unraisable)
+
+    sys.unraisablehook = look
     try:
         yield signals
     finally:
+        sys.unraisablehook = tell
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Hold signals back until the end; processes that are started meanwhile are never sent them.
+
+    Ctrl-C goes to all processes of a terminal: those that serve this one are ended by it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # It is a process too, and whoever starts it listens again.
+    resource_tracker.ensure_running()
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda each, _: came.append(each))
+              for number in _ENDING}  # fmt: skip
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:
+            signal.raise_signal(came[0])

@@ -268,5 +268,5 @@ def _explain(error: ValidationError) -> str:
         return f"Unknown key {place!r} in the study. {did_you_mean(parts[-1], known)}"
     if first["type"] == "missing":
         return f"In the study, {place} is missing."
-    shown = reprlib.repr(first["input"])
-    return f"In the study, {place} = {shown} is impossible: {first['msg'].lower()}."
+    given, why = reprlib.repr(first["input"]), first["msg"].lower()
+    return f"In the study, {place} = {given} is impossible: {why}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -21,6 +21,7 @@ from vcohort.files import check_writable
 from vcohort.notation import by_name, is_number, parse_setting
 from vcohort.outputs import PAGE, STORE, check_format
 from vcohort.report import write_report
+from vcohort.signals import uninterrupted
 from vcohort.study import Study
 from vcohort.sweeps.cluster import distributed
 from vcohort.sweeps.variables import missing_note
@@ -223,21 +224,26 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
             yield client
         return
     threads = max(1, cores() // workers)
-    with (
-        # What goes wrong on a worker is told by the chunk that it costs.
-        dask.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=threads,
-            # Their pages of progress would else be open to the network, on a port that others have.
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            worker_dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        dask.Client(cluster) as client,
-    ):
+    stack = ExitStack()
+    try:
+        # A cluster that is half begun, or half ended, cannot be ended.
+        with uninterrupted():
+            # What goes wrong on a worker is told by the chunk that it costs.
+            cluster = dask.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                # Their pages of progress would else be open to the network, on others' ports.
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(dask.Client(stack.enter_context(cluster)))
         yield client
+    finally:
+        with uninterrupted():
+            stack.close()
 
 
 def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
