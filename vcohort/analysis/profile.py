@@ -208,15 +208,21 @@ def _dataset(
     confidence: float,
 ) -> xr.Dataset:
     model, about = problem.question.model, {"units": "as the parameter"}
-    limits = problem.limits[[problem.question.names.index(name) for name in chosen]].T
-    over, along = ("patient", "parameter"), ("patient", "parameter", "point")
+    along = ("patient", "parameter", "point")
+    limits = problem.limits[[problem.question.names.index(name) for name in chosen]]
     percent = f"of the {100 * confidence:g} % confidence interval"
+
+    def within(logs: np.ndarray, long_name: str) -> tuple[tuple[str, ...], np.ndarray, Any]:
+        # With the parameter last, as the bounds have it.
+        values = np.clip(np.moveaxis(np.exp(logs), 1, -1), *limits.T)
+        return along[: logs.ndim], np.moveaxis(values, -1, 1), about | {"long_name": long_name}
+
     return xr.Dataset(
         {
-            "estimate": (over, np.clip(np.exp(best), *limits), about | {"long_name": "best value"}),
-            "lower": (over, np.clip(np.exp(ends[0]), *limits), about | {"long_name": f"lower end {percent}"}),
-            "upper": (over, np.clip(np.exp(ends[1]), *limits), about | {"long_name": f"upper end {percent}"}),
-            "value": (along, np.clip(np.exp(grid.at), *limits[..., None]), about | {"long_name": "value that is held"}),
+            "estimate": within(best, "best value"),
+            "lower": within(ends[0], f"lower end {percent}"),
+            "upper": within(ends[1], f"upper end {percent}"),
+            "value": within(grid.at, "value that is held"),
             "deviance": (
                 along, deviance, {"units": "1", "long_name": "twice the log likelihood lost"},
             ),
