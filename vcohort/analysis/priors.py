@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, uniform
 
 from vcohort.analysis.problem import Problem
 from vcohort.distributions import Distribution, LogNormal, Normal, Uniform, median_of
@@ -48,64 +48,51 @@ def _law(problem: Problem, index: int, prior: Distribution | None, is_bounded: b
 
     param = problem.question.model.param(problem.question.names[index])
     low, high = problem.limits[index].tolist()
-    if prior is not None:
+    if prior is None:
+        law = dist.LogUniform(low, high)
+    else:
         low, high = (low, high) if is_bounded else (param.lower, param.upper)
-        _check(param.name, prior, low, high)
+        law = _cut(param.name, prior, low, high)
         param.advise(median_of(prior))
-    match prior:
-        case None:
-            law = dist.LogUniform(low, high)
-        case LogNormal(median, sigma):
-            logs = _cut_normal(
-                np.log(median), sigma, np.log(low) if low > 0 else -np.inf, np.log(high)
-            )
-            law = dist.TransformedDistribution(logs, dist.transforms.ExpTransform(logs.support))
-        case Normal(mean, sd):
-            law = _cut_normal(mean, sd, low, high)
-        case Uniform(lower, upper):
-            law = dist.Uniform(max(lower, low), min(upper, high))
-        case _:
-            raise _unknown(param.name, prior)
     return law.expand([len(problem.cohort)]).to_event(1)
 
 
-def _cut_normal(mean: float, sd: float, low: float, high: float) -> Any:
-    """Return a normal distribution between two bounds, that may be infinite."""
+def _cut(name: str, prior: Distribution, low: float, high: float) -> Any:
+    """Return a prior between two bounds; refuse one that leaves nothing to draw there."""
     from numpyro import distributions as dist  # noqa: PLC0415 - an extra
 
-    ends = {name: float(side) for name, side in (("low", low), ("high", high)) if np.isfinite(side)}
-    law: Any = dist.TruncatedNormal if ends else dist.Normal
-    return law(float(mean), float(sd), **ends)
-
-
-def _unknown(name: str, prior: Any) -> VcohortError:
-    return VcohortError(
-        f"The prior of {name}, {prior!r}, is none of LogNormal, Normal and Uniform."
-    )
-
-
-def _check(name: str, prior: Distribution, low: float, high: float) -> None:
-    """Refuse a prior that NUTS cannot draw from, and one that the bounds rule out."""
     match prior:
         case LogNormal(median, sigma):
-            spread, ends = sigma, (np.log([max(low, 1e-300), high]) - np.log(median))
+            centre, spread = np.log(median), sigma
+            ends = np.log(max(low, np.finfo(float).tiny)), np.log(high)
         case Normal(mean, sd):
-            spread, ends = sd, np.array([low, high]) - mean
+            centre, spread, ends = mean, sd, (low, high)
         case Uniform(lower, upper):
-            spread, ends = upper - lower, np.array([low, high]) - lower
+            centre, spread, ends = lower, upper - lower, (low, high)
         case _:
-            raise _unknown(name, prior)
+            raise VcohortError(
+                f"The prior of {name}, {prior!r}, is none of LogNormal, Normal and Uniform."
+            )
     if not 0.0 < spread < np.inf:
         raise VcohortError(
             f"The prior of {name}, {prior!r}, does not vary. Give {name} in the cohort, and do not "
             "free it."
         )
-    ends = ends / spread
-    # On the side of the tail, where differences of shares are not lost in rounding.
-    tail = np.sort(-np.abs(ends)) if ends.prod() > 0 else ends
-    mass = np.diff(np.clip(ends, 0, 1) if isinstance(prior, Uniform) else norm.cdf(tail)).item()
-    if mass < _LEAST_MASS:
+    shape = uniform if isinstance(prior, Uniform) else norm
+    if _mass(shape, *((side - centre) / spread for side in ends)) < _LEAST_MASS:
         raise VcohortError(
             f"The prior of {name}, {prior!r}, has next to no mass between {low:g} and {high:g}, "
             f"where {name} must lie. Check its unit, or widen the bounds."
         )
+    if isinstance(prior, Uniform):
+        return dist.Uniform(max(centre, low), min(centre + spread, high))
+    sides = {"low": float(ends[0])} | ({"high": float(ends[1])} if np.isfinite(ends[1]) else {})
+    law = dist.TruncatedNormal(float(centre), float(spread), **sides)
+    if isinstance(prior, Normal):
+        return law
+    return dist.TransformedDistribution(law, dist.transforms.ExpTransform(law.support))
+
+
+def _mass(shape: Any, low: float, high: float) -> float:
+    """Return the mass between two ends; on the side where rounding leaves small ones."""
+    return float(shape.sf(low) - shape.sf(high) if low > 0 else shape.cdf(high) - shape.cdf(low))

@@ -21,7 +21,6 @@ from vcohort.analysis.posing import pose
 from vcohort.analysis.problem import Problem, observed_and_limits
 from vcohort.analysis.solver import Candidates, polish
 from vcohort.cohort import Cohort
-from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
 from vcohort.given import number, whole
 from vcohort.observables import Observable
@@ -209,21 +208,21 @@ def _dataset(
     confidence: float,
 ) -> xr.Dataset:
     model, about = problem.question.model, {"units": "as the parameter"}
-    limits = problem.limits[[problem.question.names.index(name) for name in chosen]].T
-    over, along = ("patient", "parameter"), ("patient", "parameter", "point")
+    along = ("patient", "parameter", "point")
+    limits = problem.limits[[problem.question.names.index(name) for name in chosen]]
     percent = f"of the {100 * confidence:g} % confidence interval"
 
-    def inside(logs: np.ndarray, text: str) -> tuple[np.ndarray, dict[str, str]]:
-        """Return values at logs (patient, parameter, …): no rounding leads out of the bounds."""
-        low, high = limits.reshape(2, -1, *(1,) * (logs.ndim - 2))
-        return np.clip(np.exp(logs), low, high), about | {"long_name": text}
+    def within(logs: np.ndarray, long_name: str) -> tuple[tuple[str, ...], np.ndarray, Any]:
+        # With the parameter last, as the bounds have it.
+        values = np.clip(np.moveaxis(np.exp(logs), 1, -1), *limits.T)
+        return along[: logs.ndim], np.moveaxis(values, -1, 1), about | {"long_name": long_name}
 
     return xr.Dataset(
         {
-            "estimate": (over, *inside(best, "best value")),
-            "lower": (over, *inside(ends[0], f"lower end {percent}")),
-            "upper": (over, *inside(ends[1], f"upper end {percent}")),
-            "value": (along, *inside(grid.at, "value that is held")),
+            "estimate": within(best, "best value"),
+            "lower": within(ends[0], f"lower end {percent}"),
+            "upper": within(ends[1], f"upper end {percent}"),
+            "value": within(grid.at, "value that is held"),
             "deviance": (
                 along, deviance, {"units": "1", "long_name": "twice the log likelihood lost"},
             ),
@@ -239,6 +238,6 @@ def _dataset(
         },
         {
             "model": model.name, "loss": problem.question.loss.name, "confidence": confidence,
-            "level": float(chi2.ppf(confidence, 1)), **provenance("profile"),
+            "level": float(chi2.ppf(confidence, 1)),
         },
     )  # fmt: skip
