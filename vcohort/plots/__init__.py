@@ -4,9 +4,9 @@ from vcohort.plots.analysis import calibration as calibration
 from vcohort.plots.analysis import global_sensitivity as global_sensitivity
 from vcohort.plots.analysis import regimen_map as regimen_map
 from vcohort.plots.analysis import sensitivity_map as sensitivity_map
+from vcohort.plots.curves import fitted_curves as fitted_curves
 from vcohort.plots.event_times import event_times as event_times
 from vcohort.plots.fit import fit_starts as fit_starts
-from vcohort.plots.fit import fitted_curves as fitted_curves
 from vcohort.plots.fit import model_weights as model_weights
 from vcohort.plots.fit import posterior as posterior
 from vcohort.plots.fit import profiles as profiles

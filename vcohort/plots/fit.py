@@ -1,83 +1,75 @@
-"""Fits: the curves over the data, where the starts ended, profiles, compared models, posteriors."""
+"""What a fit rests on: where the starts ended, profiles, compared models, posteriors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
-from vcohort.observables import OBSERVABLES
-from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION, panel, plain, row_of, symbols
+from vcohort.errors import unknown
+from vcohort.plots.patients import asks_for_log, by_patient, first_patient
+from vcohort.plots.style import (
+    BLUE,
+    FEW,
+    GREY,
+    SERIES,
+    VERMILLION,
+    as_it_is,
+    grid_of,
+    legend_of,
+    looks,
+    panel,
+    panels_of,
+    symbols,
+)
 
-_DASHES = ("-", "--", "-.", ":")
-
-
-def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """Draw the curves of :func:`vcohort.fit` over its data, a panel an observable.
-
-    Of :func:`vcohort.compare_models` the models of the first patient are drawn.
-    """
-    if "model" in ds.dims:
-        ds = ds.isel(patient=0)
-        rows, curves, over = ds.expand_dims(line=1), ds.rename(model="line"), "model"
-        curves = curves.transpose("line", ...)
-    else:
-        rows = curves = ds.rename(patient="line")
-        over = "patient"
-    seen = [name for name in OBSERVABLES if (rows["observable"] == name).any()]
-    panels = axes if axes is not None else row_of(len(seen))
-    for each, name in zip(panels, seen, strict=True):
-        _panel(plain(each), name, rows, curves)
-    panels[0].legend(frameon=False, title=over)
-    return panels
-
-
-def _panel(axes: Axes, name: str, rows: xr.Dataset, curves: xr.Dataset) -> None:
-    kind = OBSERVABLES[name]
-    parts = ["N", "C"] if name == "ALC" else [name[0]]
-    cells = xr.concat([curves[state] for state in parts], "part").sum("part") / kind.cells
-    for line, colour in zip(range(curves.sizes["line"]), SERIES * 4, strict=False):
-        label = str(curves["line"].values[line])
-        # Of curves that lie on each other the later ones leave gaps.
-        axes.plot(curves["time"], cells.isel(line=line), _DASHES[line % len(_DASHES)],
-                  color=colour, label=label)  # fmt: skip
-    for line, colour in zip(range(rows.sizes["line"]), SERIES * 4, strict=False):
-        one = rows.isel(line=line)
-        mine = one["observable"].values == name
-        single = rows.sizes["line"] < curves.sizes["line"]
-        axes.plot(one["day"].values[mine], one["value"].values[mine], "o", zorder=3,
-                  color=GREY if single else colour, mec="white")  # fmt: skip
-    axes.set(xlabel=DAYS, ylabel=f"{kind.description}, {kind.unit}".replace("/ul", "/µl"))
-    if name[0] in "CB":
-        axes.set_yscale("log")
-        values = rows["value"].values[rows["observable"].values == name]
-        if (values > 0).any():
-            axes.set_ylim(bottom=0.2 * values[values > 0].min())
+_WEIGHTS = {"aicc": "weight", "aic": "weight_aic"}
 
 
 def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
-    """Draw the losses at which the starts of a fit ended, in order: a plateau is trusted."""
+    """Draw the losses at which the starts of a fit ended, in order: a plateau is trusted.
+
+    Of more than six patients each is a thin line of one colour. The title says how many starts
+    found no loss, if any.
+    """
+    loss = by_patient(ds)["start_loss"].transpose("patient", "start")
     axes = panel(axes)
-    for patient, colour in zip(ds["patient"].values, SERIES * 4, strict=False):
-        loss = ds["start_loss"].sel(patient=patient).values
-        axes.plot(np.arange(1, loss.size + 1), loss, ".", color=colour, ms=3, label=str(patient))
-    axes.set(xlabel="start, the best first", ylabel="loss", yscale="log", xscale="log")
-    axes.legend(frameon=False)
+    count, starts = loss.shape
+    rank = np.arange(1, starts + 1)
+    if count > FEW:
+        axes.plot(rank, loss.values.T, color=BLUE, lw=0.8, alpha=0.5, marker=".", ms=2)
+    else:
+        lines = [axes.plot(rank, each, ".", color=colour, ms=4)[0]
+                 for each, colour in zip(loss.values, SERIES, strict=False)]  # fmt: skip
+        legend_of(axes, lines, loss["patient"].values, title="patient")
+    lost = int((~np.isfinite(loss.values)).sum())
+    told = [f"{count:,} patients"] if count > FEW else []
+    told += [f"{lost:,} of {loss.size:,} starts found no loss"] if lost else []
+    axes.set(xlabel="start, the best first", ylabel="loss", title=", ".join(told), xscale="log",
+             yscale="log" if asks_for_log(loss.values) else "linear")  # fmt: skip
     return axes
 
 
-def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """Draw the profiles of the first patient of :func:`vcohort.profile_likelihood`."""
-    one = ds.isel(patient=0)
+def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
+    """Draw the profiles of the first patient of :func:`vcohort.profile_likelihood`.
+
+    The title says which; choose another by ``ds.sel(patient=["b"])``.
+
+    :param axes: as many as there are parameters.
+    :raises VcohortError: for another number of axes.
+    """
+    one, title = first_patient(ds)
     names = list(one["parameter"].values)
-    panels = axes if axes is not None else _grid_of(len(names))
+    panels = panels_of(axes, len(names), grid_of)
     level = float(ds.attrs["level"])
-    for each, name, symbol in zip(panels, names, symbols(names), strict=False):
+    for each, name, symbol in zip(panels, names, symbols(names), strict=True):
         profile = one.sel(parameter=name)
-        plain(each).plot(profile["value"], profile["deviance"], "-", color=BLUE)
+        each.plot(profile["value"], profile["deviance"], "-", color=BLUE)
         each.axhline(level, color=GREY, ls="--", lw=0.8)
         each.axvline(float(profile["estimate"]), color=VERMILLION, lw=0.8)
         for side in ("lower", "upper"):
@@ -89,50 +81,84 @@ def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[
         each.set(xlabel=f"{symbol}, {profile['unit'].item()}", ylabel="deviance",
                  xscale="log" if wide else "linear", xlim=(inside.min(), inside.max()),
                  ylim=(0, 2.5 * level))  # fmt: skip
+    as_it_is(panels[0].title, title)
     return panels
-
-
-def _grid_of(count: int) -> Sequence[Axes]:
-    columns = min(count, 4)
-    rows = -(-count // columns)
-    size = (3.2 * columns, 2.7 * rows)
-    panels = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)[1]
-    flat = panels.ravel()
-    for each in flat[count:]:
-        each.set_visible(False)
-    return list(flat[:count])
 
 
 def model_weights(ds: xr.Dataset, criterion: str = "aicc", *, axes: Axes | None = None) -> Axes:
     """Draw the Akaike weights of :func:`vcohort.compare_models`, for each patient.
 
-    ``criterion``: ``"aicc"`` or ``"aic"``.
+    Of more than six patients each is a row of colours, grey where the weights are missing.
+
+    :param criterion: ``"aicc"`` or ``"aic"``.
+    :raises VcohortError: for another criterion.
     """
-    weight = ds["weight" if criterion == "aicc" else "weight_aic"]
+    if criterion not in _WEIGHTS:
+        raise unknown("criterion", str(criterion), _WEIGHTS)
+    weight = by_patient(ds)[_WEIGHTS[criterion]].transpose("patient", "model")
+    return (_weight_rows if weight.sizes["patient"] > FEW else _weight_bars)(weight, axes)
+
+
+def _weight_bars(weight: xr.DataArray, axes: Axes | None) -> Axes:
     axes = panel(axes)
-    models, patients = ds["model"].values, ds["patient"].values
-    height = 0.8 / patients.size
-    for row, (patient, colour) in enumerate(zip(patients, SERIES * 4, strict=False)):
-        place = np.arange(models.size) + (row - 0.5 * (patients.size - 1)) * height
-        axes.barh(place, weight.sel(patient=patient), height, color=colour, label=patient)
-    axes.set_yticks(range(models.size), models)
+    patients, models = weight.shape
+    height = 0.8 / patients
+    bars = []
+    for row, (one, colour) in enumerate(zip(weight.values, SERIES, strict=False)):
+        place = np.arange(models) + (row - 0.5 * (patients - 1)) * height
+        bars.append(axes.barh(place, one, height, color=colour)[0])
+    _name_ticks(axes.yaxis, weight["model"].values)
     axes.invert_yaxis()
     axes.set(xlabel=weight.attrs["long_name"], xlim=(0, 1))
-    axes.legend(frameon=False)
+    lost = np.isnan(weight.values).all(axis=1)
+    labels = [f"{label} (missing)" if none else label
+              for label, none in zip(weight["patient"].values, lost, strict=True)]  # fmt: skip
+    legend_of(axes, bars, labels, title="patient")
     return axes
 
 
-def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """Draw the marginal posteriors of :func:`vcohort.posterior`, a line a chain."""
-    samples = tree["posterior"].to_dataset().isel(patient=0)
+def _weight_rows(weight: xr.DataArray, axes: Axes | None) -> Axes:
+    patients, models = weight.shape
+    if axes is None:
+        size = (2.8 + 0.6 * models, 1.6 + 0.16 * patients)
+        axes = plt.subplots(figsize=size, layout="constrained")[1]
+    axes.set_facecolor("lightgrey")
+    shown = axes.pcolormesh(weight.values, cmap="viridis", vmin=0, vmax=1)
+    axes.invert_yaxis()
+    _name_ticks(axes.yaxis, weight["patient"].values, 0.5, fontsize=7)
+    _name_ticks(axes.xaxis, weight["model"].values, 0.5, rotation=30, ha="right")
+    lost = int(np.isnan(weight.values).all(axis=1).sum())
+    axes.set(ylabel="patient", title=f"{lost:,} of {patients:,} patients: missing" if lost else "")
+    axes.figure.colorbar(shown, ax=axes, label=weight.attrs["long_name"])
+    return axes
+
+
+def _name_ticks(axis: Axis, labels: np.ndarray, offset: float = 0.0, **options: Any) -> None:
+    """Set a tick at each whole number, more by an offset, with its label as it is."""
+    axis.set_ticks(np.arange(len(labels)) + offset, labels.astype(str), **options)
+    for tick, label in zip(axis.get_ticklabels(), labels, strict=True):
+        as_it_is(tick, label)
+
+
+def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
+    """Draw the marginal posteriors of :func:`vcohort.posterior`, a line a chain.
+
+    Of several patients the first is drawn. The title says which; choose another by
+    ``tree.sel(patient=["b"])``.
+
+    :param axes: as many as there are parameters.
+    :raises VcohortError: for another number of axes.
+    """
+    samples, title = first_patient(tree["posterior"].to_dataset())
     names = list(samples.data_vars)
-    panels = axes if axes is not None else _grid_of(len(names))
-    for each, name, symbol in zip(panels, names, symbols(names), strict=False):
-        values = np.log(samples[name].values)
+    panels = panels_of(axes, len(names), grid_of)
+    for each, name, symbol in zip(panels, names, symbols(names), strict=True):
+        values = np.log(samples[name].transpose("chain", "draw").values)
         edges = np.linspace(values.min(), values.max(), 31)
-        for chain, colour in zip(values, SERIES * 4, strict=False):
+        for chain, (line, colour) in zip(values, looks(), strict=False):
             height, _ = np.histogram(chain, edges, density=True)
-            plain(each).stairs(height, np.exp(edges), color=colour)
+            each.stairs(height, np.exp(edges), color=colour, ls=line)
         unit = samples[name].attrs["units"]
         each.set(xlabel=symbol if unit == "1" else f"{symbol}, {unit}", xscale="log", yticks=[])
+    as_it_is(panels[0].title, title)
     return panels

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle, product
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.text import Text
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
+from vcohort.errors import VcohortError
 from vcohort.models import Param, car_t
 
 # Okabe & Ito 2008.
@@ -27,10 +31,24 @@ OUTCOME = {CURE: BLUE, PROGRESSION: VERMILLION, UNDECIDED: GREY}
 
 DAYS = "days since CAR T infusion"
 
+# As many patients as colours can be told apart in one panel; more get a place of their own.
+FEW = len(SERIES)
+
 
 def looks() -> Iterator[tuple[str, str]]:
     """Return line styles and colours without end; the first 24 pairs differ."""
     return cycle(product(_LINES, SERIES))
+
+
+def gapped_looks() -> Iterator[tuple[str, str]]:
+    """Return the same pairs in an order for curves that may lie on each other.
+
+    Neighbours differ in style too, so that the later ones leave gaps.
+    """
+    count = len(_LINES) * len(SERIES)
+    # The lines and colours come round together after half of the pairs.
+    styles = [(index + (2 * index) // count) % len(_LINES) for index in range(count)]
+    return cycle([(_LINES[style], colour) for style, colour in zip(styles, cycle(SERIES))])
 
 
 def panel(axes: Axes | None = None) -> Axes:
@@ -38,6 +56,39 @@ def panel(axes: Axes | None = None) -> Axes:
     if axes is None:
         _, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     return plain(axes)
+
+
+def panels_of(
+    axes: Sequence[Axes] | None, count: int, new: Callable[[int], list[Axes]]
+) -> list[Axes]:
+    """Return the axes given, ``count`` of them in any array, or those that ``new(count)`` makes."""
+    if axes is None:
+        return [plain(each) for each in new(count)]
+    given = list(np.ravel(np.asarray(axes, dtype=object)))
+    if len(given) != count or not all(isinstance(each, Axes) for each in given):
+        raise VcohortError(
+            f"This picture has {count} panels, and axes are {len(given)}. Give axes = "
+            f"plt.subplots(1, {count}, squeeze=False)[1], or none."
+        )
+    return [plain(each) for each in given]
+
+
+def as_it_is(text: Text, label: object) -> None:
+    """Show a label of the user's, in which $ and _ are letters like others."""
+    text.set_text(str(label))
+    text.set_parse_math(False)
+
+
+def legend_of(
+    where: Axes | FigureBase, handles: Sequence[Artist], labels: Iterable[Any], **options: Any
+) -> None:
+    """Add a legend whose labels are shown as they are; none without handles."""
+    if not handles:
+        return
+    # Matplotlib leaves out labels that begin with _, so they are set once the legend stands.
+    drawn = where.legend(handles, ["…"] * len(handles), frameon=False, **options)
+    for text, label in zip(drawn.get_texts(), labels, strict=True):
+        as_it_is(text, label)
 
 
 def missing_title(kept: np.ndarray) -> str | None:
@@ -50,6 +101,14 @@ def row_of(count: int) -> list[Axes]:
     """Return the axes of a new figure, side by side."""
     figure = plt.figure(figsize=(4.4 * count, 3.8), layout="constrained")
     return [figure.add_subplot(1, count, index + 1) for index in range(count)]
+
+
+def grid_of(count: int) -> list[Axes]:
+    """Return the axes of a new figure, up to four side by side."""
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    figure = plt.figure(figsize=(3.2 * columns, 2.7 * rows), layout="constrained")
+    return [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
 
 
 def plain(axes: Axes) -> Axes:

@@ -1,0 +1,179 @@
+"""Fitted curves over their data: a panel an observable, or one for each patient where many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from textwrap import fill
+from typing import Any, TypeAlias
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
+
+from vcohort.plots.patients import asks_for_log, by_patient, first_patient
+from vcohort.plots.style import (
+    DAYS,
+    FEW,
+    GREY,
+    as_it_is,
+    gapped_looks,
+    legend_of,
+    panels_of,
+    row_of,
+)
+
+_Mark: TypeAlias = tuple[bool, bool]
+
+# Whether rows count, and whether they are upper limits: what a legend says of them.
+_MARKS: dict[_Mark, str] = {
+    (True, False): "",
+    (True, True): "below the limit",
+    (False, False): "not counted",
+    (False, True): "below the limit, not counted",
+}
+
+_COLUMNS = 8
+
+_SMALL = 7
+
+
+def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
+    """Draw the curves of :func:`vcohort.fit` over its data, a panel an observable.
+
+    Of more than six patients each has a panel for each observable, under its label; so has each
+    of several patients of :func:`vcohort.compare_models`, with a line a model. Hollow triangles
+    are upper limits; what is hollow and pale has the weight 0, and counts for nothing.
+
+    :param axes: as many as there are panels; all of the first observable come first.
+    :raises VcohortError: for another number of axes.
+    """
+    ds = by_patient(ds)
+    over = "model" if "model" in ds.dims else "patient"
+    patients, kinds = ds.sizes["patient"], ds.sizes["kind"]
+    is_apart = patients > (1 if over == "model" else FEW)
+    groups = [ds.isel(patient=[index]) for index in range(patients)] if is_apart else [ds]
+    new = partial(_small_multiples, sections=kinds) if is_apart else row_of
+    panels = panels_of(axes, kinds * len(groups), new)
+    seen: list[_Mark] = []
+    for index in range(kinds):
+        own = panels[index * len(groups) : (index + 1) * len(groups)]
+        found = [_draw(each, group.isel(kind=index), over)
+                 for each, group in zip(own, groups, strict=True)]  # fmt: skip
+        _scale(own, ds.isel(kind=index))
+        seen += [mark for marks in found for mark in marks]
+        if not is_apart:
+            _legend(own[0], own[0].lines if index == 0 else [], ds, over, found[0])
+    if is_apart:
+        _shrink(panels, ds, is_own=axes is None)
+        lines = panels[0].lines if over == "model" else []
+        _legend(panels[0].figure, lines, ds, over, seen, loc="outside upper right", ncols=4)
+    elif over == "model":
+        as_it_is(panels[0].title, first_patient(ds)[1])
+    return panels
+
+
+def _draw(axes: Axes, ds: xr.Dataset, over: str) -> list[_Mark]:
+    """Draw the curves of one observable, then its data; return the marks that these needed."""
+    curves = (ds["curve"].isel(patient=0) if over == "model" else ds["curve"]).transpose(over, ...)
+    for curve, (line, colour) in zip(curves, gapped_looks(), strict=False):
+        axes.plot(curve["time"], curve, line, color=colour)
+    is_shared = over == "patient" and ds.sizes["patient"] > 1
+    seen: list[_Mark] = []
+    for index, (_, colour) in zip(range(ds.sizes["patient"]), gapped_looks(), strict=False):
+        rows = ds.isel(patient=index)
+        for mark, chosen in _marked(rows):
+            look = _look(mark, colour if is_shared else GREY)
+            axes.plot(rows["day"].values[chosen], rows["value"].values[chosen], **look)
+            seen.append(mark)
+    return seen
+
+
+def _marked(rows: xr.Dataset) -> Iterator[tuple[_Mark, np.ndarray]]:
+    """Return which of a patient's rows of an observable are drawn alike, where there are any."""
+    own = rows["observable"].values == rows["kind"].item()
+    counted = rows["data_weight" if "data_weight" in rows else "weight"].values > 0
+    below = rows["below"].values.astype(bool)
+    for mark in _MARKS:
+        chosen = own & (counted == mark[0]) & (below == mark[1])
+        if chosen.any():
+            yield mark, chosen
+
+
+def _look(mark: _Mark, colour: str) -> dict[str, Any]:
+    is_counted, is_below = mark
+    is_solid = is_counted and not is_below
+    return {
+        "marker": "v" if is_below else "o", "ls": "", "color": colour, "zorder": 3,
+        "mfc": colour if is_solid else "none", "mec": "white" if is_solid else colour,
+        "alpha": 1.0 if is_counted else 0.6,
+    }  # fmt: skip
+
+
+def _scale(panels: list[Axes], ds: xr.Dataset) -> None:
+    """Give the panels of one observable the same labels and the same scale."""
+    value = ds["value"].values[ds["observable"].values == ds["kind"].item()]
+    is_log = asks_for_log(np.concatenate([value, ds["curve"].values.ravel()]))
+    label = f"{ds['kind_name'].item()}, {ds['kind_unit'].item()}".replace("/ul", "/µl")
+    for each in panels:
+        each.set(xlabel=DAYS, ylabel=label, yscale="log" if is_log else "linear")
+    low = min(each.get_ylim()[0] for each in panels)
+    high = max(each.get_ylim()[1] for each in panels)
+    # A curve may fall without end: the axis ends below the data.
+    low = max(low, 0.2 * value.min()) if is_log else low
+    for each in panels:
+        each.set_ylim(low, high)
+
+
+def _legend(
+    where: Axes | FigureBase,
+    lines: Sequence[Line2D],
+    ds: xr.Dataset,
+    over: str,
+    seen: list[_Mark],
+    **place: Any,
+) -> None:
+    """Name the first of the lines, the curves, and say what the marks mean."""
+    marks = [mark for mark, word in _MARKS.items() if word and mark in seen]
+    named = dict(zip(lines, ds[over].values, strict=False))
+    handles = [*named, *(Line2D([], [], **_look(mark, GREY)) for mark in marks)]
+    labels = [*named.values(), *(_MARKS[mark] for mark in marks)]
+    legend_of(where, handles, labels, title=over if named else None, **place)
+
+
+def _small_multiples(count: int, sections: int) -> list[Axes]:
+    """Return the axes of a new figure: a grid of panels for each section, one below the other."""
+    each = count // sections
+    columns = min(each, _COLUMNS)
+    rows = -(-each // columns)
+    width = max(1.6, min(3.2, 10.0 / columns))
+    size = (width * columns + 0.6, 0.8 * width * rows * sections + 0.6)
+    figure = plt.figure(figsize=size, layout="constrained")
+    grid = figure.add_gridspec(rows * sections, columns)
+    return [
+        figure.add_subplot(grid[section * rows + place // columns, place % columns])
+        for section in range(sections)
+        for place in range(each)
+    ]
+
+
+def _shrink(panels: list[Axes], ds: xr.Dataset, *, is_own: bool) -> None:
+    """Write small, each panel under its patient, and label the outer panels alone."""
+    patients = ds["patient"].values
+    for index, each in enumerate(panels):
+        each.set_title("", fontsize=_SMALL + 1)
+        as_it_is(each.title, patients[index % len(patients)])
+        each.tick_params(labelsize=_SMALL)
+        each.set_xlabel(each.get_xlabel(), fontsize=_SMALL)
+        each.set_ylabel(fill(each.get_ylabel(), 24), fontsize=_SMALL)
+        for line in each.lines:
+            line.set(lw=1, ms=4)
+        each.label_outer()
+    if is_own:
+        # Nothing lies below the last of them, though their row may not be the last.
+        for each in panels[-min(len(patients), _COLUMNS) :]:
+            each.set_xlabel(DAYS, fontsize=_SMALL)
+            each.tick_params(labelbottom=True)

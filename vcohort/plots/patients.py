@@ -1,0 +1,25 @@
+"""Which patients of a dataset are drawn, and how a title says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+
+def by_patient(ds: xr.Dataset) -> xr.Dataset:
+    """Return the dataset over ``patient``; one that was selected is a dimension again."""
+    return ds if "patient" in ds.dims else ds.expand_dims("patient")
+
+
+def first_patient(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
+    """Return the first patient, and a title that says who that is, and of how many."""
+    ds = by_patient(ds)
+    count = ds.sizes["patient"]
+    more = f", the first of {count:,}" if count > 1 else ""
+    return ds.isel(patient=0), f"patient {ds['patient'].values[0]}{more}"
+
+
+def asks_for_log(values: np.ndarray) -> bool:
+    """Return whether all numbers are above 0 and span more than a factor of ten."""
+    known = values[np.isfinite(values)]
+    return bool(known.size) and bool(known.min() > 0) and bool(known.max() > 10 * known.min())
