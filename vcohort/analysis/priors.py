@@ -15,6 +15,9 @@ from vcohort.errors import VcohortError
 # A prior with less of its mass between the bounds says something else than they do.
 _LEAST_MASS = 1e-6
 
+# Stands for 0, whose log is not finite.
+_LEAST = 1e-300
+
 
 def laws_of(
     problem: Problem, priors: Mapping[str, Distribution] | None, bounded: Mapping[str, Any] | None
@@ -56,9 +59,7 @@ def _law(problem: Problem, index: int, prior: Distribution | None, is_bounded: b
         case None:
             law = dist.LogUniform(low, high)
         case LogNormal(median, sigma):
-            logs = _cut_normal(
-                np.log(median), sigma, np.log(low) if low > 0 else -np.inf, np.log(high)
-            )
+            logs = _cut_normal(np.log(median), sigma, *np.log([max(low, _LEAST), high]))
             law = dist.TransformedDistribution(logs, dist.transforms.ExpTransform(logs.support))
         case Normal(mean, sd):
             law = _cut_normal(mean, sd, low, high)
@@ -88,7 +89,7 @@ def _check(name: str, prior: Distribution, low: float, high: float) -> None:
     """Refuse a prior that NUTS cannot draw from, and one that the bounds rule out."""
     match prior:
         case LogNormal(median, sigma):
-            spread, ends = sigma, (np.log([max(low, 1e-300), high]) - np.log(median))
+            spread, ends = sigma, (np.log([max(low, _LEAST), high]) - np.log(median))
         case Normal(mean, sd):
             spread, ends = sd, np.array([low, high]) - mean
         case Uniform(lower, upper):
