@@ -1,19 +1,13 @@
 """Upper limits and rows that carry nothing: likelihoods against scipy, and what must not change."""
 
-import subprocess
-import sys
-import warnings
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import erfcx
 from scipy.stats import norm
 
-import vcohort as vc
 from vcohort.analysis import likelihood
 
 # Standard deviations by which a prediction exceeds a limit.

@@ -74,4 +74,5 @@ def _processor() -> str:
 
 def nan_is_meant() -> AbstractContextManager[Any]:
     """Let a patient that gets lost be marked by NaN, under ``jax_debug_nans`` too."""
-    return jax.debug_nans(False) if jax.config.jax_debug_nans else nullcontext()
+    config: Any = jax.config
+    return jax.debug_nans(False) if config.jax_debug_nans else nullcontext()

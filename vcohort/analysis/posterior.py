@@ -92,8 +92,6 @@ def posterior(
     numpyro = _numpyro()
     chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
     draws, seed = whole("draws", draws, least=4), whole("seed", seed)
-    # JAX takes the 64 bits of a seed as a number with a sign.
-    bits = np.uint64(seed).astype(np.int64)
     problem = pose(data, free, cohort, loss, bounds, regimen, tolerance, observables)
     if not problem.data.errors_known:
         check_observed(problem.data)
@@ -101,7 +99,9 @@ def posterior(
         laws = laws_of(problem, priors, bounds)
         if not problem.data.errors_known:
             laws[_SCALE] = _scale_law(problem)
-        first = _starts(problem, laws, chains, seed)
+        # JAX takes the 64 bits of a seed as a number with a sign.
+        of_starts, of_chains = jax.random.split(jax.random.key(np.uint64(seed).astype(np.int64)))
+        first = _starts(problem, laws, chains, of_starts)
         middle = numpyro.infer.init_to_value(values={name: at[0] for name, at in first.items()})
         kernel = numpyro.infer.NUTS(_model(problem, laws), init_strategy=middle)
         sampler = numpyro.infer.MCMC(
@@ -112,7 +112,7 @@ def posterior(
         biject_to = numpyro.distributions.biject_to
         start = {name: biject_to(laws[name].support).inv(at) for name, at in first.items()}
         start = start if chains > 1 else jax.tree.map(lambda part: part[0], start)
-        sampler.run(jax.random.key(bits), extra_fields=fields, init_params=start)
+        sampler.run(of_chains, extra_fields=fields, init_params=start)
         samples = sampler.get_samples(group_by_chain=True)
         drawn = {name: np.asarray(value) for name, value in samples.items()}
         extra = sampler.get_extra_fields(group_by_chain=True)
@@ -162,13 +162,13 @@ def _scale_law(problem: Problem) -> Any:
 
 
 def _starts(
-    problem: Problem, laws: dict[str, Any], chains: int, seed: int
+    problem: Problem, laws: dict[str, Any], chains: int, key: Array
 ) -> dict[str, np.ndarray]:
     """Return where the chains start, (chain, patient): the likeliest of draws from the priors."""
     names = problem.question.names
-    keys = jax.random.split(jax.random.key(seed), len(names))
+    keys = jax.random.split(key, len(names))
     count = max(_CANDIDATES, chains)
-    drawn = [laws[name].sample(key, (count,)) for name, key in zip(names, keys, strict=True)]
+    drawn = [laws[name].sample(one, (count,)) for name, one in zip(names, keys, strict=True)]
     found, scale = _likelihoods(problem.question, problem.subjects, jnp.log(jnp.stack(drawn, -1)))
     likelihood = np.where(np.isfinite(found), found, -np.inf)
     order = np.argsort(-likelihood, axis=0, kind="stable")[:chains]

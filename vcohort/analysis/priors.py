@@ -86,8 +86,9 @@ def _cut(name: str, prior: Distribution, low: float, high: float) -> Any:
         )
     if isinstance(prior, Uniform):
         return dist.Uniform(max(centre, low), min(centre + spread, high))
-    sides = {"low": float(ends[0])} | ({"high": float(ends[1])} if np.isfinite(ends[1]) else {})
-    law = dist.TruncatedNormal(float(centre), float(spread), **sides)
+    sides: Any = {"low": float(ends[0])}
+    sides |= {"high": float(ends[1])} if np.isfinite(ends[1]) else {}
+    law: Any = dist.TruncatedNormal(float(centre), float(spread), **sides)
     if isinstance(prior, Normal):
         return law
     return dist.TransformedDistribution(law, dist.transforms.ExpTransform(law.support))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,8 @@ def compare_models(
     given = {} if values is None else dict(values)
     free = _free(chosen, fixed, given)
     limits = {} if bounds is None else dict(bounds)
+    # Each model's fit goes through them anew.
+    observables = list(observables) if isinstance(observables, Iterator) else observables
     for name in limits:
         if not any(name in names for names in free.values()):
             raise VcohortError(f"There are bounds for {name}, which no model fits.")
