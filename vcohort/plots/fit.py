@@ -110,7 +110,7 @@ def _weight_bars(weight: xr.DataArray, axes: Axes | None) -> Axes:
     _name_ticks(axes.yaxis, weight["model"].values)
     axes.invert_yaxis()
     axes.set(xlabel=weight.attrs["long_name"], xlim=(0, 1))
-    lost = np.isnan(weight.values).all(axis=1).tolist()
+    lost: Any = np.isnan(weight.values).all(axis=1)
     labels = [f"{label} (missing)" if none else label
               for label, none in zip(weight["patient"].values, lost, strict=True)]  # fmt: skip
     legend_of(axes, bars, labels, title="patient")
