@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/vcohort demo --output demo
+	$(BIN)/vcohort demo --output demo --force
 
 test: $(READY)
 	$(BIN)/pytest -m "not slow" --numprocesses 2

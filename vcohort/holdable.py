@@ -11,7 +11,7 @@ import xarray as xr
 from vcohort.errors import VcohortError
 
 _INSTEAD = {
-    "O": "Give texts or numbers",
+    "O": "Give texts or numbers; of an index of several levels, reset_index",
     "S": "Give text: .astype(str)",
     "M": "Give days as numbers",
     "m": "Give days as numbers",
@@ -37,8 +37,6 @@ def _variables(ds: xr.Dataset) -> Iterator[str]:
     for name, variable in ds.variables.items():
         yield from _values(str(name), variable)
         yield from _attributes(str(name), variable.attrs, _OF_VARIABLES)
-        if getattr(ds.indexes.get(name), "nlevels", 1) > 1:
-            yield f"{name} is an index of several levels. Try reset_index({str(name)!r})"
     for name in ds.coords:
         if " " in str(name):
             yield f"the coordinate {str(name)!r} has a space in its name. Rename it"
@@ -75,19 +73,25 @@ def _attributes(owner: str, attrs: Mapping[Any, Any], taken: set[str]) -> Iterat
 
 
 def _comes_back(value: Any) -> bool:
-    """Whether an attribute is read as it was written."""
-    if isinstance(value, str):
-        return _is_text(value)
-    if isinstance(value, bool | np.bool_):
-        return False
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return False
-    if isinstance(value, int | float):
-        return True
-    if not isinstance(value, np.ndarray | np.generic):
-        return False
-    is_number = value.dtype.kind in "iu" or value.dtype in (np.float32, np.float64)
-    return is_number and (isinstance(value, np.generic) or (value.ndim == 1 and value.size > 1))
+    """Whether an attribute is read as it was written; a list is as an array, the same to xarray."""
+    match value:
+        case str():
+            return _is_text(value)
+        case bool() | np.bool_():
+            return False
+        case int():
+            return -(2**63) <= value < 2**64
+        case float():
+            return True
+        case list():
+            are_numbers = all(isinstance(each, int | float) for each in value)
+            return are_numbers and _comes_back(np.array(value))
+        case np.ndarray() | np.generic():
+            is_number = value.dtype.kind in "iu" or value.dtype in (np.float32, np.float64)
+            many = value.ndim == 1 and value.size > 1
+            return is_number and (many or isinstance(value, np.generic))
+        case _:
+            return False
 
 
 def _are_texts(values: np.ndarray) -> bool:
