@@ -65,17 +65,19 @@ def fit_of(labels, models=None):
     course = np.stack([[30.0, 2.0, 0.5], [100.0, 250.0, 300.0]])
     curve = scale[:, None, :, None] * np.arange(1.0, lines + 1)[:, None, None] * course
     names = np.array([["C_per_ul"] * 3 + ["CD3_per_ul"]] * patients)
+    weight = "weight" if models is None else "data_weight"
     rows = {
         "day": (over, np.tile(days, (patients, 1))), "observable": (over, names),
         "value": (over, scale * [31.0, 1.0, 9.0, 120.0]),
         "below": (over, np.tile([False, True, False, False], (patients, 1))),
-        "weight" if models is None else "data_weight": (over, np.tile([1.0, 1, 0, 1], (patients, 1))),
+        weight: (over, np.tile([1.0, 1.0, 0.0, 1.0], (patients, 1))),
         "start_loss": (("patient", "start"), scale * [0.1, 0.2]),
     }  # fmt: skip
     each = ("patient", "kind", "time") if models is None else ("patient", "model", "kind", "time")
     coords = {
         "patient": list(labels), "time": [0.0, 7.0, 14.0], "kind": ["C_per_ul", "CD3_per_ul"],
-        "kind_unit": ("kind", ["cells/ul"] * 2), "kind_name": ("kind", ["CAR T cells", "CD3 cells"]),
+        "kind_unit": ("kind", ["cells/ul"] * 2),
+        "kind_name": ("kind", ["CAR T cells", "CD3 cells"]),
     }  # fmt: skip
     coords |= {} if models is None else {"model": list(models)}
     return xr.Dataset({"curve": (each, curve[:, 0] if models is None else curve), **rows}, coords)

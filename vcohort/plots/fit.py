@@ -115,8 +115,10 @@ def _weight_bars(weight: xr.DataArray, axes: Axes | None) -> Axes:
     _name_ticks(axes.yaxis, weight["model"].values)
     axes.invert_yaxis()
     axes.set(xlabel=weight.attrs["long_name"], xlim=(0, 1))
-    labels = [f"{label} (missing)" if np.isnan(one).all() else label
-              for label, one in zip(weight["patient"].values, weight.values, strict=True)]  # fmt: skip
+    labels = [
+        f"{label} (missing)" if np.isnan(one).all() else label
+        for label, one in zip(weight["patient"].values, weight.values, strict=True)
+    ]
     legend_of(axes, bars, labels, title="patient")
     return axes
 
