@@ -123,8 +123,10 @@ def _scale(panels: list[Axes], ds: xr.Dataset) -> None:
         each.set(xlabel=DAYS, ylabel=label, yscale="log" if is_log else "linear")
     low = min(each.get_ylim()[0] for each in panels)
     high = max(each.get_ylim()[1] for each in panels)
-    # A curve may fall without end: the axis ends below the data.
-    low = max(low, 0.2 * value.min()) if is_log else low
+    if is_log:
+        # A curve may fall without end: the axis ends below the data, and close above all.
+        low = max(low, 0.2 * value.min())
+        high = min(high, 2.0 * max(value.max(), np.nanmax(ds["curve"].values)))
     for each in panels:
         each.set_ylim(low, high)
         number_ticks(each)
@@ -175,7 +177,7 @@ def _shrink(panels: list[Axes], ds: xr.Dataset, *, is_own: bool) -> None:
         each.minorticks_off()
         each.tick_params(labelsize=_SMALL)
         each.set_xlabel(each.get_xlabel(), fontsize=_SMALL)
-        each.set_ylabel(fill(each.get_ylabel(), 24), fontsize=_SMALL)
+        each.set_ylabel(fill(each.get_ylabel(), 20), fontsize=_SMALL)
         for line in each.lines:
             line.set(lw=1, ms=4)
         each.label_outer()
