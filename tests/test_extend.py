@@ -84,3 +84,11 @@ def test_the_page_s_distribution():
     assert moved.distributions["K_C"].quantile(np.array([0.1, 0.5])) == pytest.approx(
         [1.26e11, 1.4e11]
     )
+
+
+def test_the_page_s_observable_is_fitted():
+    """Its course is that of N + C in cells/ul; the loss that weighs it as N takes it."""
+    rows = example("vc.Observable(")["rows"]
+    ds = vc.fit(rows, ["r_N"], starts=2, loss="kimmel2021", progress=False)
+    total = (ds["N"] + ds["C"]).values / 5e8
+    np.testing.assert_allclose(ds["curve"].sel(kind="CD3_per_ul"), total, rtol=1e-6)

@@ -1,5 +1,6 @@
 """Pictures show what the datasets hold, in the units that clinicians use."""
 
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -53,31 +54,150 @@ def test_trajectories_are_in_clinical_units(ds):
     assert "ml" in tumour.get_ylabel() and "µl" in car.get_ylabel()
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    """What a fit of two patients leaves, as far as it is drawn."""
-    over, days = ("patient", "observation"), np.array([7.0, 14.0])
-    states = {name: (("patient", "time"), np.full((2, 3), cells)) for name, cells in
-              {"N": 1e11, "C": 1e10, "B": 1e9}.items()}  # fmt: skip
-    return xr.Dataset(
-        {
-            "day": (over, np.stack([days, days])), "value": (over, [[30.0, 280.0], [10.0, 250.0]]),
-            "observable": (over, [["C_per_ul", "ALC"]] * 2),
-            "start_loss": (("patient", "start"), [[0.1, 0.2], [0.3, 0.4]]), **states,
-        },
-        {"patient": ["a", "b"], "time": [0.0, 7.0, 14.0]},
+def fit_of(labels, models=None):
+    """What a fit leaves, as far as it is drawn: of two observables, one of them the user's own.
+
+    Of each patient the second row is an upper limit, and the third has the weight 0.
+    """
+    patients, days = len(labels), np.array([7.0, 14.0, 28.0, 7.0])
+    scale = np.arange(1.0, patients + 1)[:, None]
+    over, lines = ("patient", "observation"), 1 if models is None else len(models)
+    course = np.stack([[30.0, 2.0, 0.5], [100.0, 250.0, 300.0]])
+    curve = scale[:, None, :, None] * np.arange(1.0, lines + 1)[:, None, None] * course
+    names = np.array([["C_per_ul"] * 3 + ["CD3_per_ul"]] * patients)
+    weight = "weight" if models is None else "data_weight"
+    rows = {
+        "day": (over, np.tile(days, (patients, 1))), "observable": (over, names),
+        "value": (over, scale * [31.0, 1.0, 9.0, 120.0]),
+        "below": (over, np.tile([False, True, False, False], (patients, 1))),
+        weight: (over, np.tile([1.0, 1.0, 0.0, 1.0], (patients, 1))),
+        "start_loss": (("patient", "start"), scale * [0.1, 0.2]),
+    }  # fmt: skip
+    each = ("patient", "kind", "time") if models is None else ("patient", "model", "kind", "time")
+    coords = {
+        "patient": list(labels), "time": [0.0, 7.0, 14.0], "kind": ["C_per_ul", "CD3_per_ul"],
+        "kind_unit": ("kind", ["cells/ul"] * 2),
+        "kind_name": ("kind", ["CAR T cells", "CD3 cells"]),
+    }  # fmt: skip
+    coords |= {} if models is None else {"model": list(models)}
+    return xr.Dataset({"curve": (each, curve[:, 0] if models is None else curve), **rows}, coords)
+
+
+LABELS = ["P_1", "a$b$c", "[3]", "_4", "e", "f"]
+
+
+def curves_of(axes):
+    return [line.get_ydata() for line in axes.lines if line.get_linestyle() != "None"]
+
+
+def marks_of(axes):
+    return [line for line in axes.lines if line.get_linestyle() == "None"]
+
+
+def words_of(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_fitted_curves_of_few_patients_share_a_panel(count):
+    ds = fit_of(LABELS[:count])
+    car, own = plots.fitted_curves(ds)
+    np.testing.assert_allclose(curves_of(car), ds["curve"][:, 0])
+    np.testing.assert_allclose(curves_of(own), ds["curve"][:, 1])
+    points = np.sort(np.concatenate([line.get_ydata() for line in marks_of(car)]))
+    np.testing.assert_allclose(points, np.sort(ds["value"].values[:, :3].ravel()))
+    looks = {(line.get_linestyle(), line.get_color()) for line in car.lines[:count]}
+    assert len(looks) == count
+    # Labels that matplotlib would set as mathematics, or leave out.
+    assert words_of(car.get_legend()) == [*LABELS[:count], "below the limit", "not counted"]
+    assert not any(text.get_parse_math() for text in car.get_legend().get_texts())
+    assert own.get_ylabel() == "CD3 cells, cells/µl" and own.get_legend() is None
+    car.figure.canvas.draw()
+
+
+def test_limits_and_rows_that_do_not_count_are_told_apart():
+    car = plots.fitted_curves(fit_of(["a"]))[0]
+    counted, limit, ignored = marks_of(car)
+    assert (counted.get_marker(), limit.get_marker(), ignored.get_marker()) == ("o", "v", "o")
+    assert [line.get_ydata().item() for line in (counted, limit, ignored)] == [31.0, 1.0, 9.0]
+    assert limit.get_markerfacecolor() == ignored.get_markerfacecolor() == "none"
+    assert counted.get_markerfacecolor() != "none"
+
+
+def test_a_scale_is_logarithmic_where_the_values_ask_for_it():
+    ds = fit_of(["a"])
+    assert [axes.get_yscale() for axes in plots.fitted_curves(ds)] == ["log", "linear"]
+    ds["value"][0, 2] = 0.0
+    assert plots.fitted_curves(ds)[0].get_yscale() == "linear"
+
+
+def test_each_of_many_patients_has_a_panel():
+    labels = [*LABELS, *(f"p{index}" for index in range(34))]
+    ds = fit_of(labels)
+    panels = plots.fitted_curves(ds)
+    assert [axes.get_title() for axes in panels] == labels * 2
+    for index, axes in enumerate(panels):
+        kind, patient = divmod(index, 40)
+        np.testing.assert_allclose(curves_of(axes), ds["curve"].values[[patient], kind])
+        assert axes.get_legend() is None
+    assert len({axes.get_ylim() for axes in panels[:40]}) == 1
+    (legend,) = panels[0].figure.legends
+    assert words_of(legend) == ["below the limit", "not counted"]
+    starts = plots.fit_starts(ds)
+    np.testing.assert_allclose([line.get_ydata() for line in starts.lines], ds["start_loss"])
+    assert starts.get_legend() is None and "40 patients" in starts.get_title()
+    assert len({line.get_color() for line in starts.lines}) == 1
+
+
+def test_each_patient_of_a_comparison_has_a_panel_and_each_model_a_line():
+    ds = fit_of(["a", "b"], models=["T", "_none"])
+    panels = plots.fitted_curves(ds)
+    assert [axes.get_title() for axes in panels] == ["a", "b"] * 2
+    np.testing.assert_allclose(curves_of(panels[1]), ds["curve"][1, :, 0])
+    assert words_of(panels[0].figure.legends[0])[:2] == ["T", "_none"]
+    car, _ = plots.fitted_curves(ds.sel(patient="b"))
+    np.testing.assert_allclose(curves_of(car), ds["curve"][1, :, 0])
+    assert car.get_title() == "patient b" and words_of(car.get_legend())[:2] == ["T", "_none"]
+
+
+@pytest.mark.parametrize(("count", "panels"), [(2, 2), (7, 14)])
+def test_axes_may_be_given_but_as_many_as_are_drawn(count, panels):
+    ds = fit_of([f"p{index}" for index in range(count)])
+    given = plt.subplots(2, panels // 2)[1]
+    assert plots.fitted_curves(ds, axes=given) == list(given.ravel())
+    with pytest.raises(vc.VcohortError, match=f"{panels} panels, and axes are {panels - 1}"):
+        plots.fitted_curves(ds, axes=given.ravel()[1:])
+
+
+def test_fit_starts_name_few_patients_and_count_what_failed():
+    ds = fit_of(LABELS)
+    ds["start_loss"][2, 1] = np.inf
+    axes = plots.fit_starts(ds)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), ds["start_loss"][1])
+    assert words_of(axes.get_legend()) == LABELS
+    assert "1 of 12 starts" in axes.get_title()
+
+
+def test_a_fit_from_the_disk_is_drawn_as_the_one_in_memory(tmp_path):
+    """Of data that name an observable of the user's own."""
+    lymph = vc.Observable(
+        "CD3_per_ul", "cells/ul", 5e8, "CD3 cells",
+        lambda cells: jnp.logaddexp(cells.log_normal, cells.log_car),
     )  # fmt: skip
-
-
-def test_fitted_curves_pass_their_data(fitted):
-    car, all_t_cells = plots.fitted_curves(fitted)
-    np.testing.assert_allclose(car.lines[0].get_ydata(), fitted["C"][0] / 5e8)
-    total = (fitted["N"] + fitted["C"])[1] / 5e8
-    np.testing.assert_allclose(all_t_cells.lines[1].get_ydata(), total)
-    np.testing.assert_allclose(car.lines[2].get_ydata(), [30.0])
-    assert "µl" in car.get_ylabel() and car.get_yscale() == "log"
-    starts = plots.fit_starts(fitted)
-    np.testing.assert_allclose(starts.lines[1].get_ydata(), fitted["start_loss"][1])
+    table = {"day": [7.0, 14.0, 28.0], "observable": [lymph] * 3, "value": [150.0, 320.0, 20.0],
+             "below": [0, 0, 1]}  # fmt: skip
+    fit = vc.fit(table, ["r_N"], starts=2, progress=False)
+    vc.save(fit, tmp_path / "fit.nc")
+    ((now,), (then,)) = (
+        plots.fitted_curves(ds) for ds in (fit, vc.load(tmp_path / "fit.nc"))
+    )  # fmt: skip
+    cells = (fit["N"] + fit["C"]).values[0] / 5e8
+    np.testing.assert_allclose(curves_of(now)[0], cells, rtol=1e-6)
+    assert len(now.lines) == len(then.lines) == 3
+    for one, other in zip(now.lines, then.lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+        assert one.get_marker() == other.get_marker()
+    assert words_of(now.get_legend()) == words_of(then.get_legend())
 
 
 def test_profiles_end_at_their_interval():
@@ -95,6 +215,30 @@ def test_profiles_end_at_their_interval():
     (axes,) = plots.profiles(ds)
     assert len(axes.lines) == 4  # the profile, its level, the estimate and the one closed end
     assert "cells" in axes.get_xlabel()
+    two = xr.concat([ds, ds], "patient", data_vars="minimal").assign_coords(patient=["a", "b$"])
+    assert plots.profiles(two)[0].get_title() == "patient a, the first of 2"
+    assert plots.profiles(two.sel(patient="b$"))[0].get_title() == "patient b$"
+    with pytest.raises(vc.VcohortError, match="1 panels, and axes are 2"):
+        plots.profiles(ds, axes=plt.subplots(1, 2)[1])
+
+
+def test_weights_of_many_patients_are_rows():
+    labels = [f"p_{index}$" for index in range(40)]
+    weight = np.random.default_rng(1).dirichlet([1.0, 1.0, 1.0], 40)
+    weight[3] = np.nan
+    ds = xr.Dataset(
+        {"weight": (("patient", "model"), weight, {"long_name": "AICc"})},
+        {"patient": labels, "model": ["one", "two", "_three"]},
+    )
+    axes = plots.model_weights(ds)
+    shown = axes.collections[0].get_array()
+    np.testing.assert_allclose(np.ma.filled(shown, np.nan).reshape(40, 3), weight)
+    assert [text.get_text() for text in axes.get_yticklabels()] == labels
+    assert axes.get_legend() is None and "1 of 40 patients" in axes.get_title()
+    few = plots.model_weights(ds.isel(patient=slice(2, 4)))
+    assert words_of(few.get_legend()) == ["p_2$", "p_3$ (missing)"]
+    with pytest.raises(vc.VcohortError, match="Did you mean 'aicc'"):
+        plots.model_weights(ds, "AICc")
 
 
 def test_weights_and_posteriors():
@@ -112,6 +256,10 @@ def test_weights_and_posteriors():
     chains = xr.Dataset({"K_C": (("chain", "draw", "patient"), draws, {"units": "cells"})})
     (axes,) = plots.posterior(xr.DataTree.from_dict({"posterior": chains}))
     assert len(axes.patches) == 2
+    many = chains.isel(patient=[0, 0]).assign_coords(patient=["_a", "b"])
+    tree = xr.DataTree.from_dict({"posterior": many})
+    assert plots.posterior(tree)[0].get_title() == "patient _a, the first of 2"
+    assert plots.posterior(tree.sel(patient=["b"]))[0].get_title() == "patient b"
 
 
 def test_indices_are_drawn_with_their_intervals():

@@ -13,6 +13,7 @@ _FITTED = ("patient", "parameter")
 _POINTS = ("patient", "parameter", "point")
 _COURSE = ("patient", "time")
 _DATA = ("patient", "observation")
+_ROWS = ("day", "observable", "value", "below")
 _MODELS = ("patient", "model")
 _SUMMARY = ("parameter", "patient")
 _NO_DIMS = ()
@@ -44,8 +45,11 @@ KINDS: Mapping[str, Kind] = {
             "start_estimate": ("patient", "start", "parameter"),
             **dict.fromkeys(("start_loss", "converged"), ("patient", "start")),
             **dict.fromkeys(("lower", "upper"), _EACH),
-            **dict.fromkeys(("day", "observable", "value", "predicted", "residual"), _DATA),
+            **dict.fromkeys(_ROWS, _DATA),
+            **dict.fromkeys(("weight", "predicted", "residual", "information"), _DATA),
             **dict.fromkeys("NCB", _COURSE),
+            **dict.fromkeys(("kind_unit", "kind_name"), ("kind",)),
+            "curve": ("patient", "kind", "time"),
         },
         ("model", "loss", "seed"),
     ),
@@ -61,8 +65,12 @@ KINDS: Mapping[str, Kind] = {
         {
             "parameters": ("model",),
             **dict.fromkeys(("loss", "aic", "aicc", "bic", "weight", "weight_aic"), _MODELS),
+            "data": ("patient",),
             "estimate": (*_MODELS, "parameter"),
+            **dict.fromkeys((*_ROWS, "data_weight"), _DATA),
             **dict.fromkeys("NCB", (*_MODELS, "time")),
+            **dict.fromkeys(("kind_unit", "kind_name"), ("kind",)),
+            "curve": (*_MODELS, "kind", "time"),
         },
         ("loss", "seed"),
     ),

@@ -22,6 +22,7 @@ from vcohort.plots.style import (
     as_it_is,
     gapped_looks,
     legend_of,
+    number_ticks,
     panels_of,
     row_of,
 )
@@ -70,7 +71,7 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
     if is_apart:
         _shrink(panels, ds, is_own=axes is None)
         lines = panels[0].lines if over == "model" else []
-        _legend(panels[0].figure, lines, ds, over, seen, loc="outside upper right", ncols=4)
+        _legend(panels[0].figure, lines, ds, over, seen, loc="upper right", ncols=5)
     elif over == "model":
         as_it_is(panels[0].title, first_patient(ds)[1])
     return panels
@@ -122,10 +123,13 @@ def _scale(panels: list[Axes], ds: xr.Dataset) -> None:
         each.set(xlabel=DAYS, ylabel=label, yscale="log" if is_log else "linear")
     low = min(each.get_ylim()[0] for each in panels)
     high = max(each.get_ylim()[1] for each in panels)
-    # A curve may fall without end: the axis ends below the data.
-    low = max(low, 0.2 * value.min()) if is_log else low
+    if is_log:
+        # A curve may fall without end: the axis ends below the data, and close above all.
+        low = max(low, 0.2 * value.min())
+        high = min(high, 2.0 * max(value.max(), np.nanmax(ds["curve"].values)))
     for each in panels:
         each.set_ylim(low, high)
+        number_ticks(each)
 
 
 def _legend(
@@ -150,9 +154,13 @@ def _small_multiples(count: int, sections: int) -> list[Axes]:
     columns = min(each, _COLUMNS)
     rows = -(-each // columns)
     width = max(1.6, min(3.2, 10.0 / columns))
-    size = (width * columns + 0.6, 0.8 * width * rows * sections + 0.6)
-    figure = plt.figure(figsize=size, layout="constrained")
-    grid = figure.add_gridspec(rows * sections, columns)
+    wide, high = width * columns + 0.9, 0.8 * width * rows * sections + 1.2
+    figure = plt.figure(figsize=(wide, high))
+    # To let matplotlib find a layout of so many panels takes longer than to draw them.
+    grid = figure.add_gridspec(
+        rows * sections, columns, left=0.75 / wide, right=1.0 - 0.15 / wide, bottom=0.5 / high,
+        top=1.0 - 0.8 / high, wspace=0.12, hspace=0.3,
+    )  # fmt: skip
     return [
         figure.add_subplot(grid[section * rows + place // columns, place % columns])
         for section in range(sections)
@@ -166,9 +174,10 @@ def _shrink(panels: list[Axes], ds: xr.Dataset, *, is_own: bool) -> None:
     for index, each in enumerate(panels):
         each.set_title("", fontsize=_SMALL + 1)
         as_it_is(each.title, patients[index % len(patients)])
+        each.minorticks_off()
         each.tick_params(labelsize=_SMALL)
         each.set_xlabel(each.get_xlabel(), fontsize=_SMALL)
-        each.set_ylabel(fill(each.get_ylabel(), 24), fontsize=_SMALL)
+        each.set_ylabel(fill(each.get_ylabel(), 20), fontsize=_SMALL)
         for line in each.lines:
             line.set(lw=1, ms=4)
         each.label_outer()

@@ -23,6 +23,7 @@ from vcohort.plots.style import (
     grid_of,
     legend_of,
     looks,
+    number_ticks,
     panel,
     panels_of,
     symbols,
@@ -50,8 +51,12 @@ def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     lost = int((~np.isfinite(loss.values)).sum())
     told = [f"{count:,} patients"] if count > FEW else []
     told += [f"{lost:,} of {loss.size:,} starts found no loss"] if lost else []
-    axes.set(xlabel="start, the best first", ylabel="loss", title=", ".join(told), xscale="log",
-             yscale="log" if asks_for_log(loss.values) else "linear")  # fmt: skip
+    scales = ["log" if asks_for_log(values) else "linear" for values in (rank, loss.values)]
+    axes.set(xlabel="start, the best first", ylabel="loss", title=", ".join(told),
+             xscale=scales[0], yscale=scales[1])  # fmt: skip
+    number_ticks(axes)
+    if scales[0] == "linear":
+        axes.set_xticks(rank)
     return axes
 
 
@@ -110,9 +115,10 @@ def _weight_bars(weight: xr.DataArray, axes: Axes | None) -> Axes:
     _name_ticks(axes.yaxis, weight["model"].values)
     axes.invert_yaxis()
     axes.set(xlabel=weight.attrs["long_name"], xlim=(0, 1))
-    lost: Any = np.isnan(weight.values).all(axis=1)
-    labels = [f"{label} (missing)" if none else label
-              for label, none in zip(weight["patient"].values, lost, strict=True)]  # fmt: skip
+    labels = [
+        f"{label} (missing)" if np.isnan(one).all() else label
+        for label, one in zip(weight["patient"].values, weight.values, strict=True)
+    ]
     legend_of(axes, bars, labels, title="patient")
     return axes
 

@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.errors import VcohortError
@@ -71,6 +72,15 @@ def panels_of(
             f"plt.subplots(1, {count}, squeeze=False)[1], or none."
         )
     return [plain(each) for each in given]
+
+
+def number_ticks(axes: Axes) -> None:
+    """Write 1, 2 and 5 beside a log axis of less than two decades, which has few powers of ten."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log" and high < 100 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def as_it_is(text: Text, label: object) -> None:
