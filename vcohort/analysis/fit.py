@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from vcohort.analysis.solver import Solved
 from vcohort.cohort import Cohort
 from vcohort.dataset import provenance
 from vcohort.endpoints import Outcome
+from vcohort.errors import VcohortWarning
 from vcohort.models import Cells
 from vcohort.observables import Observable
 from vcohort.regimen import Regimen
@@ -71,8 +73,8 @@ def fit(
     :param regimen: treatments beside the first infusion.
     :param tolerance: largest error of the logs of the path.
     :param observables: what names in the column ``observable`` may mean beside the known ones.
-    :return: over ``patient``: ``estimate``, ``standard_error``, ``at_bound`` (…, parameter),
-        ``correlation`` (…, parameter, other), ``loss``, ``start_estimate``, ``start_loss``,
+    :return: over ``patient``: ``estimate``, ``standard_error`` (NaN, with a warning, where the
+        data tell none), ``at_bound`` (…, parameter), ``correlation`` (…, parameter, other), ``loss``, ``start_estimate``, ``start_loss``,
         ``converged`` (…, start; the best first), ``N``, ``C``, ``B`` (…, time) in cells,
         ``curve`` (…, kind, time), the fitted course of each observable, and the data with
         ``predicted``, ``residual`` and ``information`` (…, observation), how much of an observed
@@ -90,6 +92,7 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
     names, data = problem.question.names, problem.data
     best = solved.logs[:, 0]
     fitted, values = judge(problem, best), problem.values_at(best)
+    _tell_unsure(problem, fitted)
     about = {"units": "as the parameter"}
     variables: dict[str, Any] = {
         "estimate": (("patient", "parameter"), values, about | {"long_name": "best value"}),
@@ -156,6 +159,19 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         **provenance("fit"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)
+
+
+def _tell_unsure(problem: Problem, fitted: Fitted) -> None:
+    """Warn of patients whose data do not tell how sure their estimates are."""
+    for label, error in zip(problem.data.patients, fitted.log_error, strict=True):
+        if not np.isfinite(error).all():
+            warnings.warn(
+                f"Patient {label!r} has no standard errors: the data do not determine all free "
+                "parameters, or leave nothing to tell the size of their own errors from. Free "
+                "fewer parameters, or give more data or the column 'error'.",
+                VcohortWarning,
+                stacklevel=4,
+            )
 
 
 def _rows(problem: Problem, fitted: Fitted) -> dict[str, Any]:
