@@ -1,5 +1,8 @@
 """Fits against synthetic truth and closed forms; criteria, profiles, posterior; bad data."""
 
+from fractions import Fraction
+
+import jax
 import numpy as np
 import pytest
 
@@ -190,8 +193,8 @@ def test_the_same_seed_gives_the_same_fit(published):
 def test_criteria_by_hand():
     """AIC, AICc, BIC and weights of ten data and two models, errors known and unknown."""
     sums, number, free = np.array([[2.0, 1.0]]), np.array([[10]]), np.array([2, 4])
-    counted = free + 1
-    aic, aicc, bic = criteria(10 * np.log(sums / 10), number, counted)
+    unknown = 10 * np.log(sums / 10)
+    aic, aicc, bic = criteria(unknown, number, free + 1)
     assert aic == pytest.approx(10 * np.log(sums / 10) + [[6, 10]])
     assert aicc == pytest.approx(10 * np.log(sums / 10) + [[6 + 24 / 6, 10 + 60 / 4]])
     assert bic == pytest.approx(10 * np.log(sums / 10) + np.log(10) * np.array([3, 5]))
@@ -200,7 +203,7 @@ def test_criteria_by_hand():
     assert bic == pytest.approx(sums + np.log(10) * free)
     assert weights_of(aic)[0, 0] == pytest.approx(1 / (1 + np.exp(-0.5 * (9 - 6))))
     # Five data cannot bear a model of four parameters and a variance.
-    assert np.isinf(criteria(sums, np.array([[5]]), counted)[1][0, 1])
+    assert np.isinf(criteria(unknown, np.array([[5]]), free + 1)[1][0, 1])
 
 
 @pytest.mark.slow
@@ -242,6 +245,45 @@ def test_a_loss_of_one_s_own_and_weights():
     assert ds.attrs["loss"] == "relative"
 
 
+@pytest.mark.parametrize(
+    "pair", [(1e9, np.inf), (np.nan, 1e10), (1e10, 1e10), (2e10, 1e10), ("1e9", "1e10"),
+             (True, 1e10), (1e9,), 1e9, (0.0, 1e10), (1e9, 1e19)],
+)  # fmt: skip
+def test_impossible_bounds(pair):
+    with pytest.raises(vc.VcohortError, match="K_C"):
+        vc.fit(GOOD, ["K_C"], bounds={"K_C": pair}, progress=False)
+
+
+def test_bounds_hold_and_units_are_minded():
+    """Data that want a slower growth than the bounds allow end on the bound, to the last digit."""
+    rows = {"day": [10.0, 20.0], "observable": ["B_ml"] * 2, "value": [100.0, 105.0]}
+    bounds = {"r_B": np.array([Fraction(1, 10), Fraction(3, 10)], dtype=object)}
+    options = {"bounds": bounds, "starts": np.int64(4), "seed": np.uint8(0), "progress": False}
+    ds = vc.fit(rows, ("r_B",), still_tumour(), **options)
+    assert float(ds["estimate"][0, 0]) == pytest.approx(0.1, rel=1e-6) and bool(ds["at_bound"])
+    assert (ds["start_estimate"].values >= 0.1).all() and float(ds["lower"][0]) == 0.1
+    profile = vc.profile_likelihood(rows, ["r_B"], still_tumour(), points=6, **options)
+    assert (profile["value"].values >= 0.1).all() and (profile["value"].values <= 0.3).all()
+    fixed = ("r_N", "rho_C", "K_N", "K_C", "a", "b", "gamma_B", "k_B")
+    alone = {"fixed": fixed, "loss": "log"}
+    compared = vc.compare_models(rows, {"T": vc.car_t()}, still_tumour(), **alone, **options)
+    assert float(compared["estimate"].squeeze()) == pytest.approx(0.1, rel=1e-6)
+    with pytest.raises(vc.VcohortError, match="no model fits"):
+        vc.compare_models(rows, {"T": vc.car_t()}, fixed=fixed, bounds={"K_C": (1e9, 1e10)})
+    with pytest.raises(vc.VcohortError, match="not both"):
+        vc.compare_models(rows, cohort=still_tumour(), preset="kimmel2021")
+    with pytest.warns(vc.VcohortWarning, match="Cells in the body"), pytest.raises(vc.VcohortError):
+        vc.fit(rows, ["K_C"], bounds={"K_C": (50, 300)}, starts=0)
+
+
+def test_fits_under_debug_nans(line):
+    """The user's switch for finding NaN finds none of ours in a fit that has none."""
+    table, slope, _ = line
+    with jax.debug_nans(True):
+        ds = vc.fit(table, ["r_B"], still_tumour(), starts=4, progress=False)
+    assert float(ds["estimate"][0, 0]) == pytest.approx(slope, rel=1e-6)
+
+
 GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]}
 
 
@@ -268,6 +310,11 @@ GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]
         (GOOD, ["K_C"], {"loss": "squared"}, "Unknown loss"),
         (GOOD | {"value": [30.0, 0.0]}, ["K_C"], {"loss": "log"}, "limit of detection"),
         (GOOD, ["K_C"], {"starts": 0}, "starts = 0"),
+        (GOOD, ["K_C"], {"starts": True}, "starts = True"),
+        (GOOD, ["K_C"], {"seed": 1.5}, "seed = 1.5"),
+        (GOOD, ["K_C"], {"bounds": [(1, 2)]}, "not given by name"),
+        (GOOD, ["K_C"], {"cohort": vc.Population()}, "no cohort"),
+        (GOOD | {"value": [0.0, 0.0]}, ["K_C"], {"loss": "kimmel2021"}, "which is 0"),
         (GOOD, ["K_C"], {"loss": lambda predicted, measured, values: 0.0}, "one residual"),
         (GOOD, ["K_C"], {"cohort": vc.Cohort.from_values(r_B=[0.1, 0.2])}, "data are of 1"),
         (GOOD, ["C0"], {"regimen": vc.Regimen(vc.Infusion(5.0))}, "cannot be free"),
@@ -284,8 +331,15 @@ def test_bad_profiles_and_priors():
         vc.profile_likelihood(GOOD, ["K_C"], parameters=["a"], progress=False)
     with pytest.raises(vc.VcohortError, match="not free"):
         vc.posterior(GOOD, ["K_C"], priors={"a": vc.Uniform(0, 1)}, progress=False)
-    with pytest.raises(vc.VcohortError, match="none of LogNormal"):
-        vc.posterior(GOOD, ["K_C"], priors={"K_C": vc.Fixed(1e10)}, progress=False)
+    for prior, bounds, text in (
+        (vc.Fixed(1e10), None, "none of LogNormal"),
+        (vc.Empirical([1e10, 2e10]), None, "none of LogNormal"),
+        (vc.LogNormal(1e10, 0.0), None, "does not vary"),
+        (vc.Uniform(1e10, 2e10), {"K_C": (3e10, 4e10)}, "no mass"),
+        (vc.Normal(1e10, 1e8), {"K_C": (3e10, 4e10)}, "no mass"),
+    ):
+        with pytest.raises(vc.VcohortError, match=text):
+            vc.posterior(GOOD, ["K_C"], priors={"K_C": prior}, bounds=bounds, progress=False)
     with pytest.raises(vc.VcohortError, match="at least one"):
         vc.compare_models(GOOD, {}, progress=False)
     with pytest.raises(vc.VcohortError, match="Unknown quartile"):

@@ -77,19 +77,17 @@ def _comes_back(value: Any) -> bool:
     match value:
         case str():
             return _is_text(value)
-        case bool() | np.bool_():
-            return False
-        case int():
+        case int() if not isinstance(value, bool):
             return -(2**63) <= value < 2**64
         case float():
             return True
         case list():
             are_numbers = all(isinstance(each, int | float) for each in value)
             return are_numbers and _comes_back(np.array(value))
-        case np.ndarray() | np.generic():
+        case np.ndarray() | np.number():
             is_number = value.dtype.kind in "iu" or value.dtype in (np.float32, np.float64)
             many = value.ndim == 1 and value.size > 1
-            return is_number and (many or isinstance(value, np.generic))
+            return is_number and (many or isinstance(value, np.number))
         case _:
             return False
 

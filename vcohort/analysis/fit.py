@@ -146,10 +146,18 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "other": list(names),
         "unit": ("parameter", units, {"long_name": "unit of the parameter"}),
         "time": ("time", days, TIME),
-        "kind": [kind.name for kind in data.kinds],
-        "kind_unit": ("kind", [kind.unit for kind in data.kinds]),
-        "kind_name": ("kind", [kind.description for kind in data.kinds]),
-    }
+        "kind": (
+            "kind", [kind.name for kind in data.kinds], {"units": "1", "long_name": "observable"},
+        ),
+        "kind_unit": (
+            "kind", [kind.unit for kind in data.kinds],
+            {"units": "1", "long_name": "unit of the observable"},
+        ),
+        "kind_name": (
+            "kind", [kind.description for kind in data.kinds],
+            {"units": "1", "long_name": "what the observable measures"},
+        ),
+    }  # fmt: skip
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.question.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
