@@ -46,9 +46,7 @@ def test_fits_and_profiles_lie_between_the_bounds():
     ds = vc.fit(table_of("a"), ["r_B", "B0"], still_tumour(), **quick)
     ends = ds["start_estimate"].sel(parameter="r_B").values
     assert low <= ends.min() <= ends.max() <= high
-    profile = vc.profile_likelihood(
-        table_of("a"), ["r_B", "B0"], still_tumour(), points=6, **quick
-    )
+    profile = vc.profile_likelihood(table_of("a"), ["r_B", "B0"], still_tumour(), points=6, **quick)
     others = profile["others"].sel(other="r_B").values
     assert low <= others.min() <= others.max() <= high
     models = {"plain": vc.car_t()}
