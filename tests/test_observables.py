@@ -52,7 +52,10 @@ def test_models_are_compared_by_own_observables_even_of_an_iterator():
             {"observable": [CD3, vc.Observable("CD3_per_ul", "cells/ul", 5e9, "", t_cells)] * 2},
             {}, "two different observables",
         ),
-        ({"observable": [vc.Observable("ALC", "cells", 1.0, "", t_cells)] * 4}, {}, "two differ"),
+        (
+            {"observable": [vc.Observable("ALC", "cells", 1.0, "", t_cells)] * 4},
+            {}, "two different observables",
+        ),
         ({"observable": ["CD3_per_ul"] * 4}, {}, "Unknown observable"),
         ({"observable": ["CD3_per_ul"] * 4}, {"observables": CD3}, "no list"),
         ({"observable": ["CD3_per_ul"] * 4}, {"observables": ["CD3"]}, "is no observable"),

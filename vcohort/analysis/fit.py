@@ -73,14 +73,14 @@ def fit(
     :param regimen: treatments beside the first infusion.
     :param tolerance: largest error of the logs of the path.
     :param observables: what names in the column ``observable`` may mean beside the known ones.
-    :return: over ``patient``: ``estimate``, ``standard_error`` (NaN, with a warning, where the
-        data tell none), ``at_bound`` (…, parameter), ``correlation`` (…, parameter, other),
-        ``loss``, ``start_estimate``, ``start_loss``, ``converged`` (…, start; the best first), ``N``, ``C``, ``B`` (…, time) in cells,
-        ``curve`` (…, kind, time), the fitted course of each observable, and the data with
-        ``predicted``, ``residual`` and ``information`` (…, observation), how much of an observed
-        datum each row is, from 0 to 1. The loss is the sum of squared residuals S; with limits and
-        known errors S - 2 sum ln Phi; with limits and errors that are not known, the S that what
-        was observed would have alone at the same greatest likelihood.
+    :return: over ``patient``: ``estimate``, ``standard_error`` (NaN, with a warning, where the data
+        tell none), ``at_bound`` (…, parameter), ``correlation`` (…, parameter, other), ``loss``,
+        ``start_estimate``, ``start_loss``, ``converged`` (…, start; the best first), ``N``, ``C``,
+        ``B`` (…, time) in cells, ``curve`` (…, kind, time), the fitted course of each observable,
+        and the data with ``predicted``, ``residual`` and ``information`` (…, observation), how much
+        of an observed datum each row is, from 0 to 1. The loss is the sum of squared residuals S;
+        with limits and known errors S - 2 sum ln Phi; with limits and errors that are not known,
+        the S that what was observed would have alone at the same greatest likelihood.
     :raises VcohortError: for bad data (empty, not a number, an unknown observable, limits alone,
         fewer rows that tell anything than free parameters), unknown parameters, impossible bounds.
     """

@@ -169,7 +169,7 @@ def _starts(
     keys = jax.random.split(key, len(names))
     count = max(_CANDIDATES, chains)
     drawn = [laws[name].sample(one, (count,)) for name, one in zip(names, keys, strict=True)]
-    found, scale = _likelihoods(problem.question, problem.subjects, jnp.log(jnp.stack(drawn, -1)))
+    found, scale = likelihoods_at(problem.question, problem.subjects, jnp.log(jnp.stack(drawn, -1)))
     likelihood = np.where(np.isfinite(found), found, -np.inf)
     order = np.argsort(-likelihood, axis=0, kind="stable")[:chains]
     best = np.take_along_axis(likelihood, order, axis=0)
@@ -191,7 +191,7 @@ def _starts(
 
 
 @partial(jax.jit, static_argnames=("question",))
-def _likelihoods(question: Question, subjects: Subject, logs: Array) -> tuple[Array, Array]:
+def likelihoods_at(question: Question, subjects: Subject, logs: Array) -> tuple[Array, Array]:
     """Return log likelihoods (candidate, patient) at logs (…, parameter), and likeliest scales."""
 
     def one(subject: Subject, log: Array) -> tuple[Array, Array]:
