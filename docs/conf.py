@@ -1,6 +1,9 @@
 """Sphinx configuration."""
 
 from importlib.metadata import version as installed
+from pathlib import Path
+
+from vcohort.sweeps.code import Code
 
 project = "vcohort"
 author = "The vcohort developers"
@@ -21,9 +24,16 @@ html_theme = "furo"
 html_title = "vcohort"
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
-nb_execution_mode = "force"
-nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+# A page that has run is not run again, until it changes, or the code or JAX does.
+nb_execution_mode = "cache"
+_code = Code.here()
+nb_execution_cache_path = str(
+    Path(__file__).parent / "_build" / "cells" / f"{_code.digest[:16]}-jax-{_code.jax}"
+)
+# A failure is a warning that names the page and shows the cell; `make docs` fails of it.
+nb_execution_raise_on_error = False
+# Seconds of one cell: a machine that does much else takes many times what it takes alone.
+nb_execution_timeout = 3600
 nb_execution_show_tb = True
 
 autodoc_member_order = "bysource"

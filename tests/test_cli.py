@@ -175,7 +175,7 @@ def test_an_unreadable_study_file(vcohort, tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_behind_and_keeps_the_older_file(tmp_path):
-    options = ("simulate", "-n", 5000, "--method", "deterministic", "-o", "full.nc")
+    options = ("simulate", "-n", 5000, "--method", "deterministic", "-o", "full.nc", "--force")
     (tmp_path / "full.nc").write_text("older")
     refused(on_a_full_disk(tmp_path, *options, limit_bytes=100_000), "Could not write full.nc")
     assert [entry.name for entry in tmp_path.iterdir()] == ["full.nc"]
@@ -336,17 +336,20 @@ def test_calibrate_takes_the_patients_of_a_trial(vcohort, tmp_path):
 
 
 def test_sensitivity_and_optimize_write_their_files(vcohort, tmp_path):
-    common = ("--preset", "kimmel2021-figures", "--sigma", "0.05")
+    preset, spread = ("--preset", "kimmel2021-figures"), ("--sigma", "0.05")
     kinds = {
         "local": ("--days", "50"),
-        "morris": ("-n", "4"),
-        "map": ("-n", "2", "--axis", "K_C=6e10:8e10:3", "--axis", "r_B=0.05:0.1:2"),
+        "morris": ("-n", "4", *spread),
+        "map": ("-n", "2", "--axis", "K_C=6e10:8e10:3", "--axis", "r_B=0.05:0.1:2", *spread),
     }
     for how, more in kinds.items():
-        result = vcohort("sensitivity", "--how", how, *common, *more, "--plot", f"{how}.pdf")
+        files = ("-o", f"{how}.nc", "--plot", f"{how}.pdf")
+        result = vcohort("sensitivity", "--how", how, *preset, *more, *files)
         assert result.returncode == 0, result.stderr
         assert (tmp_path / f"{how}.pdf").stat().st_size > 1000
-    result = vcohort("optimize", *common, "-n", 8, "--field", "day=50:150", "--plot", "best.png")
+    result = vcohort(
+        "optimize", *preset, *spread, "-n", 8, "--field", "day=50:150", "--plot", "best.png"
+    )
     assert result.returncode == 0, result.stderr
     assert "95th centile of C_max" in result.stdout
 
@@ -447,3 +450,56 @@ def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
     result = vcohort("simulate", "-n", 5)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
     assert not list(tmp_path.iterdir())
+
+
+FILES = [
+    (("simulate", "-n", 5, "--horizon", 5, "--method", "deterministic"), "-o", "it.nc"),
+    (("sensitivity", "--how", "local", "--days", 50), "-o", "it.nc"),
+    (("sensitivity", "--how", "local", "--days", 50), "--plot", "it.png"),
+]
+
+
+@pytest.mark.parametrize(("command", "flag", "name"), FILES)
+def test_a_file_is_replaced_with_force_alone(command, flag, name, vcohort, tmp_path):
+    (tmp_path / name).write_text("older")
+    refused(vcohort(*command, flag, name), f"{name} is there already")
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "older"
+    assert vcohort(*command, flag, name, "--force").returncode == 0
+    assert (tmp_path / name).read_bytes()[:5] != b"older"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fit", "zuma1"), ("sensitivity", "--sigma", "0.1"), ("calibrate", "--free", "r_B"),
+        ("optimize", "--field", "day=1:9"), ("simulate",),
+    ],
+)  # fmt: skip
+def test_names_say_the_format(command, vcohort, tmp_path):
+    for name in ("x", "x.csv", "x.zarr", "x.nc.txt"):
+        refused(vcohort(*command, "-o", name), "ends in .nc or .nc4", tmp_path)
+    if command != ("simulate",):
+        refused(vcohort(*command, "--plot", "x.jpg"), "ends in .png, .pdf or .svg", tmp_path)
+    refused(vcohort("sweep", "--axis", "K_C=7e10", "-o", "x.nc"), "ends in .zarr", tmp_path)
+
+
+def test_what_the_demo_and_a_report_would_replace(vcohort, tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "virtual-zuma1.png").write_text("older")
+    refused(vcohort("demo", "-n", 5), "virtual-zuma1.png is there already")
+    (tmp_path / "report.html").write_text("older")
+    refused(vcohort("report", "none.zarr"), "report.html is there already")
+    refused(vcohort("report", "none.zarr", "-o", "x.pdf"), "ends in .html")
+    assert (tmp_path / "report.html").read_text() == "older"
+
+
+def test_long_words_in_tables_are_folded_and_not_cut(vcohort, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "[b]" + "patient-of-the-long-name" * 4
+    rows = "".join(f"{day},C_per_ul,{value},{name}\n" for day, value in ((7, 31.6), (14, 9.1)))
+    (tmp_path / "data.csv").write_text(f"day,observable,value,patient\n{rows}")
+    result = vcohort("fit", "data.csv", "--free", "K_C", "--starts", 2)
+    assert result.returncode == 0, result.stderr
+    shown = "".join(letter for letter in result.stdout if letter.isalnum() or letter in "[]-")
+    assert shown.count(name) == 1 and "\N{HORIZONTAL ELLIPSIS}" not in result.stdout

@@ -222,6 +222,6 @@ def test_the_page_on_the_schema_tells_every_kind():
     page = (Path(__file__).parent.parent / "docs" / "schema.md").read_text(encoding="utf-8")
     for kind, needed in KINDS.items():
         _, _, section = page.partition(f"(`{kind}`)")
-        section = section.partition("\n# ")[0]
+        section = section.partition("\n#")[0]
         missing = [name for name in needed.variables if f"`{name}`" not in section]
         assert section and not missing, (kind, missing)

@@ -24,6 +24,9 @@ _OF_VARIABLES = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_
                  "coordinates", "grid_mapping", "_Netcdf4Dimid"}  # fmt: skip
 _OF_ALL = {"coordinates", "_NCProperties"}
 
+# Bytes of the floating point numbers that there are.
+_FLOATS = (4, 8)
+
 
 def check_holdable(ds: xr.Dataset) -> None:
     """Refuse a dataset that would not come back from a NetCDF file as it is."""
@@ -56,7 +59,7 @@ def _values(name: str, variable: xr.Variable) -> Iterator[str]:
             yield f"{name} has a text that is not in UTF-8, or holds a NUL"
     elif dtype.kind in _INSTEAD:
         yield f"{name} is of the type {dtype}. {_INSTEAD[dtype.kind]}"
-    elif dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in {4, 8}):
+    elif dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in _FLOATS):
         yield f"{name} is of the type {dtype}. Try .astype(float)"
 
 
@@ -85,7 +88,8 @@ def _comes_back(value: Any) -> bool:
             are_numbers = all(isinstance(each, int | float) for each in value)
             return are_numbers and _comes_back(np.array(value))
         case np.ndarray() | np.number():
-            is_number = value.dtype.kind in "iu" or value.dtype in (np.float32, np.float64)
+            kind, size = value.dtype.kind, value.dtype.itemsize
+            is_number = kind in "iu" or (kind == "f" and size in _FLOATS)
             many = value.ndim == 1 and value.size > 1
             return is_number and (many or isinstance(value, np.number))
         case _:

@@ -1,0 +1,143 @@
+"""Ctrl-C and SIGTERM: one line, the exit status of the shells' custom, nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vcohort.signals import heard, uninterrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# A sweep that takes minutes, in chunks of a second.
+LONG = ("sweep", "-o", "long.zarr", "-n", "2000", "--axis", "K_C=6e10:8e10:400", "--axis",
+        "r_B=0.05:0.1:20", "--chunk", "20")  # fmt: skip
+
+# "begun" is told when Python is there, and with it the moment at which the user may be impatient.
+BEGIN = "import {first}; print('begun', flush=True); from vcohort_command import main; main()"
+
+
+def start(folder, first, *arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN.format(first=first), *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+def wait_until(condition, seconds=120.0):
+    last = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < last, "it did not come to this"
+        time.sleep(0.05)
+
+
+def family(pid):
+    """Return the processes that a process started, and those that they did."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            about = (entry / "stat").read_text() if entry.name.isdigit() else ""
+        except OSError:
+            continue
+        if about:
+            parents[int(entry.name)] = int(about.rpartition(")")[2].split()[1])
+    found, new = set(), {pid}
+    while new:
+        new = {child for child, parent in parents.items() if parent in new}
+        found |= new
+    return found
+
+
+def ended_in_one_line(process, number):
+    _, told = process.communicate(timeout=120)
+    assert told == "Stopped.\n"
+    assert process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_while_the_package_is_imported(number, tmp_path):
+    process = start(tmp_path, "vcohort_command", "simulate", "-n", "5")
+    time.sleep(0.3)
+    process.send_signal(number)
+    ended_in_one_line(process, number)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("simulate", "--method", "gillespie", "-n", "3000000"),
+        ("demo", "-n", "3000000"),
+        ("sensitivity", "--sigma", "0.1", "--outputs", "cure,rmst_365", "-n", "65536"),
+    ],
+)
+def test_while_a_command_works(command, number, tmp_path):
+    process = start(tmp_path, "vcohort.cli", *command)
+    time.sleep(2.0)
+    process.send_signal(number)
+    ended_in_one_line(process, number)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_a_sweep_ends_with_its_workers_and_goes_on_later(workers, to_all, number, tmp_path):
+    """``to_all``: as a terminal sends Ctrl-C, to every process."""
+    process = start(tmp_path, "vcohort.cli", *LONG, *workers)
+    noted = tmp_path / "long.zarr" / ".vcohort" / "chunks-0.jsonl"
+    wait_until(lambda: noted.exists() and noted.stat().st_size > 0)
+    children = family(process.pid)
+    assert bool(children) == bool(workers)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    ended_in_one_line(process, number)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 20.0)
+    again = start(tmp_path, "vcohort.cli", "verify", "long.zarr")
+    told, _ = again.communicate(timeout=120)
+    assert again.returncode == 1 and "are missing" in told and "damaged" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 3.0])
+def test_while_workers_start(seconds, to_all, number, tmp_path):
+    process = start(tmp_path, "vcohort.cli", *LONG, "--workers", "2")
+    time.sleep(seconds)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    ended_in_one_line(process, number)
+
+
+def test_a_signal_that_is_swallowed_is_sent_again():
+    class Thrown:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(0.01)
+
+    with heard() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            Thrown()
+            time.sleep(30.0)
+        signal.raise_signal(signal.SIGTERM)  # Cleaning up is not interrupted.
+        assert signals.status == 143
+
+
+def test_signals_are_held_back_and_not_lost():
+    done = []
+    with heard() as signals, pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        done.append(True)
+    assert done and signals.status == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
