@@ -76,10 +76,9 @@ def test_two_patients_and_seeds_of_all_sizes():
         (vc.LogNormal(1.0, 0.1), {"r_B": (0.01, 0.1)}),
         (vc.Normal(1.0, 0.1), {"r_B": (0.01, 0.1)}),
         (vc.Uniform(0.5, 0.9), {"r_B": (0.01, 0.1)}),
-        (vc.Normal(-1.0, 0.1), None),
     ],
 )
 def test_priors_without_mass_between_the_bounds_are_refused(prior, bounds):
-    with pytest.raises(vc.VcohortError, match=r"next to no mass|Uniform|impossible"):
+    with pytest.raises(vc.VcohortError, match="next to no mass"):
         vc.posterior(table_of("a"), ["r_B"], still_tumour(), priors={"r_B": prior}, bounds=bounds,
                      progress=False)  # fmt: skip
