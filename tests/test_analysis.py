@@ -297,6 +297,43 @@ def test_the_best_regimen_beats_a_grid_and_keeps_its_limit(best, run):
     assert float(ds["C_max_best"]) == pytest.approx(float(peaks["C_max"].quantile(0.95)), rel=2e-3)
 
 
+GIVEN = vc.Regimen(
+    vc.Infusion(0.0, 3e8), vc.Infusion([15.0, np.inf, 20.0, 25.0], 1e8),
+    vc.Lymphodepletion(75.0, 0.5),
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_treatments_that_are_given_in_any_case():
+    """The study's own come first and last; nothing of them is lost, on the same day neither."""
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=3)
+    # The middle of the days is that of a treatment which is given.
+    ds = vc.optimize_regimen(
+        cohort, {"day": (50.0, 100.0), "survival": (0.1, 0.9)}, "rmst_365", regimen=GIVEN, grid=3,
+        horizon=800.0, progress=False,
+    )  # fmt: skip
+    options = {"endpoints": [vc.Outcome()], "progress": False}
+
+    def mean_days(regimen):
+        days = np.linspace(0.0, 365.0, 366)
+        free = vc.progression_free_probability(cohort, days, regimen=regimen, blur=0.02)
+        return float(np.trapezoid(np.asarray(free), days, axis=1).mean())
+
+    assert float(ds["objective_without"]) == pytest.approx(mean_days(GIVEN), abs=0.5)
+    day, survival = (float(ds["best"].sel(field=name)) for name in ("day", "survival"))
+    best = vc.Regimen(*GIVEN.treatments, vc.Infusion(day), vc.Lymphodepletion(day, survival))
+    assert float(ds["objective_best"]) == pytest.approx(mean_days(best), abs=0.5)
+    corner = vc.Regimen(*GIVEN.treatments, vc.Infusion(100.0), vc.Lymphodepletion(100.0, 0.1))
+    found = float(ds["objective"].sel(on_day=100.0, on_survival=0.1, method="nearest"))
+    assert found == pytest.approx(mean_days(corner), abs=0.5)
+    # On one day both are given: a share of a share lives.
+    twice = vc.Regimen(*GIVEN.treatments[:2], vc.Infusion(75.0), vc.Lymphodepletion(75.0, 0.05))
+    found = float(ds["objective"].sel(on_day=75.0, on_survival=0.1, method="nearest"))
+    assert found == pytest.approx(mean_days(twice), abs=0.5)
+    assert ds.attrs["regimen"] == repr(GIVEN)
+    assert len(vc.simulate(cohort, "exact", regimen=best, **options)["outcome"]) == 4
+
+
 def pfs(*values, days=(0.0, 100.0, 200.0)):
     return xr.DataArray(list(values), dims="day", coords={"day": list(days)})
 
@@ -345,6 +382,19 @@ ONE = vc.Cohort.from_values("kimmel2021")
         (lambda: vc.optimize_regimen(ONE, {"day": 5.0}), "Every field is fixed"),
         (lambda: vc.optimize_regimen(ONE, {"day": (9, 5)}), "smaller one first"),
         (lambda: vc.optimize_regimen(ONE, {"day": (1, 5)}, "cures"), "Unknown objective"),
+        (lambda: vc.optimize_regimen(ONE, {"day": (1, np.nan)}), "smaller one first"),
+        (lambda: vc.optimize_regimen(ONE, {"day": (1, 5, 9)}), "two numbers, or one, not 3"),
+        (lambda: vc.optimize_regimen(ONE, {"day": 0, "survival": (0.1, 1)}), "within 0.001"),
+        (lambda: vc.optimize_regimen(ONE, {"day": "5"}), "bounds of day = '5'"),
+        (lambda: vc.optimize_regimen(ONE, ["day"]), "bounds = "),
+        (lambda: vc.optimize_regimen(ONE, {"day": (1, 5)}, grid=1), "grid = 1"),
+        (
+            lambda: vc.optimize_regimen(
+                ONE, {"day": 9, "survival": (0.1, 1)}, regimen=vc.Regimen(vc.Infusion(9))
+            ),
+            "two of Infusion on day 9",
+        ),
+        (lambda: vc.optimize_regimen(ONE, {"day": (1, 5)}, regimen="weekly"), "is no regimen"),
         (lambda: vc.local_sensitivity(ONE, [0, 100], outputs=["pfs_365"]), "past the horizon"),
     ],
 )

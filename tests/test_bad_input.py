@@ -1,5 +1,7 @@
 """Bad input, through Python: one clear error, before any work."""
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
@@ -105,6 +107,47 @@ def test_a_value_in_another_unit_is_allowed_with_a_warning():
         vc.Population("kimmel2021", K_C=139.0)
     with pytest.warns(vc.VcohortWarning, match=r"B0 = 94.84 cells is far .*tumour_cells"):
         vc.Cohort.from_values("kimmel2021", B0=94.84)
+
+
+PLAIN = vc.Population("kimmel2021-figures").sample(4, seed=1)
+SLIPS = {
+    "replace": lambda: PLAIN.replace(K_C=139.28),
+    "replace, an array": lambda: PLAIN.replace(K_C=np.array([7e10, 139.28, 139.28, 7e10])),
+    "from_values": lambda: vc.Cohort.from_values(C0=1.8),
+    "by hand": lambda: vc.cure_probability(
+        vc.Cohort({**PLAIN.values, "C0": np.full(4, 1.8)}, np.arange(4), PLAIN.model)
+    ),
+    "first dose": lambda: vc.Regimen(vc.Infusion(0.0, 1.8)),
+    "later dose": lambda: vc.Regimen(vc.Infusion(0.0, 1.8e8), vc.Infusion(60.0, 1.8)),
+    "doses": lambda: vc.Regimen(*(vc.Infusion(day, 1.8) for day in (0.0, 30.0, 60.0))),
+    "a dose a patient": lambda: vc.Regimen(vc.Infusion(60.0, [0.0, 1.8e8, 1.8, 1.8])),
+    "rows": lambda: vc.Regimen.from_nonmem({"TIME": [0, 28, 56], "AMT": [1.8, 1.8, 1.8]}),
+    "another dose": lambda: vc.Regimen(vc.Infusion(60.0)).replace(infusion_1_cells=1.8),
+    "bounds": lambda: vc.optimize_regimen(PLAIN, {"day": 5.0, "cells": (1.8, 3.6)}, "pfs_5000"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS)
+def test_another_unit_is_told_of_once_wherever_it_is_given(slip):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            given = slip()
+        except vc.VcohortError:
+            given = None
+        if isinstance(given, vc.Cohort):
+            vc.cure_probability(given)
+        if isinstance(given, vc.Regimen):
+            vc.cure_probability(PLAIN, regimen=given.replace())
+    texts = [str(each.message) for each in told if "is far from the usual" in str(each.message)]
+    assert len(texts) == 1 and "units.t_cells" in texts[0]
+
+
+def test_usual_doses_are_not_told_of(recwarn):
+    doses = [0.0, 1e6, 1.8e8, 1e10]
+    regimen = vc.Regimen(vc.Infusion(0.0, 1e8), vc.Infusion(60.0, doses), vc.Infusion(90.0))
+    vc.cure_probability(PLAIN.replace(B0=1e6, C0=doses[2]), regimen=regimen)
+    assert not recwarn.list
 
 
 def test_bad_values_in_a_cohort_are_found_before_the_run():

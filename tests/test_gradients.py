@@ -148,3 +148,65 @@ def test_traced_days_past_the_horizon_never_come():
 
     np.testing.assert_array_equal(cure(600.0), cure(np.inf))
     assert (np.asarray(cure(60.0)) > np.asarray(cure(600.0)) + 0.1).any()
+
+
+# Bounds at which a value is allowed, with patients whose cure is in doubt there; the one parameter
+# at its bound, the step of a one-sided difference, and values beside it.
+BOUNDS = {
+    "b": ({}, 1e-5, {"B0": 1e12, "C0": 3e9}),
+    "gamma_B": ({}, 1e-5, {}),
+    "r_B": ({}, 1e-6, {}),
+    "c": ({"growth": "logistic"}, 1e-5, {}),
+    "delta_N": ({"growth": "interaction"}, 1e-6, {"K_C": 1.5e8}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOUNDS)
+def test_slopes_at_the_bounds_of_parameters(name):
+    """First and second derivatives, both modes, against one-sided differences in float64."""
+    laws, step, beside = BOUNDS[name]
+    population = vc.Population("kimmel2021-figures", 0.03, model=vc.car_t(**laws))
+    cohort = population.sample(4, seed=6).replace(**beside)
+    bound = cohort.model.param(name).lower
+
+    def cure(value):
+        return vc.cure_probability(cohort.replace(**{name: value})).mean()
+
+    with jax.enable_x64(True):
+        at, of = [bound + k * step for k in range(4)], jax.jit(cure)
+        y = np.array([of(x) for x in at])
+        slope = float(jax.grad(cure)(at[0]))
+        bend = float(jax.jit(jax.hessian(cure))(at[0]))
+        np.testing.assert_allclose(slope, jax.jacfwd(cure)(at[0]), rtol=1e-9)
+        first = (-11 * y[0] + 18 * y[1] - 9 * y[2] + 2 * y[3]) / (6 * step)
+        second = (2 * y[0] - 5 * y[1] + 4 * y[2] - y[3]) / step**2
+    assert slope == pytest.approx(first, rel=1e-4, abs=1e-9)
+    assert bend == pytest.approx(second, rel=1e-2, abs=1e-4)
+    assert float(jax.grad(cure)(np.float32(at[0]))) == pytest.approx(slope, rel=1e-2, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_whole_cohort_has_a_slope(doubtful):
+    """The patients' numbers have none; values alone serve what takes no whole numbers."""
+    with jax.enable_x64(True):
+        whole = jax.grad(lambda each: vc.cure_probability(each).mean(), allow_int=True)(doubtful)
+        values = {name: jnp.asarray(value) for name, value in doubtful.values.items()}
+
+        def cure(values):
+            return vc.cure_probability(doubtful.replace(**values)).mean()
+
+        forward, backward = jax.jacfwd(cure)(values), jax.grad(cure)(values)
+    assert isinstance(whole, vc.Cohort) and whole.patient.dtype == jax.dtypes.float0
+    for name in PARAMETERS:
+        np.testing.assert_allclose(whole[name], backward[name], rtol=1e-9)
+        np.testing.assert_allclose(forward[name], backward[name], rtol=1e-8)
+
+
+def test_mapped_over_cohorts(doubtful):
+    """Each of several cohorts at once is what it is by itself."""
+    two = [doubtful.select(slice(0, 6)), doubtful.select(slice(6, 12))]
+    both = jax.tree.map(lambda *parts: np.stack(parts), *two)
+    found = jax.jit(jax.vmap(vc.cure_probability))(both)
+    for each, row in zip(two, found, strict=True):
+        np.testing.assert_allclose(row, jax.jit(vc.cure_probability)(each), atol=1e-6)

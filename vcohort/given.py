@@ -21,7 +21,7 @@ def floats(name: str, value: Any) -> NDArray[np.float64]:
     :raises VcohortError: for texts, truth values, complex numbers, what is masked or no number.
     """
     found = _as_array(value)
-    if np.ma.is_masked(value) or not _are_numbers(found) or _holds_truth(value):
+    if np.ma.is_masked(value) or not _are_numbers(found) or _holds_others(value):
         raise VcohortError(
             f"{name} = {reprlib.repr(value)} is impossible: it must be a number, or an array of "
             "numbers."
@@ -103,11 +103,10 @@ def _as_array(value: Any) -> np.ndarray:
         return np.asarray(None)
 
 
-def _holds_truth(value: Any) -> bool:
-    """Whether a list holds a truth value, which numpy takes for a number beside other numbers."""
-    return isinstance(value, list | tuple) and any(
-        isinstance(each, bool | np.bool_) for each in value
-    )
+def _holds_others(value: Any) -> bool:
+    """Whether a list holds truth values or times, which numpy takes for numbers beside numbers."""
+    others = (bool, np.bool_, np.datetime64, np.timedelta64)
+    return isinstance(value, list | tuple) and any(isinstance(each, others) for each in value)
 
 
 def _are_numbers(array: np.ndarray) -> bool:

@@ -42,10 +42,11 @@ def tumour_ml(cells: Any) -> Any:
 
 
 def _numbers(name: str, value: Any) -> Any:
-    """Return numbers; a series or an array of another library keeps its kind and its labels."""
+    """Return a number, or numbers; a series or an array of any library keeps kind and labels."""
     if isinstance(value, Tracer):
         return value
     plain = floats(name, value)
-    if hasattr(value, "__array__") and np.asarray(value).dtype != object:
-        return value
-    return plain if plain.ndim else float(plain)
+    if not plain.ndim:
+        return float(plain)
+    is_array = hasattr(value, "__array__") and np.asarray(value).dtype != object
+    return value if is_array else plain

@@ -13,7 +13,7 @@ from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N
 
-# Below this exponent the expansion ln x (1 + c ln x / 2) is exact to float32.
+# Below this exponent the expansion ln x (1 + c ln x / 2 + (c ln x)^2 / 6) is exact to float32.
 _NEARLY_GOMPERTZ = 1e-4
 
 c = Param(
@@ -25,7 +25,8 @@ c = Param(
 def _crowding(log_ratio: Array, exponent: Array) -> Array:
     small = exponent < _NEARLY_GOMPERTZ
     safe = jnp.where(small, 1.0, exponent)
-    series = log_ratio * (1.0 + 0.5 * exponent * log_ratio)
+    scaled = exponent * log_ratio
+    series = log_ratio * (1.0 + 0.5 * scaled * (1.0 + scaled / 3.0))
     return jnp.where(small, series, jnp.expm1(safe * log_ratio) / safe)
 
 
