@@ -55,7 +55,7 @@ def fit(
     deviation s of its row: that given by ``error``, else one for all rows of the patient, over the
     root of the row's ``weight``, found with the parameters by maximum likelihood. Rows of the
     weight 0, and limits far above the fit, count for nothing: they change no estimate, error or
-    number of data.
+    number of data (their days may change the grid, and so the path within its ``tolerance``).
 
     :param data: a long table (CSV file, data frame, columns by name): ``day``, ``observable``
         (``N``, ``C``, ``B`` in cells; ``N_per_ul``, ``C_per_ul``, ``ALC`` in cells/ul; ``B_ml``;
