@@ -74,7 +74,7 @@ ALL = FAST | {
         vc.Population(FIGURES, 0.1), vc.data.progression_free_survival(), ["K_C"], n=64, starts=1,
         **QUIET,
     ),
-    "posterior": lambda: vc.posterior(
+    "posterior": lambda: vc.posterior(  # noqa: PLW0108 - it must not run now
         {"day": [1.0, 5.0], "observable": ["B", "B"], "value": [9e10, 7e10]}, ["B0"],
         warmup=10, draws=10, chains=2, **QUIET,
     )["posterior"].to_dataset(),
