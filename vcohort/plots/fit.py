@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.errors import unknown
 from vcohort.observables import OBSERVABLES
 from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION, panel, plain, row_of, symbols
 
@@ -53,9 +54,9 @@ def _panel(axes: Axes, name: str, rows: xr.Dataset, curves: xr.Dataset) -> None:
     axes.set(xlabel=DAYS, ylabel=f"{kind.description}, {kind.unit}".replace("/ul", "/µl"))
     if name[0] in "CB":
         axes.set_yscale("log")
-        values = rows["value"].values[rows["observable"].values == name]
-        if (values > 0).any():
-            axes.set_ylim(bottom=0.2 * values[values > 0].min())
+        values = rows["value"].where((rows["observable"] == name) & (rows["value"] > 0))
+        if values.notnull().any():
+            axes.set_ylim(bottom=0.2 * float(values.min()))
 
 
 def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
@@ -108,7 +109,10 @@ def model_weights(ds: xr.Dataset, criterion: str = "aicc", *, axes: Axes | None 
 
     ``criterion``: ``"aicc"`` or ``"aic"``.
     """
-    weight = ds["weight" if criterion == "aicc" else "weight_aic"]
+    variables = {"aicc": "weight", "aic": "weight_aic"}
+    if criterion not in variables:
+        raise unknown("criterion", criterion, variables)
+    weight = ds[variables[criterion]].transpose("model", ...)
     axes = panel(axes)
     models, patients = ds["model"].values, ds["patient"].values
     height = 0.8 / patients.size
@@ -128,7 +132,7 @@ def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> Seque
     names = list(samples.data_vars)
     panels = axes if axes is not None else _grid_of(len(names))
     for each, name, symbol in zip(panels, names, symbols(names), strict=False):
-        values = np.log(samples[name].values)
+        values = np.log(samples[name].transpose("chain", "draw").values)
         edges = np.linspace(values.min(), values.max(), 31)
         for chain, colour in zip(values, SERIES * 4, strict=False):
             height, _ = np.histogram(chain, edges, density=True)
