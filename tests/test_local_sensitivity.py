@@ -82,6 +82,7 @@ def test_the_paper_s_ranking_and_correlations(local):
         ({"parameters": ["K_c"]}, "Did you mean 'K_C'"),
         ({"parameters": "K_C"}, "is no list of names"),
         ({"parameters": []}, "is no list of names"),
+        ({"parameters": ["K_C", "a", "K_C"]}, "names one twice"),
     ],
 )
 def test_bad_input(options, message):
@@ -96,6 +97,35 @@ def test_bad_input_to_identifiability(local):
     two = local.isel(patient=[0, 0])
     with pytest.raises(vc.VcohortError, match="looks at one patient, not 2"):
         vc.identifiability(two)
+
+
+def test_one_parameter_stays(local):
+    alone = vc.identifiability(local.sel(parameter=["K_C"]))
+    assert float(alone["correlation"].squeeze()) == pytest.approx(1.0)
+    assert alone["removed"].values.tolist() == [0]
+
+
+def test_the_order_of_dimensions_and_labels_does_not_matter(local):
+    """As numpy has it from sensitivities in the order of their own."""
+    turned = local.isel(parameter=slice(None, None, -1), time=slice(None, None, -1))
+    turned = turned.transpose("parameter", "time", "patient", "state").sel(state=["B", "N", "C"])
+    first, second = (vc.identifiability(each).sel(parameter="k_B") for each in (local, turned))
+    cells = {"N": vc.units.CELLS_PER_UL, "C": vc.units.CELLS_PER_UL, "B": vc.units.CELLS_PER_ML}
+    raw = {
+        name: np.concatenate([
+            local["sensitivity"].sel(parameter=name, state=state).isel(patient=0).values
+            * local[state].isel(patient=0).values / unit for state, unit in cells.items()
+        ]) for name in ("k_B", "a", "r_B")
+    }  # fmt: skip
+    for name, values in raw.items():
+        expected = np.corrcoef(raw["k_B"], values)[0, 1]
+        for found in (first, second):
+            assert float(found["correlation"].sel(other=name)) == pytest.approx(expected)
+            assert float(found["ranking"]) == float(local["ranking"].sel(parameter="k_B")[0])
+    matrix = vc.identifiability(local)
+    shown = vc.plots.sensitivity_correlation(matrix.isel(other=slice(None, None, -1)).transpose())
+    diagonal = shown.images[0].get_array().diagonal()
+    np.testing.assert_allclose(diagonal, 1.0)
 
 
 def test_pictures(local):

@@ -44,7 +44,7 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     ]
     stacked, names = np.concatenate([each.values for each in raw]), one["parameter"].values
     _check(stacked, [str(name) for name in names])
-    matrix = np.corrcoef(stacked.T)
+    matrix = np.atleast_2d(np.corrcoef(stacked.T))
     ranking = one["ranking"].values
     return xr.Dataset(
         {

@@ -99,11 +99,13 @@ def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
     """Return the parameters asked for, each known to the model."""
     if parameters is None:
         return [name for name in cohort.model.parameters if name not in ("N0", "C0", "B0")]
-    if isinstance(parameters, str) or not parameters:
+    if isinstance(parameters, str) or not len(parameters):
         raise VcohortError(f"parameters = {parameters!r} is no list of names. Try ['K_C', 'r_B'].")
     for name in parameters:
-        cohort.model.param(name.removeprefix(_INVERSE))
-    return list(parameters)
+        cohort.model.param(str(name).removeprefix(_INVERSE))
+    if len({*parameters}) < len(parameters):
+        raise VcohortError(f"parameters = {list(parameters)} names one twice. Name each once.")
+    return [str(name) for name in parameters]
 
 
 def _derivatives(

@@ -61,7 +61,7 @@ def sensitivity_map(
     ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
     """
     first, second = (str(name) for name in ds["cure_probability"].dims)
-    size = np.abs(ds["sensitivity"].values).mean(axis=(0, 1))
+    size = np.abs(ds["sensitivity"]).mean([first, second]).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
     chosen = list(parameters) or [str(name) for name in strongest]
     panels = axes if axes is not None else row_of(1 + len(chosen))
@@ -70,7 +70,7 @@ def sensitivity_map(
     )]  # fmt: skip
     drawn = [("mean P(cure)", ds["cure_probability"], "viridis", (0.0, 1.0))]
     for name, symbol in zip(chosen, symbols(chosen), strict=True):
-        slope = ds["sensitivity"].sel(parameter=name)
+        slope = ds["sensitivity"].sel(parameter=name).transpose(first, second)
         most = float(np.abs(slope).max()) or 1.0
         drawn.append((f"dP(cure) / d ln {symbol}", slope, "RdBu_r", (-most, most)))
     for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):

@@ -25,7 +25,9 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the ``correlation`` of sensitivities, from :func:`vcohort.identifiability`."""
     axes = panel(axes)
-    matrix, names = ds["correlation"].values, symbols(ds["parameter"].values)
+    each = ds["parameter"].values
+    matrix = ds["correlation"].sel(other=each).transpose("parameter", "other").values
+    names = symbols(each)
     shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
