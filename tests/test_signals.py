@@ -104,7 +104,7 @@ def test_a_sweep_ends_with_its_workers_and_goes_on_later(workers, to_all, number
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 20.0)
     again = start(tmp_path, "vcohort.cli", "verify", "long.zarr")
     told, _ = again.communicate(timeout=120)
-    assert again.returncode == 1 and "are missing" in told and "damaged" not in told
+    assert again.returncode == 1 and ", 0 damaged" in told
 
 
 @pytest.mark.slow
@@ -127,17 +127,19 @@ def test_a_signal_that_is_swallowed_is_sent_again():
     with heard() as signals:
         with pytest.raises(KeyboardInterrupt):
             Thrown()
-            time.sleep(30.0)
+            begun = time.monotonic()
+            time.sleep(60.0)
+        assert time.monotonic() - begun < 30.0
         signal.raise_signal(signal.SIGTERM)  # Cleaning up is not interrupted.
         assert signals.status == 143
 
 
 def test_signals_are_held_back_and_not_lost():
-    done = []
+    done, before = [], signal.getsignal(signal.SIGINT)
     with heard() as signals, pytest.raises(KeyboardInterrupt), uninterrupted():
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.05)
         done.append(True)
     assert done and signals.status == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -32,7 +32,9 @@ class Signals:
         """Send the signal a moment later, when what swallowed the interrupt is over."""
         number, self.came = self.came, None
         if number is not None:
-            later = threading.Timer(_MOMENT, signal.raise_signal, (number,))
+            # To the thread that waits: sent to another one, it would wait on.
+            to = threading.main_thread().ident
+            later = threading.Timer(_MOMENT, signal.pthread_kill, (to, number))
             later.daemon = True
             later.start()
 

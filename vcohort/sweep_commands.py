@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -224,11 +225,14 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
             yield client
         return
     threads = max(1, cores() // workers)
+    # What goes wrong on a worker is told by the chunk that it costs; of how a cluster ends nobody
+    # asks. For the workers, and for this process.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     stack = ExitStack()
     try:
         # A cluster that is half begun, or half ended, cannot be ended.
         with uninterrupted():
-            # What goes wrong on a worker is told by the chunk that it costs.
             cluster = dask.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=threads,
