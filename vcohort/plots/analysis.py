@@ -61,7 +61,7 @@ def sensitivity_map(
     ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
     """
     first, second = (str(name) for name in ds["cure_probability"].dims)
-    size = np.abs(ds["sensitivity"]).mean([first, second]).values
+    size = abs(ds["sensitivity"]).mean([first, second]).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
     chosen = list(parameters) or [str(name) for name in strongest]
     panels = axes if axes is not None else row_of(1 + len(chosen))
