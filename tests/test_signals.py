@@ -74,14 +74,14 @@ def test_while_the_package_is_imported(number, tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        ("simulate", "--method", "gillespie", "-n", "3000000"),
-        ("demo", "-n", "3000000"),
-        ("sensitivity", "--sigma", "0.1", "--outputs", "cure,rmst_365", "-n", "65536"),
+        ("simulate", "--method", "gillespie", "-n", "300000"),
+        ("demo", "-n", "1000000"),
+        ("sensitivity", "--sigma", "0.1", "--outputs", "cure,rmst_365", "-n", "16384"),
     ],
 )
 def test_while_a_command_works(command, number, tmp_path):
     process = start(tmp_path, "vcohort.cli", *command)
-    time.sleep(2.0)
+    time.sleep(1.0)
     process.send_signal(number)
     ended_in_one_line(process, number)
     assert not list(tmp_path.iterdir())
