@@ -331,7 +331,7 @@ def test_calibrate_takes_the_patients_of_a_trial(vcohort, tmp_path):
     with xr.open_dataset("calibration.nc") as ds:
         assert (ds["trial"] == xr.where(ds["day"] < 60, 1.0, 0.5)).all()
     (tmp_path / "trial.csv").write_text("id,time,event\n1,20,1\n1.0,60,1\n")
-    result = vcohort(*command)
+    result = vcohort(*command, "--force")
     assert result.returncode == 2 and "Patient 1 comes again in line 3" in result.stderr
 
 
