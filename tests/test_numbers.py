@@ -84,6 +84,12 @@ USES = {
         lambda x: vc.local_sensitivity(COHORT, [0.0, 9.0], ["a"], tolerance=x, progress=False)["C"],
         2.0**-20,
     ),
+    "local_sensitivity(progression)": (
+        lambda x: vc.local_sensitivity(
+            COHORT, [0.0, 9.0], ["a"], outputs=["pfs_9"], progression=x, progress=False
+        )["output_value"],
+        1.25,
+    ),
     "identifiability(threshold)": (
         lambda x: vc.identifiability(SENSITIVITIES, x)["removed"], 0.5,
     ),

@@ -81,7 +81,7 @@ def test_a_page_says_what_is_missing_and_what_is_damaged(tmp_path):
     store, page = tmp_path / "out.zarr", tmp_path / "report.html"
     sweep({"K_C": [6.6e10, 7e10, 7.2e10], "gamma_B": [1.0, 1.2]}, store, chunk=1)
     whole = Path(shutil.copytree(store, tmp_path / "whole.zarr"))
-    arguments = ["report", str(store), "-o", str(page)]
+    arguments = ["report", str(store), "-o", str(page), "--force"]
     manifest.forget(store / ".vcohort", [1, 4])
     with pytest.warns(vc.VcohortWarning, match="2 of 6 chunks are missing. Finish it: vcohort re"):
         assert CliRunner().invoke(app, arguments).exit_code == 0
@@ -102,5 +102,8 @@ def test_a_page_says_what_is_missing_and_what_is_damaged(tmp_path):
     # With nothing computed yet there is a page too.
     manifest.forget(whole / ".vcohort", range(6))
     with pytest.warns(vc.VcohortWarning, match="6 of 6 chunks are missing"):
-        assert CliRunner().invoke(app, ["report", str(whole), "-o", str(page)]).exit_code == 0
+        assert (
+            CliRunner().invoke(app, ["report", str(whole), "-o", str(page), "--force"]).exit_code
+            == 0
+        )
     assert "6 of 6 cells are empty" in page.read_text()

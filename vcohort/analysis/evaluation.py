@@ -111,7 +111,8 @@ def evaluate_at(
             VcohortWarning,
             stacklevel=3,
         )
-    cohort = Cohort(values, np.arange(len(points)), population.model)
+    origin = (("preset", population.preset),)
+    cohort = Cohort(values, np.arange(len(points)), population.model, origin)
     if isinstance(outputs, Mapping):
         found = _called(cohort, outputs, options)
         return Evaluated(found, list(outputs), [""] * len(outputs), unseen, 0.0)

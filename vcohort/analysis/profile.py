@@ -21,6 +21,7 @@ from vcohort.analysis.posing import pose
 from vcohort.analysis.problem import Problem, observed_and_limits
 from vcohort.analysis.solver import Candidates, polish
 from vcohort.cohort import Cohort
+from vcohort.dataset import provenance
 from vcohort.errors import VcohortError
 from vcohort.given import number, whole
 from vcohort.observables import Observable
@@ -238,6 +239,6 @@ def _dataset(
         },
         {
             "model": model.name, "loss": problem.question.loss.name, "confidence": confidence,
-            "level": float(chi2.ppf(confidence, 1)),
+            "level": float(chi2.ppf(confidence, 1)), **provenance("profile"),
         },
     )  # fmt: skip

@@ -57,7 +57,7 @@ def sensitivity_map(
     ]  # fmt: skip
     names = list(cells[0].values)
     values = {name: np.concatenate([cell[name] for cell in cells]) for name in names}
-    cohort = Cohort(values, np.arange(n * len(cells)), population.model)
+    cohort = Cohort(values, np.arange(n * len(cells)), population.model, cells[0].origin)
     run = RunSettings(
         "exact", horizon, tolerance=tolerance, regimen=Regimen() if regimen is None else regimen
     )

@@ -85,8 +85,8 @@ def log_lambda(w: Array, log_start: Array) -> Array:
     """Return ln Lambda from W and ln B0."""
     tiny = jnp.finfo(w.dtype).tiny
     # The logarithm of the smallest number has slopes that no number holds.
-    killed = w > tiny
-    log_w = jnp.where(killed, jnp.log(jnp.where(killed, w, 1.0)), jnp.log(tiny))
+    spared = w <= tiny
+    log_w = jnp.where(spared, jnp.log(tiny), jnp.log(jnp.where(spared, 1.0, w)))
     log_odds = -(log_w + log_start)
     # For rare survival ln(1 + x) is x, to rounding.
     rare = log_odds < -15.0

@@ -90,7 +90,7 @@ def _drawn(
     values: dict[str, Floats],
     number: np.ndarray,
 ) -> Drawn:
-    cohort = Cohort(values, number, population.model)
+    cohort = Cohort(values, number, population.model, (("preset", population.preset),))
     return Drawn(make_roster(cohort, run), run, time_plan(run, plan.knots))
 
 
