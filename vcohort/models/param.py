@@ -81,7 +81,9 @@ class Param:
         ``what``: what they are called, where they are this parameter's by another name.
         """
         array, (low, high) = floats(self.name, values), self.usual
-        odd = (array != 0) & ((array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP))
+        # What is impossible is refused where it is used.
+        odd = (array < low / _UNIT_SLIP) | (array > high * _UNIT_SLIP)
+        odd &= (array != 0) & (array >= self.lower) & (array <= self.upper)
         if odd.any():
             hint = (
                 " Cells in the body are meant: vc.units.t_cells(per_ul) and "
