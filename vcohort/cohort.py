@@ -99,7 +99,10 @@ class Cohort:
         full = {name: _filled(name, value, len(self)) for name, value in values.items()}
         for name, value in full.items():
             if not _traced(value):
-                self.model.param(name).advise(value, stacklevel=3)
+                # Of what was there before the user has been told.
+                before = self.values.get(name, np.nan)
+                new = value if _traced(before) else value[value != before]
+                self.model.param(name).advise(new, stacklevel=3)
         return replace(self, values={**self.values, **full})
 
     def select(self, patients: Any) -> Cohort:
