@@ -62,10 +62,10 @@ ALL = FAST | {
     "gillespie": simulated("gillespie"),
     "deterministic": simulated("deterministic"),
     "local": lambda: vc.local_sensitivity(
-        cohort(), [0.0, 50.0, 100.0], outputs=["cure", "pfs_50", "rmst_90", "C_max"], **QUIET
+        varied().sample(2), [0.0, 50.0, 100.0], outputs=["cure", "pfs_50", "C_max"], **QUIET
     ),
     "morris": lambda: vc.morris(varied(), ["cure", "rmst_365", "C_auc_28"], 2, **QUIET),
-    "sobol": lambda: vc.sobol_indices(varied(), ["cure", "pfs_100"], 4, **QUIET),
+    "sobol": lambda: vc.sobol_indices(varied(), ["cure", "pfs_100"], 4, seed=1, **QUIET),
     "map": lambda: vc.sensitivity_map(
         varied(), {"K_C": [6e10, 7e10], "gamma_B": [1.0, 1.1]}, n=8, **QUIET
     ),
@@ -114,8 +114,9 @@ def compare(found, expected):
     for name, arrays in expected.items():
         for ours, theirs in zip(found[name], arrays, strict=True):
             assert ours.dtype == theirs.dtype, name
-            # Slopes follow the values' precision.
-            close = {"rtol": 1e-3, "atol": 1e-4} if name == "slope" else {"rtol": 0, "atol": 0}
+            # Slopes follow the values' precision, and a search the last digit of its start.
+            is_near = name in {"slope", "calibrate"}
+            close = {"rtol": 1e-3, "atol": 1e-4} if is_near else {"rtol": 0, "atol": 0}
             np.testing.assert_allclose(ours, theirs, **close, err_msg=name)
 
 

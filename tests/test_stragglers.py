@@ -41,8 +41,7 @@ def test_an_error_above_the_tolerance_is_told_of():
     cohort = odd_cohort()
     values = {name: np.array(cohort[name]) for name in ("b", "a")}
     values["b"][[FAST, HOPELESS]] = 300.0, 0.525
-    with pytest.warns(vc.VcohortWarning, match="far from the usual"):
-        cohort = cohort.replace(**values)
+    cohort = cohort.replace(**values)
     with pytest.warns(vc.VcohortWarning, match="1 of 20,000 patients misses the tolerance"):
         ds = vc.simulate(cohort, "exact", progress=False)
     assert 1e-3 < ds.attrs["error_estimate"] < 1.0

@@ -99,7 +99,10 @@ class Cohort:
         full = {name: _filled(name, value, len(self)) for name, value in values.items()}
         for name, value in full.items():
             if not _traced(value):
-                self.model.param(name).advise(value, stacklevel=3)
+                # Of what was there before the user has been told.
+                there = self.values.get(name, np.nan)
+                new = value if _traced(there) else value[value != there]
+                self.model.param(name).advise(new, stacklevel=3)
         # What drew the cohort would not draw these values again.
         origin = dict(self.origin)
         before = origin["replaced"].split(", ") if "replaced" in origin else []

@@ -217,7 +217,9 @@ def _curves(task: _Task) -> Callable[..., Both]:
         return _mean(found, kept), _mean(slopes, kept)
 
     def curve(logs: np.ndarray, blur: float) -> Both:
-        found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(blur, jnp.float32))
+        # In single precision, whatever the program asks of JAX.
+        with jax.enable_x64(False):
+            found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(blur, jnp.float32))
         value, slope = (np.asarray(part, np.float64) for part in found)
         if not np.isfinite(value).all():
             raise VcohortError(
