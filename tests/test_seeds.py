@@ -153,7 +153,7 @@ def test_who_shares_a_number_is_told_of_and_can_be_renumbered(method):
 def test_what_is_no_number_of_a_patient_is_refused(number):
     cohort = VARIED.sample(2)
     odd = vc.Cohort(cohort.values, np.array(number), cohort.model)
-    with pytest.raises(vc.VcohortError, match=r"number|at least 0|shape"):
+    with pytest.raises(vc.VcohortError, match="number"):
         vc.simulate(odd, "exact", endpoints=FEW, progress=False)
 
 

@@ -243,14 +243,16 @@ def _check_patients(cohort: Cohort) -> None:
             "such as np.arange(10)."
         )
     if not _traced(number) and np.min(number) < 0:
-        raise VcohortError(f"patient = {np.min(number)} is impossible: it must be at least 0.")
+        raise VcohortError(
+            f"patient = {np.min(number)} is impossible: a patient's number must be at least 0."
+        )
 
 
 def _check_shape(name: str, value: Any, patients: int) -> None:
     if np.shape(value) != (patients,):
         raise VcohortError(
-            f"{name} has the shape {np.shape(value)}, the cohort {patients} patients: give an "
-            f"array of shape ({patients},)."
+            f"{name} has the shape {np.shape(value)}, the cohort numbers of {patients} patients: "
+            f"give an array of shape ({patients},)."
         )
 
 

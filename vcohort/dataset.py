@@ -99,15 +99,15 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
     }
 
 
-def recorded(population: Population, regimen: Regimen) -> dict[str, str]:
-    """Return the attributes of a population and its treatments: each to read, and as a record.
+def recorded(**parts: Population | Regimen) -> dict[str, str]:
+    """Return the attributes of populations and regimens by name: each to read, and as a record.
 
     Of a record ``from_record`` makes the same again.
     """
-    return {
-        "population": repr(population), "population_record": json.dumps(population.to_record()),
-        "regimen": repr(regimen), "regimen_record": json.dumps(regimen.to_record()),
-    }  # fmt: skip
+    found: dict[str, str] = {}
+    for name, part in parts.items():
+        found |= {name: repr(part), f"{name}_record": json.dumps(part.to_record())}
+    return found
 
 
 def provenance(kind: str | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from vcohort.cohort import Cohort
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.loop import METHODS as STEPPED
 from vcohort.errors import VcohortError, unknown
-from vcohort.given import floats, number, whole
+from vcohort.given import number, numbers, whole
 from vcohort.regimen import Regimen
 
 METHODS = (*STEPPED, "exact")
@@ -144,8 +144,8 @@ def _require(condition: bool, name: str, value: Any, bound: str) -> None:
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
-    days = floats("save_at", save_at)
-    if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all():
+    days = numbers("save_at", save_at)
+    if days.size == 0 or not np.isfinite(days).all():
         raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():
         raise VcohortError(

@@ -13,7 +13,7 @@ from vcohort.cohort import Cohort, check_values, is_traced
 from vcohort.dataset import assemble
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import numbers, whole
+from vcohort.given import whole
 from vcohort.missing import mask_missing, warn_missing
 from vcohort.preparation import (
     choose_grid,
@@ -67,9 +67,8 @@ def simulate(
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
-    saved = None if save_at is None else tuple(numbers("save_at", save_at).tolist())
     run = RunSettings(
-        method, horizon, threshold, progression, saved, seed, tolerance, dtype, tuple(endpoints),
+        method, horizon, threshold, progression, save_at, seed, tolerance, dtype, tuple(endpoints),
         Regimen() if regimen is None else regimen,
     )  # fmt: skip
     if block is not None:
@@ -80,7 +79,7 @@ def simulate(
             "or jax.jit. cure_probability can."
         )
     check_values(cohort)
-    _check_numbers(cohort)
+    _tell_shared_numbers(cohort)
     run.check_cohort(cohort)
     roster = make_roster(cohort, run)
     resolution = choose_grid(cohort, roster, run, run.knots)
@@ -111,20 +110,13 @@ def simulate(
     return assemble(cohort, run, days, error, found, states)
 
 
-def _check_numbers(cohort: Cohort) -> None:
-    """Refuse numbers of patients that decide no draw, warn of patients who share one."""
-    given = np.asarray(cohort.patient)
-    shapes = {np.shape(values) for values in cohort.values.values()}
-    is_whole = shapes == {given.shape} and given.dtype.kind in "iuf"
-    if not is_whole or (given != np.floor(given)).any() or (given < 0).any():
-        raise VcohortError(
-            "cohort.patient is impossible: it must hold each patient's number, a whole one of at "
-            "least 0. Number them anew: cohort.renumbered()."
-        )
-    shared = given.size - np.unique(given).size
+def _tell_shared_numbers(cohort: Cohort) -> None:
+    """Warn of patients who have one number, and with it all chance."""
+    number = np.asarray(cohort.patient)
+    shared = number.size - np.unique(number).size
     if shared:
         warnings.warn(
-            f"{shared:,} of {given.size:,} patients have the number of another one, and with it "
+            f"{shared:,} of {number.size:,} patients have the number of another one, and with it "
             "all its random events: they are no draws of their own. To make them so: "
             "cohort.renumbered().",
             VcohortWarning,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import reprlib
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from vcohort.analysis.measures import keep_followed
 from vcohort.analysis.memo import Both, remember_last
 from vcohort.analysis.varied import SPREADS, Varied, deviates_of, find_varied, law_of
 from vcohort.cohort import Cohort
-from vcohort.dataset import provenance
+from vcohort.dataset import provenance, recorded
 from vcohort.days import in_days
 from vcohort.designs import uniforms
 from vcohort.endpoints import Outcome
@@ -292,9 +291,7 @@ def _dataset(
         if name != "trial":
             attributes[f"rms_{name}"] = float(np.sqrt(np.mean((curve - task.target) ** 2)))
     return ds.assign_attrs(
-        attributes, population=repr(population), calibrated_population=repr(found),
-        population_record=json.dumps(population.to_record()),
-        calibrated_population_record=json.dumps(found.to_record()), n=len(each),
+        attributes, **recorded(population=population, calibrated_population=found), n=len(each),
         patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance("calibration"),
     )  # fmt: skip

@@ -82,7 +82,7 @@ def estimate(
 def start_logs(limits: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Return logs (start, parameter), a Latin hypercube between the limits (parameter, 2)."""
     points = uniforms(
-        "latin-hypercube", seed % 2**64, first=0, count=count, columns=len(limits), total=count
+        "latin-hypercube", seed, first=0, count=count, columns=len(limits), total=count
     )
     low, high = limits.T
     return low + (high - low) * points

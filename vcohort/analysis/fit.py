@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from vcohort.analysis.posing import pose
 from vcohort.analysis.problem import Problem
 from vcohort.analysis.solver import Solved
 from vcohort.cohort import Cohort
-from vcohort.dataset import provenance
+from vcohort.dataset import provenance, recorded
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortWarning
 from vcohort.models import Cells
@@ -161,8 +160,7 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.question.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
-        "regimen": repr(problem.run.regimen),
-        "regimen_record": json.dumps(problem.run.regimen.to_record()),
+        **recorded(regimen=problem.run.regimen),
         "tolerance": problem.run.tolerance, "error_estimate": problem.error,
         **provenance("fit"),
     }  # fmt: skip

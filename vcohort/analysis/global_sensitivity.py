@@ -207,7 +207,7 @@ def _told(
 ) -> dict[str, Any]:
     """Return the attributes that tell what was run."""
     regimen = Regimen() if options.regimen is None else options.regimen
-    told: dict[str, Any] = recorded(population, regimen)
+    told: dict[str, Any] = recorded(population=population, regimen=regimen)
     told["not_varied"] = ", ".join(each for each in population.distributions if each not in names)
     if isinstance(outputs, Mapping):
         return told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +18,7 @@ from vcohort.analysis.measures import Asked, ask, evaluate, keep_followed, measu
 from vcohort.analysis.memo import Both, remember_last
 from vcohort.cohort import Cohort
 from vcohort.compilation import nan_is_meant
-from vcohort.dataset import provenance
+from vcohort.dataset import provenance, recorded
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.given import number, numbers, whole
 from vcohort.models.shared import C0
@@ -338,8 +337,8 @@ def _dataset(
         {
             "objective": target.name, "patients": len(plan.cohort),
             "max_C_max": np.inf if plan.limit is None else plan.limit,
-            "free": ", ".join(plan.names), "regimen": repr(plan.given),
-            "regimen_record": json.dumps(plan.given.to_record()), "horizon": run.horizon,
+            "free": ", ".join(plan.names), **recorded(regimen=plan.given),
+            "horizon": run.horizon,
             "progression": run.progression, "tolerance": run.tolerance,
             "model": plan.cohort.model.name, **dict(plan.cohort.origin),
             **provenance("regimen"),

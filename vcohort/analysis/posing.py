@@ -131,15 +131,7 @@ def _limits(
     names: tuple[str, ...], model: Model, bounds: Mapping[str, tuple[float, float]]
 ) -> np.ndarray:
     """Return the bounds (parameter, 2): the usual range where none are given."""
-    if not isinstance(bounds, Mapping):
-        raise VcohortError(
-            f"bounds = {bounds!r} are not given by name. Try {{'K_C': (1e9, 1e12)}}."
-        )
-    for name in bounds:
-        if name not in names:
-            raise VcohortError(
-                f"There are bounds for {name}, which is not free. Free: {', '.join(names)}."
-            )
+    check_names("bounds", bounds, names, "{'K_C': (1e9, 1e12)}")
     limits = np.array([model.param(name).usual for name in names])
     for row, name in enumerate(names):
         if name in bounds:
@@ -147,6 +139,17 @@ def _limits(
             model.param(name).check(limits[row])
             model.param(name).advise(limits[row])
     return limits
+
+
+def check_names(what: str, given: Any, free: tuple[str, ...], example: str) -> None:
+    """Refuse what is not given by the names of free parameters."""
+    if not isinstance(given, Mapping):
+        raise VcohortError(f"{what} = {given!r} are not given by name. Try {example}.")
+    for name in given:
+        if name not in free:
+            raise VcohortError(
+                f"There are {what} for {name}, which is not free. Free: {', '.join(free)}."
+            )
 
 
 def _pair(name: str, given: Any) -> np.ndarray:

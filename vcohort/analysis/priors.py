@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, uniform
 
+from vcohort.analysis.posing import check_names
 from vcohort.analysis.problem import Problem
 from vcohort.distributions import Distribution, LogNormal, Normal, Uniform, median_of
 from vcohort.errors import VcohortError
@@ -28,15 +29,7 @@ def laws_of(
         and uniform, without spread, or with next to no mass between the bounds.
     """
     names, given = problem.question.names, {} if priors is None else priors
-    if not isinstance(given, Mapping):
-        raise VcohortError(
-            f"priors = {priors!r} are not given by name. Try {{'K_C': vc.LogNormal(7e10, 0.3)}}."
-        )
-    for name in given:
-        if name not in names:
-            raise VcohortError(
-                f"There is a prior for {name}, which is not free. Free: {', '.join(names)}."
-            )
+    check_names("priors", given, names, "{'K_C': vc.LogNormal(7e10, 0.3)}")
     return {
         name: _law(problem, index, given.get(name), name in (bounded or {}))
         for index, name in enumerate(names)

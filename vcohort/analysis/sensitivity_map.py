@@ -96,7 +96,7 @@ def sensitivity_map(
             "parameter": names,
         },
         {
-            **recorded(population, run.regimen), "n": n, "seed": str(seed),
+            **recorded(population=population, regimen=run.regimen), "n": n, "seed": str(seed),
             "horizon": run.horizon, "tolerance": run.tolerance, **provenance("sensitivity_map"),
         },
     )  # fmt: skip
