@@ -21,9 +21,10 @@ import numpy as np
 
 import vcohort as vc
 from bench.machine import describe, in_turn, median, peak_memory, timed, write
-from vcohort.engine.blocks import run_blocks
-from vcohort.sweeps import cells, compute
-from vcohort.sweeps.front import plan_of
+from vcohort.engine.execution.blocks import run_blocks
+from vcohort.sweeps.api import plan_of
+from vcohort.sweeps.compute import cells
+from vcohort.sweeps.compute import chunk as compute
 
 PATIENTS = 10_000
 REPEATS = 5
@@ -49,15 +50,15 @@ def bare_engine(steps):
     for count in np.unique(steps):
         chosen = np.flatnonzero(steps == count)
         drawn = [cells.draw(plan, cells.Span(int(cell), 0, PATIENTS)) for cell in chosen]
-        roster = cells.join(drawn)
+        table = cells.join(drawn)
         work = compute.cell_work(plan, drawn[0].run, drawn[0].time.with_steps(int(count)))
-        forms = work(roster.take(np.arange(256), np.dtype("f4")))
-        room = [np.empty((len(roster.number), *part.shape[1:]), part.dtype) for part in forms]
-        groups.append((work, roster, room))
+        forms = work(table.take(np.arange(256), np.dtype("f4")))
+        room = [np.empty((len(table.number), *part.shape[1:]), part.dtype) for part in forms]
+        groups.append((work, table, room))
 
     def call():
-        for work, roster, room in groups:
-            run_blocks("bare", work, roster, room, np.dtype("f4"))
+        for work, table, room in groups:
+            run_blocks("bare", work, table, room, np.dtype("f4"))
 
     return call
 

@@ -3,7 +3,7 @@
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from vcohort.sweeps.code import Code
+from vcohort.sweeps.store.code import Code
 
 project = "vcohort"
 author = "The vcohort developers"

@@ -5,9 +5,21 @@ of them, under fresh seeds, less than once in a thousand runs of the suite: |z| 
 150,000) where many comparisons are made, p > 1e-4 for Kolmogorov-Smirnov.
 """
 
+import atexit
+import os
+import shutil
+import tempfile
+
 import matplotlib
 
 matplotlib.use("Agg")
+
+# All workers of a run keep their compiled programs in one place, which the run begins empty.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _programs = tempfile.mkdtemp(prefix="vcohort-tests-")
+    atexit.register(shutil.rmtree, _programs, ignore_errors=True)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _programs)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 import numpy as np
 import pytest

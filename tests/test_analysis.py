@@ -164,7 +164,7 @@ def measured(scale=0.0):
 
 @pytest.mark.slow
 def test_measures_are_the_methods_own_results(run):
-    """Cure, survival, restricted mean and kinetics against the front door's."""
+    """Cure, survival, restricted mean and kinetics against those of the public functions."""
     cohort, ds = measured()
     got = ds["output_value"].to_pandas()
     kinetics = run(cohort, "deterministic", endpoints=[vc.Kinetics()])
@@ -316,7 +316,7 @@ def test_treatments_that_are_given_in_any_case():
 
     def mean_days(regimen):
         days = np.linspace(0.0, 365.0, 366)
-        free = vc.progression_free_probability(cohort, days, regimen=regimen, blur=0.02)
+        free = vc.progression_free_probability(cohort, days, regimen=regimen, noise=0.02)
         return float(np.trapezoid(np.asarray(free), days, axis=1).mean())
 
     assert float(ds["objective_without"]) == pytest.approx(mean_days(GIVEN), abs=0.5)

@@ -14,11 +14,11 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import vcohort as vc
-from vcohort.cli import app
-from vcohort.plain import plain, restored
-from vcohort.sweeps import manifest
-from vcohort.sweeps.front import plan_of
-from vcohort.sweeps.record import study_hash, to_record
+from vcohort.cli.app import app
+from vcohort.records import plain, restored
+from vcohort.sweeps.api import plan_of
+from vcohort.sweeps.store import manifest
+from vcohort.sweeps.store.serialise import study_hash, to_record
 
 N, SEED, TOLERANCE = 40, 3, 1e-2
 OPTIONS = {"endpoints": [vc.Outcome()], "days": (), "tolerance": TOLERANCE, "seed": SEED,

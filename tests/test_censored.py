@@ -13,9 +13,9 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 import vcohort as vc
-from vcohort.analysis import likelihood
-from vcohort.analysis.posing import pose
-from vcohort.analysis.posterior import likelihoods_at
+from vcohort.analysis.estimation import likelihood
+from vcohort.analysis.estimation.posing import make_problem
+from vcohort.analysis.estimation.posterior import likelihoods_at
 
 # Standard deviations by which a prediction exceeds a limit.
 Z = np.array([-30.0, -8.0, -3.0, -1e-9, 0.0, 0.5, 3.0, 8.0, 19.9, 20.1, 30.0, 300.0])
@@ -263,7 +263,7 @@ def test_rows_that_tell_nothing_change_no_likelihood_of_a_posterior(what):
     bare, more = (
         likelihoods_at(problem.question, problem.subjects, logs)
         for problem in (
-            pose(rows, FREE, still_tumour(), "log", None, None, 1e-4, ())
+            make_problem(rows, FREE, still_tumour(), "log", None, None, 1e-4, ())
             for rows in (table_of(), more_rows(table_of(), **NOTHING[what]))
         )
     )

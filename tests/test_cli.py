@@ -7,13 +7,11 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.cli import main
-from vcohort.compilation import keep_compiled_programs
+from vcohort.cli.app import main
 
 STUDY = """
 preset = "kimmel2021-figures"
@@ -41,7 +39,6 @@ def vcohort(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr("vcohort.cli.keep_compiled_programs", lambda: None)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["vcohort", *map(str, arguments)])
@@ -60,7 +57,7 @@ def on_a_full_disk(folder, *arguments, limit_bytes):
     program = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes})); "
-        "from vcohort.cli import main; main()"
+        "from vcohort.__main__ import main; main()"
     )
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
@@ -196,19 +193,17 @@ def test_mistakes_in_the_demo(arguments, message, vcohort, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
 
 
-def test_compiled_programs_are_kept_where_the_user_keeps_caches(monkeypatch, tmp_path):
-    told = {}
-    monkeypatch.setattr(jax.config, "update", told.__setitem__)
-    for name in ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
-        monkeypatch.setenv(name, "")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    keep_compiled_programs()
-    folder = Path(told["jax_compilation_cache_dir"])
-    assert folder.is_dir() and folder.parent == tmp_path / "vcohort"
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(folder)
-    told.clear()
-    keep_compiled_programs()
-    assert not told, "what the user chose is left alone"
+@pytest.mark.parametrize("chosen", [{}, {"JAX_COMPILATION_CACHE_DIR": "mine"}])
+def test_compiled_programs_are_kept_where_the_user_keeps_caches(chosen, tmp_path):
+    """In Python as on the command line; what the user chose is left alone."""
+    program = "import vcohort.engine, jax; print(jax.config.jax_compilation_cache_dir)"
+    left = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env={**left, "XDG_CACHE_HOME": str(tmp_path), **chosen},
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    assert told == "mine" if chosen else Path(told).parent == tmp_path / "vcohort"
+    assert chosen or Path(told).is_dir()
 
 
 def test_info_lists_what_there_is(vcohort):
@@ -408,7 +403,7 @@ def test_names_that_are_not_text(vcohort, tmp_path):
 
 def test_a_stream_that_has_few_letters(tmp_path):
     found = subprocess.run(
-        [sys.executable, "-c", "from vcohort.cli import main; main()", "simulate", "-n", "5",
+        [sys.executable, "-c", "from vcohort.__main__ import main; main()", "simulate", "-n", "5",
          "--horizon", "5", "--method", "deterministic", "-o", "\N{MICRO SIGN}l.nc"],
         capture_output=True, cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"},
         check=False,
@@ -446,7 +441,7 @@ def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vcohort.study.simulate", interrupted)
+    monkeypatch.setattr("vcohort.cli.study.simulate", interrupted)
     result = vcohort("simulate", "-n", 5)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
     assert not list(tmp_path.iterdir())

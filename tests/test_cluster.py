@@ -12,8 +12,8 @@ import pytest
 
 import vcohort as vc
 from tests.test_store import AXES, OPTIONS, numbers, population, sweep
-from vcohort import sweep_commands
-from vcohort.sweeps import manifest
+from vcohort.cli import sweep_commands
+from vcohort.sweeps.store import manifest
 
 distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")
@@ -44,7 +44,8 @@ def test_workers_give_the_same_bits(client, tmp_path):
 def test_a_worker_must_see_the_store_and_run_the_same_code(client, tmp_path, monkeypatch):
     elsewhere = dataclasses.replace
     monkeypatch.setattr(
-        "vcohort.sweeps.cluster.replace", lambda files, path: elsewhere(files, path=Path("/else"))
+        "vcohort.sweeps.execution.cluster.replace",
+        lambda files, path: elsewhere(files, path=Path("/else")),
     )
     with pytest.raises(vc.VcohortError, match="does not see"):
         sweep(tmp_path / "a.zarr", client=client)

@@ -15,9 +15,10 @@ import xarray as xr
 
 import vcohort as vc
 from tests.test_store import OPTIONS, population
-from vcohort import report, sweep_commands
-from vcohort.study import make_study, read_fields
-from vcohort.sweeps import form, manifest
+from vcohort.cli import report, sweep_commands
+from vcohort.cli.study import make_study, read_fields
+from vcohort.sweeps.store import format as form
+from vcohort.sweeps.store import manifest
 
 FEW, MANY = 40, 200
 
@@ -127,7 +128,7 @@ def resealed_form(store, generator):
         (store / name / "zarr.json").write_text(json.dumps(arrays[name]))
     header = manifest.unsealed((store / ".vcohort" / "study.json").read_bytes())
     variables = [each["name"] for each in header["variables"]]
-    digest = form.form_digest(store, variables)
+    digest = form.format_digest(store, variables)
     reseal_study(store, lambda header: {**header, "form": digest})
 
 
@@ -221,7 +222,7 @@ def test_a_chunk_is_never_unpacked_to_more_than_its_study_implies(whole, tmp_pat
             json.dumps(root["consolidated_metadata"]["metadata"][name])
         )
         header = manifest.unsealed((store / ".vcohort" / "study.json").read_bytes())
-        digest = form.form_digest(store, [each["name"] for each in header["variables"]])
+        digest = form.format_digest(store, [each["name"] for each in header["variables"]])
         reseal_study(store, lambda header, digest=digest: {**header, "form": digest})
         for touch in (vc.open_sweep, vc.verify, vc.resume):
             with pytest.raises(vc.VcohortError, match="its metadata is not"):

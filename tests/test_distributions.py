@@ -13,7 +13,7 @@ import xarray as xr
 from scipy import stats
 
 import vcohort as vc
-from vcohort.distributions import median_of
+from vcohort.populations.distributions import median_of
 
 CENTRES = {"K_C": 7e10, "r_B": 0.1}
 COVARIANCE = np.array([[4.9e19, -3e7], [-3e7, 1e-4]])
@@ -71,11 +71,11 @@ def drawn(made, name="r_B", seed=3):
 
 def axis(made, value):
     """The patients of a sweep's cell at a value, by their own parameter."""
-    from vcohort.sweeps import cells  # noqa: PLC0415
-    from vcohort.sweeps.front import plan_of  # noqa: PLC0415
+    from vcohort.sweeps.api import plan_of  # noqa: PLC0415
+    from vcohort.sweeps.compute import cells  # noqa: PLC0415
 
     plan = plan_of(made, {"r_B": [value]}, 400, seed=3)
-    return cells.draw(plan, cells.spans(plan, 0)[0]).roster.values["r_B"]
+    return cells.draw(plan, cells.spans(plan, 0)[0]).table.values["r_B"]
 
 
 MOVES = {"replace": lambda made, value: drawn(made.replace(r_B=value)), "sweep": axis}
@@ -365,7 +365,7 @@ KINDS = (tuple, np.array, pd.Series, xr.DataArray, lambda values: list(map(Decim
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("options", [{}, {"layout": "table"}, {"layout": "sobol", "cells": 2}])
 def test_axes_of_any_kind_are_read_by_position(kind, options):
-    from vcohort.sweeps.layout import make_layout  # noqa: PLC0415
+    from vcohort.sweeps.design.layout import make_layout  # noqa: PLC0415
 
     given = kind([8e10, 9e10])
     if isinstance(given, pd.Series):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.analysis.measures import ask, evaluate
+from vcohort.analysis.sensitivity.outputs import evaluate, make_outputs
 
 SLOW = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def area(cohort, until, regimen=None):
 
 
 def rmst(cohort, until, regimen=None, tolerance=1e-3, dtype="float32", progression=1.2):
-    asked = ask([f"rmst_{until:g}"], 2000.0, progression, regimen, tolerance, dtype)
+    asked = make_outputs([f"rmst_{until:g}"], 2000.0, progression, regimen, tolerance, dtype)
     return evaluate(cohort, asked, progress=False)[:, 0]
 
 
@@ -77,5 +77,7 @@ def test_the_closed_form_warns_of_small_tumours():
         vc.progression_free_probability(small, [30.0, 720.0])
     for measure in ("pfs_720", "rmst_720"):
         with pytest.warns(vc.VcohortWarning, match=r"use simulate\(method='exact'\)"):
-            evaluate(small, ask([measure], 720.0, 1.2, None, 1e-3, "float32"), progress=False)
-    evaluate(small, ask(["cure"], 720.0, 1.2, None, 1e-3, "float32"), progress=False)
+            evaluate(
+                small, make_outputs([measure], 720.0, 1.2, None, 1e-3, "float32"), progress=False
+            )
+    evaluate(small, make_outputs(["cure"], 720.0, 1.2, None, 1e-3, "float32"), progress=False)

@@ -80,7 +80,9 @@ def test_a_level_that_is_reached_for_a_moment():
     """x(u) = 4 u (1 - u) of height 1 passes 0.96 at u = 0.4, and is back at 0 at the end."""
     reach = Reach.of(Cubic(*map(jnp.float32, (0.0, 0.0, 4.0, -4.0))), jnp.float32(0.96))
     assert bool(reach.reached)
-    assert float(reach.passing(jnp.float32(10.0), jnp.float32(20.0)).found()) == pytest.approx(14.0)
+    assert float(reach.crossing(jnp.float32(10.0), jnp.float32(20.0)).found()) == pytest.approx(
+        14.0
+    )
     assert not bool(Reach.of(Cubic(*map(jnp.float32, (0.0, 0.0, 4.0, -4.0))), 1.01).reached)
 
 

@@ -53,7 +53,7 @@ def sampled():
 FAST = {
     "exact": simulated("exact", horizon=200.0),
     "cure": lambda: vc.cure_probability(cohort()),
-    "survival": lambda: vc.progression_free_probability(cohort(), DAYS, blur=0.1),
+    "survival": lambda: vc.progression_free_probability(cohort(), DAYS, noise=0.1),
     "slope": slope,
 }
 

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.kinds import KINDS
+from vcohort.results.kinds import KINDS
 
 QUIET = {"progress": False}
 POPULATION = vc.Population("kimmel2021-figures", 0.05)

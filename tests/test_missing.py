@@ -13,11 +13,12 @@ import xarray as xr
 import vcohort as vc
 from vcohort import plots
 from vcohort.endpoints import TumourEndpoint, Variable
-from vcohort.missing import fill_of, mask_missing, warn_missing
-from vcohort.settings import RunSettings
-from vcohort.sweeps import compute, plan
-from vcohort.sweeps.tally import lost_of, tally
-from vcohort.sweeps.variables import kept_variables, missing_note
+from vcohort.results.missing import fill_of, mask_missing, warn_missing
+from vcohort.simulation.settings import RunSettings
+from vcohort.sweeps.compute import chunk as compute
+from vcohort.sweeps.compute.reduce import lost_of, reduce
+from vcohort.sweeps.compute.variables import kept_variables, missing_note
+from vcohort.sweeps.design import plan
 
 DAY = 365.0
 SAVED = (0.0, 100.0)
@@ -232,9 +233,9 @@ def read(planned, columns, whole, xp=np):
     with jax.enable_x64(True):
         if xp is jnp:
             given = {name: jnp.asarray(values) for name, values in columns.items()}
-            kept = compute.tally_on_device(planned, given, whole)
+            kept = compute.reduce_on_device(planned, given, whole)
         else:
-            kept = tally(np, planned, columns, whole)
+            kept = reduce(np, planned, columns, whole)
     kept = {name: np.asarray(values) for name, values in kept.items()}
     return {each.name: np.asarray(each.read(kept), float) for each in kept_variables(planned)}
 
@@ -287,7 +288,7 @@ def test_histograms_hold_numbers_alone():
     lost = np.zeros((1, 50), bool)
     lost[0, :9] = True
     columns = planted(1, lost)
-    kept = tally(np, planned, columns, whole=False)
+    kept = reduce(np, planned, columns, whole=False)
     inside = ~lost & ~np.isnan(columns["odd"])
     assert int(kept["odd_histogram"].sum()) == int(inside.sum())
     columns["odd"][inside] = -3.0
@@ -316,10 +317,10 @@ def wild():
 
 
 def test_a_measure_of_a_lost_patient_is_no_number(wild):
-    from vcohort.analysis.measures import ask, evaluate  # noqa: PLC0415
+    from vcohort.analysis.sensitivity.outputs import evaluate, make_outputs  # noqa: PLC0415
 
     names = ["cure", "pfs_30", "rmst_30", "C_max", "T_max", "C_auc_7"]
-    found = evaluate(wild, ask(names, 2000.0, 1.2, None, 1e-3, "float32"), progress=False)
+    found = evaluate(wild, make_outputs(names, 2000.0, 1.2, None, 1e-3, "float32"), progress=False)
     lost = np.isnan(found)
     assert lost[777].all() and lost.sum() == len(names)
     with pytest.warns(vc.VcohortWarning, match=r"1 of 2,000 patients could not be followed"):
@@ -372,7 +373,7 @@ def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
     """Patients that are lost change nothing: before, they counted as progressed on day 0."""
     import sys  # noqa: PLC0415
 
-    module = sys.modules["vcohort.analysis.calibrate"]
+    module = sys.modules["vcohort.analysis.calibration.calibrate"]
     true = module.progression_free_probability
     population = vc.Population("kimmel2021-figures", 0.1, r_B=vc.LogNormal(0.1, 0.3))
     days = np.arange(0.0, 401.0, 40.0)

@@ -77,8 +77,8 @@ USES = {
     "progression_free_probability(tolerance)": (
         lambda x: vc.progression_free_probability(COHORT, 300.0, tolerance=x), 0.0078125,
     ),
-    "progression_free_probability(blur)": (
-        lambda x: vc.progression_free_probability(COHORT, 300.0, blur=x), 0.25,
+    "progression_free_probability(noise)": (
+        lambda x: vc.progression_free_probability(COHORT, 300.0, noise=x), 0.25,
     ),
     "local_sensitivity(tolerance)": (
         lambda x: vc.local_sensitivity(COHORT, [0.0, 9.0], ["a"], tolerance=x, progress=False)["C"],

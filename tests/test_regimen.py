@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 import vcohort as vc
 from tests.conftest import P_LIMIT, Z_LIMIT, z_of_share
-from vcohort.engine import exact, loop
+from vcohort.engine.methods import exact, loop
 
 DAYS = np.array([10.0, 40.0, 60.0, 61.0, 75.0, 100.0, 150.0])
 SECOND = vc.Regimen(vc.Infusion(60.0, 3e8), vc.Lymphodepletion(58.5, (0.02, 0.4)))

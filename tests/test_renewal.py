@@ -12,8 +12,8 @@ from scipy import stats
 
 import vcohort as vc
 from tests.conftest import P_LIMIT, Z_LIMIT, z_of_share
-from vcohort.engine import regrowth
-from vcohort.engine.random import fold, seed_key
+from vcohort.engine.chance.random import fold, seed_key
+from vcohort.engine.methods import regrowth
 
 DRAWS = 200_000
 
@@ -48,7 +48,7 @@ def ends(keys, w, log_tumour, log_start):
         course = jnp.uint32(0)
         draw = regrowth.exponential(key, course, w.dtype)
         end = regrowth.end_of(w, log_tumour, log_start, draw)
-        alive = end.hazard > draw
+        alive = end.cure_integral > draw
         law = key, course, end, alive
         return alive, regrowth.log_cells(*law), regrowth.log_factor(*law)
 

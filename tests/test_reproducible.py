@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.engine import exact, loop
+from vcohort.engine.methods import exact, loop
 
 PROGRAM = """
 import sys, vcohort as vc

@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from tests.conftest import P_LIMIT
-from vcohort.engine import rejection, sampling
-from vcohort.engine.masses import log_binomial
-from vcohort.engine.random import Key, fold, seed_key, uniforms
+from vcohort.engine.chance import rejection, sampling
+from vcohort.engine.chance.masses import log_binomial
+from vcohort.engine.chance.random import Key, fold, seed_key, uniforms
 
 # As many, so that one program serves both.
 GRID = DRAWS = 1 << 18
@@ -240,7 +240,7 @@ def test_threefry_is_that_of_jax():
     """The same bits as jax.random's own threefry2x32 for a key and a counter."""
     from jax.extend.random import threefry_2x32  # noqa: PLC0415
 
-    from vcohort.engine.random import threefry  # noqa: PLC0415
+    from vcohort.engine.chance.random import threefry  # noqa: PLC0415
 
     key = Key(jnp.uint32(0x13198A2E), jnp.uint32(0x03707344))
     high, low = threefry(key, jnp.uint32(0x243F6A88), jnp.uint32(0x85A308D3))

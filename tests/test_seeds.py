@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.designs import DESIGNS, uniforms
-from vcohort.engine.birth_death import Lineage, draw
-from vcohort.sweeps import front
+from vcohort.engine.chance.birth_death import Lineage, draw
+from vcohort.populations.designs import DESIGNS, uniforms
+from vcohort.sweeps import api
 
 LARGEST = 2**64 - 1
 VARIED = vc.Population("kimmel2021-figures", 0.05)
@@ -184,7 +184,7 @@ def test_far_points_of_a_sobol_design_do_not_depend_on_where_it_is_cut(first):
 @pytest.mark.parametrize("cells", [3, 5, 12])
 @pytest.mark.parametrize("layout", ["sobol", "latin-hypercube"])
 def test_a_design_of_cells_holds_its_own_points(cells, layout):
-    plan = front.plan_of(VARIED, {"K_C": (6e10, 8e10)}, 2, layout=layout, cells=cells, seed=2**63)
+    plan = api.plan_of(VARIED, {"K_C": (6e10, 8e10)}, 2, layout=layout, cells=cells, seed=2**63)
     points = uniforms(layout, 2**63, first=0, count=cells, columns=1, total=cells)
     expected = 6e10 + 2e10 * points[:, 0]
     np.testing.assert_allclose(plan.layout.columns["K_C"][1], expected, rtol=1e-14)

@@ -8,15 +8,6 @@ import vcohort as vc
 
 ROOT = Path(__file__).parent.parent
 
-PUBLIC = sorted(name for name in vars(vc) if not name.startswith("_"))
-
-# Modules of the package that importing it makes visible, without being offered by name.
-INNER = {path.stem for path in (ROOT / "vcohort").iterdir()} - {"data", "plots", "units"}
-
-
-def offered():
-    return [name for name in PUBLIC if name not in INNER or callable(getattr(vc, name))]
-
 
 def test_imports_run_downwards():
     lint = Path(sys.executable).parent / "lint-imports"
@@ -26,7 +17,7 @@ def test_imports_run_downwards():
 
 def test_every_public_name_has_a_docstring_and_a_place_in_the_reference():
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    for name in offered():
+    for name in vc.__all__:
         assert getattr(vc, name).__doc__, name
         assert f"vcohort.{name}" in reference, name
 
@@ -34,5 +25,5 @@ def test_every_public_name_has_a_docstring_and_a_place_in_the_reference():
 def test_every_public_name_is_used_in_an_example():
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    unused = [name for name in offered() if f"vc.{name}" not in text]
+    unused = [name for name in vc.__all__ if f"vc.{name}" not in text]
     assert not unused

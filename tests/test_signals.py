@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vcohort.signals import heard, uninterrupted
+from vcohort.cli.signals import heard, uninterrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,7 +18,7 @@ LONG = ("sweep", "-o", "long.zarr", "-n", "2000", "--axis", "K_C=6e10:8e10:400",
         "r_B=0.05:0.1:20", "--chunk", "20")  # fmt: skip
 
 # "begun" is told when Python is there, and with it the moment at which the user may be impatient.
-BEGIN = "import {first}; print('begun', flush=True); from vcohort_command import main; main()"
+BEGIN = "import {first}; print('begun', flush=True); from vcohort.__main__ import main; main()"
 
 
 def start(folder, first, *arguments):
@@ -63,7 +63,7 @@ def ended_in_one_line(process, number):
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_while_the_package_is_imported(number, tmp_path):
-    process = start(tmp_path, "vcohort_command", "simulate", "-n", "5")
+    process = start(tmp_path, "vcohort.__main__", "simulate", "-n", "5")
     time.sleep(0.3)
     process.send_signal(number)
     ended_in_one_line(process, number)
@@ -80,7 +80,7 @@ def test_while_the_package_is_imported(number, tmp_path):
     ],
 )
 def test_while_a_command_works(command, number, tmp_path):
-    process = start(tmp_path, "vcohort.cli", *command)
+    process = start(tmp_path, "vcohort.cli.app", *command)
     time.sleep(1.0)
     process.send_signal(number)
     ended_in_one_line(process, number)
@@ -94,7 +94,7 @@ def test_while_a_command_works(command, number, tmp_path):
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")])
 def test_a_sweep_ends_with_its_workers_and_goes_on_later(workers, to_all, number, tmp_path):
     """``to_all``: as a terminal sends Ctrl-C, to every process."""
-    process = start(tmp_path, "vcohort.cli", *LONG, *workers)
+    process = start(tmp_path, "vcohort.cli.app", *LONG, *workers)
     noted = tmp_path / "long.zarr" / ".vcohort" / "chunks-0.jsonl"
     wait_until(lambda: noted.exists() and noted.stat().st_size > 0)
     children = family(process.pid)
@@ -102,7 +102,7 @@ def test_a_sweep_ends_with_its_workers_and_goes_on_later(workers, to_all, number
     (os.killpg if to_all else os.kill)(process.pid, number)
     ended_in_one_line(process, number)
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 20.0)
-    again = start(tmp_path, "vcohort.cli", "verify", "long.zarr")
+    again = start(tmp_path, "vcohort.cli.app", "verify", "long.zarr")
     told, _ = again.communicate(timeout=120)
     assert again.returncode == 1 and ", 0 damaged" in told
 
@@ -112,7 +112,7 @@ def test_a_sweep_ends_with_its_workers_and_goes_on_later(workers, to_all, number
 @pytest.mark.parametrize("to_all", [False, True])
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 3.0])
 def test_while_workers_start(seconds, to_all, number, tmp_path):
-    process = start(tmp_path, "vcohort.cli", *LONG, "--workers", "2")
+    process = start(tmp_path, "vcohort.cli.app", *LONG, "--workers", "2")
     time.sleep(seconds)
     (os.killpg if to_all else os.kill)(process.pid, number)
     ended_in_one_line(process, number)

@@ -18,8 +18,8 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.sweeps import manifest
-from vcohort.sweeps.chunks import Chunks, cut
+from vcohort.sweeps.design.chunks import Chunks, cut
+from vcohort.sweeps.store import manifest
 
 AXES = {"K_C": [6.8e10, 7.0e10, 7.2e10], "gamma_B": [1.0, 1.1, 1.2, 1.3]}
 OPTIONS = {"endpoints": [vc.Outcome()], "days": [90.0, 400.0], "tolerance": 1e-2, "seed": 3,

@@ -9,7 +9,7 @@ from scipy.stats import ncx2
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT
-from vcohort.engine.progression import deviate
+from vcohort.engine.methods.progression import deviate
 
 DAYS = np.array([10.0, 30.0, 60.0, 90.0, 180.0, 365.0, 720.0])
 
@@ -59,7 +59,7 @@ def test_derivatives_against_differences(figures):
 
     def mean(scale):
         moved = cohort.replace(K_C=cohort["K_C"] * scale)
-        return vc.progression_free_probability(moved, DAYS, blur=0.1).mean(axis=0)
+        return vc.progression_free_probability(moved, DAYS, noise=0.1).mean(axis=0)
 
     with jax.enable_x64(True):
         found = jax.jacfwd(mean)(1.0)

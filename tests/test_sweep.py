@@ -8,10 +8,12 @@ from scipy import stats
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT, z_of_share
-from vcohort.settings import RunSettings
-from vcohort.sweeps import batches, cells, compute, plan
-from vcohort.sweeps.quantiles import BINS, histogram, histogram_quantiles
-from vcohort.sweeps.tally import tally
+from vcohort.simulation.settings import RunSettings
+from vcohort.sweeps.compute import batches, cells
+from vcohort.sweeps.compute import chunk as compute
+from vcohort.sweeps.compute.quantiles import BINS, histogram, histogram_quantiles
+from vcohort.sweeps.compute.reduce import reduce
+from vcohort.sweeps.design import plan
 
 N = 200
 K_C = [6.8e10, 7.0e10, 7.2e10]
@@ -124,8 +126,8 @@ def test_chunks_neighbours_and_threads_change_no_bit(population):
     one, two = (compute.compute_chunk(planned, [4, 5], threads=count) for count in (1, 2))
     for first, second in zip(one, two, strict=True):
         assert first[:2] == second[:2]
-        for name, kept in first.tally.items():
-            np.testing.assert_array_equal(kept, second.tally[name])
+        for name, kept in first.reduced.items():
+            np.testing.assert_array_equal(kept, second.reduced[name])
 
 
 def test_a_kill_costs_a_twentieth_of_a_sweep_or_a_million_patients(figures):
@@ -198,9 +200,9 @@ def test_an_accelerator_reduces_to_the_same_bits(population, is_whole):
         **{name: generator.lognormal(5, 3, shape).astype(np.float32)
            for name in ("nadir", "nadir_day", "C_max", "T_max", "C_auc", "C_last_day")},
     }  # fmt: skip
-    here = tally(np, planned, columns, is_whole)
+    here = reduce(np, planned, columns, is_whole)
     with jax.enable_x64(True):
-        there = compute.tally_on_device(
+        there = compute.reduce_on_device(
             planned, {name: jnp.asarray(part) for name, part in columns.items()}, is_whole
         )
     assert here.keys() == there.keys()

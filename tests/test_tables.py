@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.observations import read_observations
+from vcohort.measurements.observations import read_observations
 
 DAYS, VALUES = [0.0, 7.0, 14.5, 28.0], [0.5, 31.6, 1234.5, 9.0]
 COLUMNS = {"day": DAYS, "observable": ["C_per_ul"] * 4, "value": VALUES}

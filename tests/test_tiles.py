@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.engine import operations, tiles
-from vcohort.engine.tiles import in_tiles
+from vcohort.engine.compiling import operations, tiles
+from vcohort.engine.compiling.tiles import in_tiles
 
 TARGET = np.float32(2.0)
 
@@ -105,7 +105,7 @@ def test_what_the_engine_does_is_fit_for_tiles(method, treated, cohort):
         return found[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vcohort.engine.tiles.is_one_program", seen)
+        patch.setattr("vcohort.engine.compiling.tiles.is_one_program", seen)
         jax.clear_caches()
         vc.simulate(cohort, method, 300.0, regimen=regimen, save_at=days)
     assert found

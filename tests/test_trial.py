@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 import vcohort as vc
-from vcohort.trial import read_curve
+from vcohort.results.trial import read_curve
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

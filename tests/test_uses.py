@@ -13,10 +13,9 @@ import tomli_w
 import typer
 
 import vcohort as vc
-from vcohort import analysis, sweeps
-from vcohort.cli import app, main
-from vcohort.study import Study
-from vcohort.uses import UNREAD
+from vcohort.cli.app import app, main
+from vcohort.cli.study import Study
+from vcohort.cli.uses import UNREAD
 
 VARIED = ["--set", "b=lognormal(0.3,0.2)"]
 
@@ -135,12 +134,11 @@ def call(monkeypatch, capsys, tmp_path):
     for name in ("fit", "profile_likelihood", "compare_models", "posterior", "sobol_indices",
                  "morris", "sensitivity_map", "local_sensitivity", "calibrate",
                  "optimize_regimen"):  # fmt: skip
-        monkeypatch.setattr(analysis, name, stand_in(name))
-    monkeypatch.setattr("vcohort.study.simulate", stand_in("simulate"))
-    monkeypatch.setattr(sweeps, "sweep", stand_in("sweep"))
-    monkeypatch.setattr(sweeps, "estimate_sweep", stand_in("estimate_sweep"))
-    monkeypatch.setattr("vcohort.sweep_commands.distributed", stand_in("distributed"))
-    monkeypatch.setattr("vcohort.cli.keep_compiled_programs", lambda: None)
+        monkeypatch.setattr(vc, name, stand_in(name))
+    monkeypatch.setattr("vcohort.cli.study.simulate", stand_in("simulate"))
+    monkeypatch.setattr(vc, "sweep", stand_in("sweep"))
+    monkeypatch.setattr(vc, "estimate_sweep", stand_in("estimate_sweep"))
+    monkeypatch.setattr("vcohort.sweeps.execution.cluster.distributed", stand_in("distributed"))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "1000")

@@ -5,9 +5,9 @@ import numpy as np
 
 import vcohort as vc
 from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
-from vcohort.engine.blocks import block_size, spread
-from vcohort.preparation import choose_grid, draw_outcomes, make_roster
-from vcohort.settings import RunSettings
+from vcohort.engine.execution.blocks import block_size, spread
+from vcohort.simulation.preparation import choose_grid, draw_outcomes, make_patient_table
+from vcohort.simulation.settings import RunSettings
 
 
 def states(cohort, days):
@@ -36,11 +36,11 @@ def outcomes(cohort, method):
 def bare(cohort, method, horizon=HORIZON):
     """Return a call that runs blocks that lie on the device, and leaves the results there."""
     run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
-    roster = make_roster(cohort, run)
-    work = draw_outcomes(cohort.model, run, choose_grid(cohort, roster, run, run.knots).plan)
+    table = make_patient_table(cohort, run)
+    work = draw_outcomes(cohort.model, run, choose_grid(cohort, table, run, run.required_days).plan)
     total, size = len(cohort), block_size(len(cohort))
     chosen = [np.arange(first, first + size) % total for first in range(0, total, size)]
-    blocks = [jax.device_put(roster.take(each, np.dtype("f4"))) for each in chosen]
+    blocks = [jax.device_put(table.take(each, np.dtype("f4"))) for each in chosen]
 
     def task(index, device):
         with jax.default_device(device):
@@ -49,10 +49,10 @@ def bare(cohort, method, horizon=HORIZON):
     return lambda: spread(task, len(blocks))
 
 
-def grid(cohort, method, horizon=HORIZON, knots=()):
+def grid(cohort, method, horizon=HORIZON, required_days=()):
     """Return first days and lengths of the steps that the engine takes."""
     run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
-    roster = make_roster(cohort, run)
-    plan = choose_grid(cohort, roster, run, knots).plan
-    made = plan.grid(roster.take(np.zeros(1, int), np.dtype("f4")))
+    table = make_patient_table(cohort, run)
+    plan = choose_grid(cohort, table, run, required_days).plan
+    made = plan.grid(table.take(np.zeros(1, int), np.dtype("f4")))
     return np.asarray(made.start), np.asarray(made.days)

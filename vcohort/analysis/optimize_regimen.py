@@ -14,18 +14,24 @@ import xarray as xr
 from jax import Array
 from scipy.optimize import minimize
 
-from vcohort.analysis.measures import Asked, ask, evaluate, keep_followed, measure
-from vcohort.analysis.memo import Both, remember_last
-from vcohort.cohort import Cohort
-from vcohort.compilation import nan_is_meant
-from vcohort.dataset import provenance, recorded
+from vcohort.analysis.cache import Both, remember_last
+from vcohort.analysis.sensitivity.outputs import (
+    Outputs,
+    evaluate,
+    keep_followed,
+    make_outputs,
+    measure,
+)
+from vcohort.engine.compiling.kept import nan_is_meant
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.given import number, numbers, whole
 from vcohort.models.shared import C0
-from vcohort.preparation import choose_grid, make_roster, time_plan
+from vcohort.populations.cohort import Cohort
 from vcohort.progress import progress_bar
-from vcohort.regimen import Regimen
-from vcohort.treatments import Infusion, Lymphodepletion
+from vcohort.regimens.regimen import Regimen
+from vcohort.regimens.treatments import Infusion, Lymphodepletion
+from vcohort.simulation.dataset import provenance, recorded
+from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table
 
 _UNITS = {"day": "day", "cells": "cells", "survival": "1"}
 
@@ -61,7 +67,7 @@ class _Plan(NamedTuple):
 
     cohort: Cohort
     given: Regimen
-    asked: Asked
+    asked: Outputs
     names: tuple[str, ...]
     low: np.ndarray
     high: np.ndarray
@@ -134,7 +140,7 @@ def optimize_regimen(
     grid = whole("grid", grid, least=2)
     if str(objective).split("_", maxsplit=1)[0] not in _OBJECTIVES:
         raise unknown("objective", str(objective), ("cure", "pfs_365", "rmst_720"))
-    asked = ask([objective, "C_max"], horizon, progression, regimen, tolerance, "float32")
+    asked = make_outputs([objective, "C_max"], horizon, progression, regimen, tolerance, "float32")
     plan = _plan(cohort, bounds, asked, max_C_max)
     plan, without = _without(plan)
     climb = _climb_of(plan)
@@ -194,7 +200,7 @@ def _most_promising(plan: _Plan, cells: np.ndarray) -> np.ndarray:
 def _plan(
     cohort: Cohort,
     bounds: Mapping[str, tuple[float, float] | float],
-    asked: Asked,
+    asked: Outputs,
     limit: float | None,
 ) -> _Plan:
     if limit is not None:
@@ -255,9 +261,9 @@ def _climb_of(plan: _Plan) -> _Climb:
     """
     cohort, asked = plan.cohort, plan.asked
     run = replace(asked.run, regimen=plan.middle())
-    roster = make_roster(cohort, run)
-    steps = choose_grid(cohort, roster, run, asked.knots).plan.steps
-    block = roster.take(np.arange(len(cohort)), np.dtype(np.float32))
+    table = make_patient_table(cohort, run)
+    steps = choose_grid(cohort, table, run, asked.required_days).plan.steps
+    block = table.take(np.arange(len(cohort)), np.dtype(np.float32))
     plain = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}
     traced = Cohort(plain, cohort.patient, cohort.model, cohort.origin)
 
@@ -265,7 +271,7 @@ def _climb_of(plan: _Plan) -> _Climb:
         regimen = plan.regimen(position)
         schedule = regimen.schedule(traced)
         schedule = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), schedule)
-        days = time_plan(replace(run, regimen=regimen), asked.knots).with_steps(steps)
+        days = grid_spec(replace(run, regimen=regimen), asked.required_days).with_steps(steps)
         patients = block._replace(schedule=schedule)
         found, _ = measure(
             cohort.model, asked.measures, patients, days.grid(patients), run.progression, _BLUR

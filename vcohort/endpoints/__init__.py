@@ -10,8 +10,8 @@ from vcohort.endpoints.kinetics import Kinetics as Kinetics
 from vcohort.endpoints.nadir import Nadir as Nadir
 from vcohort.endpoints.outcome import Outcome as Outcome
 from vcohort.endpoints.response import Response as Response
+from vcohort.endpoints.segment import Crossing as Crossing
 from vcohort.endpoints.segment import Cubic as Cubic
-from vcohort.endpoints.segment import Passing as Passing
 from vcohort.endpoints.segment import Reach as Reach
 from vcohort.endpoints.segment import TCellSegment as TCellSegment
 from vcohort.endpoints.segment import TumourSegment as TumourSegment

@@ -85,10 +85,10 @@ class Variable:
 
 
 class Endpoint(ABC):
-    """What all endpoints have. ``knots`` are days that must be points of the time grid."""
+    """What all endpoints have. ``required_days`` are days that must be points of the time grid."""
 
     @property
-    def knots(self) -> tuple[float, ...]:
+    def required_days(self) -> tuple[float, ...]:
         """Days that must be points of the time grid."""
         return ()
 

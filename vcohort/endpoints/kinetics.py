@@ -9,13 +9,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.control import when
+from vcohort.branches import when
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
 from vcohort.endpoints.quadratic import Quadratic
-from vcohort.endpoints.segment import Cubic, Passing, TCellSegment, day_of
+from vcohort.endpoints.segment import Crossing, Cubic, TCellSegment, day_of
 from vcohort.errors import VcohortError
 from vcohort.given import number
+from vcohort.records import recordable
 from vcohort.units import CELLS_PER_UL
 
 
@@ -24,9 +25,10 @@ class _Carry(NamedTuple):
     day_of_max: Array
     area: Array
     last_seen: Array
-    fall: Passing
+    fall: Crossing
 
 
+@recordable
 @dataclass(frozen=True)
 class Kinetics(TCellEndpoint):
     """``C_max``, ``T_max``, ``C_auc`` (day 0 to ``auc_until``) and ``C_last_day``.
@@ -47,7 +49,7 @@ class Kinetics(TCellEndpoint):
                 raise VcohortError(f"Kinetics({name}={value:g}): it must be greater than 0.")
 
     @property
-    def knots(self) -> tuple[float, ...]:
+    def required_days(self) -> tuple[float, ...]:
         """The end of the area under the curve."""
         return (self.auc_until,)
 
@@ -65,30 +67,30 @@ class Kinetics(TCellEndpoint):
     def init(self, start: Start) -> _Carry:
         """Start from the infused cells."""
         zero = jnp.zeros_like(start.log_car)
-        return _Carry(start.log_car, zero, zero, zero, Passing.none(zero))
+        return _Carry(start.log_car, zero, zero, zero, Crossing.none(zero))
 
     def update(self, carry: _Carry, segment: TCellSegment) -> _Carry:
         """Follow the peak, the area and the last crossing of the limit."""
         path = segment.log_car
-        fraction = path.turn(-1.0)
+        fraction = path.extremum(-1.0)
         highest = path.at(fraction)
         higher = highest > carry.log_max
         limit = jnp.asarray(math.log(self.detection_limit), path.start.dtype)
         falls = (path.start >= limit) & (path.end < limit)
         whole = jnp.ones_like(path.start)
-        passing = Passing(segment.day, segment.end, path.above(limit), whole)
+        crossing = Crossing(segment.day, segment.end, path.above(limit), whole)
         counted = segment.end <= self.auc_until
         return _Carry(
             jnp.maximum(highest, carry.log_max),
             jnp.where(higher, day_of(segment, fraction), carry.day_of_max),
             when(counted, _with_area, carry.area, carry.area, segment),
             jnp.where(path.end >= limit, segment.end, carry.last_seen),
-            passing.or_else(falls, carry.fall),
+            crossing.or_else(falls, carry.fall),
         )
 
     def final(self, carry: _Carry) -> tuple[Array, ...]:
         """Return the four numbers in cells and days."""
-        last_day = jnp.maximum(carry.last_seen, carry.fall.found())
+        last_day = jnp.maximum(carry.last_seen, carry.fall.crossing_day())
         return jnp.exp(carry.log_max), carry.day_of_max, carry.area, last_day
 
 

@@ -10,6 +10,7 @@ from jax import Array
 
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment, day_of
+from vcohort.records import recordable
 
 
 class _Carry(NamedTuple):
@@ -17,6 +18,7 @@ class _Carry(NamedTuple):
     day: Array
 
 
+@recordable
 @dataclass(frozen=True)
 class Nadir(TumourEndpoint):
     """``nadir`` (cells; 0 when cured) and ``nadir_day``, up to the horizon.
@@ -40,7 +42,7 @@ class Nadir(TumourEndpoint):
 
     def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
         """Take a lower value, also inside the step."""
-        fraction = segment.log_cells.turn(1.0)
+        fraction = segment.log_cells.extremum(1.0)
         log_cells = jnp.where(segment.extinct, -jnp.inf, segment.log_cells.at(fraction))
         day = jnp.where(segment.extinct, segment.extinct_day, day_of(segment, fraction))
         lower = log_cells < carry.log_cells

@@ -10,7 +10,8 @@ from jax import Array
 
 from vcohort.endpoints.base import MISSING as MISSING
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
-from vcohort.endpoints.segment import Passing, TumourSegment
+from vcohort.endpoints.segment import Crossing, TumourSegment
+from vcohort.records import recordable
 
 OUTCOMES = UNDECIDED, CURE, PROGRESSION = 0, 1, 2
 MEANINGS = ("undecided", "cure", "progression")
@@ -19,9 +20,10 @@ MEANINGS = ("undecided", "cure", "progression")
 class _Carry(NamedTuple):
     outcome: Array
     day: Array
-    progression: Passing
+    progression: Crossing
 
 
+@recordable
 @dataclass(frozen=True)
 class Outcome(TumourEndpoint):
     """``outcome`` and ``event_time``.
@@ -41,7 +43,7 @@ class Outcome(TumourEndpoint):
 
     def init(self, start: Start) -> _Carry:
         """Start undecided."""
-        return _Carry(jnp.int8(UNDECIDED), start.horizon, Passing.none(start.log_tumour))
+        return _Carry(jnp.int8(UNDECIDED), start.horizon, Crossing.none(start.log_tumour))
 
     def update(self, carry: _Carry, segment: TumourSegment) -> _Carry:
         """Take the first event."""
@@ -59,4 +61,4 @@ class Outcome(TumourEndpoint):
     def final(self, carry: _Carry) -> tuple[Array, ...]:
         """Return outcome and event time, inside the step."""
         progressed = carry.outcome == PROGRESSION
-        return carry.outcome, jnp.where(progressed, carry.progression.found(), carry.day)
+        return carry.outcome, jnp.where(progressed, carry.progression.crossing_day(), carry.day)

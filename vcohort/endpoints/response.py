@@ -14,6 +14,7 @@ from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment
 from vcohort.errors import VcohortError
 from vcohort.given import number, numbers
+from vcohort.records import recordable
 from vcohort.units import CELLS_PER_ML
 
 CR, PR, SD, PD = 0, 1, 2, 3
@@ -26,6 +27,7 @@ class _Carry(NamedTuple):
     log_first: Array
 
 
+@recordable
 @dataclass(frozen=True)
 class Response(TumourEndpoint):
     """``response_day_<d>`` at each of ``days``.
@@ -59,7 +61,7 @@ class Response(TumourEndpoint):
             raise VcohortError(f"Response(partial={self.partial:g}): it must be between 0 and 1.")
 
     @property
-    def knots(self) -> tuple[float, ...]:
+    def required_days(self) -> tuple[float, ...]:
         """The chosen days."""
         return self.days
 

@@ -58,7 +58,7 @@ class Cubic(NamedTuple):
             u = jnp.clip(u - (self.at(u) - level) / slope, 0.0, 1.0)
         return u
 
-    def turn(self, sign: float) -> Array:
+    def extremum(self, sign: float) -> Array:
         """Return the fraction of the minimum (``sign`` 1) or maximum (-1).
 
         Inside the step where the slope changes its sign, else the better end; no step is so long
@@ -99,7 +99,7 @@ class TumourSegment(NamedTuple):
     extinct: Array
     extinct_day: Array
     progressed: Array
-    progression: Passing
+    progression: Crossing
 
 
 def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
@@ -107,7 +107,7 @@ def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
     return segment.day + fraction * (segment.end - segment.day)
 
 
-class Passing(NamedTuple):
+class Crossing(NamedTuple):
     """A step in which a patient's path passes a level: its days, the path's height over the level.
 
     It is passed before the fraction ``until``. The step is kept in the loop, which is cheap; the
@@ -120,16 +120,16 @@ class Passing(NamedTuple):
     until: Array
 
     @classmethod
-    def none(cls, like: Array) -> Passing:
+    def none(cls, like: Array) -> Crossing:
         """Return one that stands for no step so far."""
         zero = jnp.zeros_like(like)
         return cls(zero, zero, Cubic(zero, zero, zero, zero), zero)
 
-    def or_else(self, taken: Array, other: Passing) -> Passing:
+    def or_else(self, taken: Array, other: Crossing) -> Crossing:
         """Return this one where it is ``taken``, else the other."""
         return jax.tree.map(lambda new, old: jnp.where(taken, new, old), self, other)
 
-    def found(self) -> Array:
+    def crossing_day(self) -> Array:
         """Return the day on which the level is passed."""
         fraction = self.until * self.height.until(self.until).crossing(0.0, 8)
         return self.day + fraction * (self.end - self.day)
@@ -148,7 +148,7 @@ class Reach(NamedTuple):
     @classmethod
     def of(cls, path: Cubic, level: Array) -> Reach:
         """Find where a path is highest."""
-        peak, height = path.turn(-1.0), path.above(level)
+        peak, height = path.extremum(-1.0), path.above(level)
         highest = jnp.where(peak == 1.0, height.end, height.at(peak))
         return cls(highest >= 0.0, height, peak)
 
@@ -158,6 +158,6 @@ class Reach(NamedTuple):
         one = jnp.ones_like(fraction)
         return cls(reached, Cubic(-fraction, one - fraction, one, one), one)
 
-    def passing(self, day: Array, end: Array) -> Passing:
+    def crossing(self, day: Array, end: Array) -> Crossing:
         """Return it on the days of the step."""
-        return Passing(day, end, self.height, self.until)
+        return Crossing(day, end, self.height, self.until)

@@ -1,6 +1,9 @@
 """The engine: arrays in, arrays out. It knows no files, no xarray and no clinic.
 
-``drift`` is one deterministic step of one patient; ``hybrid``, ``gillespie`` and
-``deterministic`` say what the tumour does in it; ``exact`` replaces them by the closed
-form of ``birth_death``; ``loop`` scans the steps; ``blocks`` runs cohorts of any size.
+``integrator`` takes one step of one patient; ``methods`` say what is made of the steps; ``chance``
+draws what they leave to chance; ``execution`` runs patients, any number of them.
 """
+
+from vcohort.engine.compiling.kept import keep_compiled_programs
+
+keep_compiled_programs()

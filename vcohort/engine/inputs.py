@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.grid import Days, Grid, make_grid
-from vcohort.engine.random import Key
-from vcohort.engine.treatment import Schedule
+from vcohort.engine.chance.random import Key
+from vcohort.engine.integrator.grid import Days, Grid, make_grid
+from vcohort.engine.integrator.treatment import Schedule
 
 
 class Patients(NamedTuple):
@@ -23,7 +23,7 @@ class Patients(NamedTuple):
     schedule: Schedule | None
 
 
-class Roster(NamedTuple):
+class PatientTable(NamedTuple):
     """All patients of a run, as numpy arrays with the patient first; ``number`` in 64 bits."""
 
     values: dict[str, np.ndarray]
@@ -44,12 +44,12 @@ class Roster(NamedTuple):
             jax.tree.map(pick, self.schedule),
         )
 
-    def rows(self, chosen: np.ndarray) -> Roster:
+    def rows(self, chosen: np.ndarray) -> PatientTable:
         """Return some of the patients."""
         return jax.tree.map(lambda array: array[chosen], self)
 
 
-class TimePlan(NamedTuple):
+class GridSpec(NamedTuple):
     """How time is cut: ``steps`` to the horizon, over days that are grid points.
 
     ``treatments``: days (treatment,) that all patients share; None where each has their own.
@@ -57,11 +57,11 @@ class TimePlan(NamedTuple):
 
     steps: int
     horizon: float
-    knots: np.ndarray
+    required_days: np.ndarray
     treatments: np.ndarray | None
     intervals: int
 
-    def with_steps(self, steps: int) -> TimePlan:
+    def with_steps(self, steps: int) -> GridSpec:
         """Return the plan with other steps, one at least for each interval."""
         return self._replace(steps=max(steps, self.intervals))
 
@@ -69,22 +69,24 @@ class TimePlan(NamedTuple):
         """Return the grid of a block, filled up to ``size`` with steps of no length."""
         dtype, length = patients.values["B0"].dtype, size or self.steps
         if isinstance(self.treatments, np.ndarray):
-            days = (np.asarray(each, dtype).tobytes() for each in (self.knots, self.treatments))
+            days = (
+                np.asarray(each, dtype).tobytes() for each in (self.required_days, self.treatments)
+            )
             return _shared_grid(length, self.steps, self.horizon, *days, np.dtype(dtype).str)
         treatments = self.treatments
         if treatments is None:
             assert patients.schedule is not None
             treatments = patients.schedule.day
-        each = self.horizon, self.knots, treatments
+        each = self.horizon, self.required_days, treatments
         return make_grid(length, self.steps, Days(*(jnp.asarray(x, dtype) for x in each)))
 
 
 @lru_cache(maxsize=256)
 def _shared_grid(
-    size: int, steps: int, horizon: float, knots: bytes, treatments: bytes, dtype: str
+    size: int, steps: int, horizon: float, required_days: bytes, treatments: bytes, dtype: str
 ) -> Grid:
     """Return a grid that all patients share, as numpy arrays: made once, not once a block."""
-    days = (np.frombuffer(each, dtype) for each in (knots, treatments))
+    days = (np.frombuffer(each, dtype) for each in (required_days, treatments))
     with jax.ensure_compile_time_eval(), jax.enable_x64(np.dtype(dtype).itemsize == 8):
         made = make_grid(size, steps, Days(*map(jnp.asarray, (np.asarray(horizon, dtype), *days))))
         return jax.tree.map(np.asarray, made)

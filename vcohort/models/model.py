@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, cast
@@ -20,10 +21,12 @@ from vcohort.models.law import (
     Proliferation,
     Values,
     find_law,
+    laws,
 )
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
-from vcohort.programs import dependent
+from vcohort.records import own
+from vcohort.tracing import dependent
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
 
@@ -90,6 +93,21 @@ class Model:
         if name not in known:
             raise unknown("parameter", name, known)
         return known[name]
+
+    def to_plain(self) -> dict[str, str]:
+        """Return the names of its laws, or their formulas where one is the user's own."""
+        named = dict(zip(LAW_KINDS, self.laws, strict=True))
+        if all(laws(kind).get(law.name) is law for kind, law in named.items()):
+            return {kind: law.name for kind, law in named.items()}
+        told = "; ".join(f"{law.name}: {law.formula}" for law in self.laws)
+        return {"own": told, "class": "a law"}
+
+    @classmethod
+    def from_plain(cls, record: Mapping[str, str]) -> Model:
+        """Return the model that :meth:`to_plain` was asked of."""
+        if "own" in record:
+            raise own(record)
+        return car_t(**record)
 
     def rates(self, values: Values, cells: Cells) -> Rates:
         """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3 over the state)."""

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.missing import NO_PATH, check_kept
 from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
+from vcohort.results.missing import NO_PATH, check_kept
 from vcohort.units import t_cells_per_ul
 
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.plots.style import DAYS, GREY, looks, panel
-from vcohort.survival import progression_free_survival as estimate
-from vcohort.trial import Curve, Patients, Trial, follow, read_curve
+from vcohort.results.survival import progression_free_survival as estimate
+from vcohort.results.trial import Curve, Patients, Trial, follow, read_curve
 
 
 def progression_free_survival(

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vcohort.population import Population
-from vcohort.sweeps.compute import compute_chunk
-from vcohort.sweeps.front import plan_of
-from vcohort.sweeps.plan import Plan
-from vcohort.sweeps.template import blanks
+from vcohort.populations.population import Population
+from vcohort.sweeps.api import plan_of
+from vcohort.sweeps.compute.chunk import compute_chunk
+from vcohort.sweeps.design.plan import Plan
+from vcohort.sweeps.store.template import blanks
 
 # Patients that are run to see how fast it goes, and cells they are spread over.
 _TRIAL_PATIENTS, _TRIAL_CELLS = 1 << 16, 16

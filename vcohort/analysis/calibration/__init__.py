@@ -1,0 +1,1 @@
+"""Populations that a trial could have drawn: calibrated parameters, weights of patients."""

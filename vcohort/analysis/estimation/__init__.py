@@ -1,0 +1,1 @@
+"""What measurements say of parameters: fits, profiles, model selection, posteriors."""

@@ -1,0 +1,227 @@
+"""From measurements, parameters and bounds as users give them to a fit problem, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vcohort.analysis.estimation.losses import Measured, Residuals, find_loss, peaks
+from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subject
+from vcohort.engine.inputs import GridSpec
+from vcohort.engine.integrator.grid import Grid, grid_points
+from vcohort.errors import VcohortError
+from vcohort.given import floats
+from vcohort.measurements.observables import STATES, Observable
+from vcohort.measurements.observations import Observations, read_observations
+from vcohort.models import Model
+from vcohort.populations.cohort import Cohort, check_values
+from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.preparation import choose_grid, make_patient_table
+from vcohort.simulation.settings import RunSettings
+
+
+def make_problem(
+    data: Any,
+    free: Sequence[str],
+    cohort: Cohort | None,
+    loss: str | Residuals,
+    bounds: Mapping[str, tuple[float, float]] | None,
+    regimen: Regimen | None,
+    tolerance: float,
+    observables: Iterable[Observable],
+) -> Problem:
+    """Return the checked problem; see :func:`vcohort.fit` for its parts.
+
+    :raises VcohortError: for one that cannot be solved.
+    """
+    rows, known_loss = read_observations(data, observables), find_loss(loss)
+    cohort = _one_each(cohort, rows)
+    names = _free_names(free, cohort.model)
+    _check_enough(rows, names)
+    known_loss.check(rows)
+    limits = _limits(names, cohort.model, {} if bounds is None else bounds)
+    run = _run(rows, regimen, tolerance)
+    _check_regimen(run, names, len(cohort))
+    check_values(cohort)
+    resolution = choose_grid(cohort, make_patient_table(cohort, run), run, run.required_days)
+    with jax.enable_x64(True):
+        sides = Bounds(*(jnp.asarray(side) for side in np.log(limits).T))
+    limited = bool((rows.below & rows.counted).any())
+    spec = FitSpec(cohort.model, rows.kinds, names, known_loss, rows.errors_known, limited)
+    subjects = _subjects(cohort, run, resolution.plan, rows)
+    return Problem(spec, subjects, sides, limits, cohort, rows, run, resolution.error)
+
+
+def refined(problem: Problem, logs: np.ndarray) -> Problem:
+    """Return the problem on a grid that is fine enough for a solution (patient, parameter)."""
+    values = dict(zip(problem.spec.names, problem.values_at(logs).T, strict=True))
+    cohort, run = problem.cohort.replace(**values), problem.run
+    resolution = choose_grid(cohort, make_patient_table(cohort, run), run, run.required_days)
+    problem = problem._replace(error=resolution.error)
+    if resolution.plan.steps <= problem.subjects.grid.days.shape[1]:
+        return problem
+    subjects = _subjects(problem.cohort, run, resolution.plan, problem.data)
+    return problem._replace(subjects=subjects)
+
+
+def check_observed(data: Observations) -> None:
+    """Refuse patients all of whose rows are upper limits, which any low enough prediction meets."""
+    for index, label in enumerate(data.patients):
+        if not ((data.patient == index) & data.counted & ~data.below).any():
+            raise VcohortError(
+                f"All rows of patient {label!r} are upper limits: any prediction far enough below "
+                "them is as good, so there is no single answer. Give at least one value that was "
+                "measured."
+            )
+
+
+def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
+    """Return the cohort with one patient for each of the data."""
+    cohort = Cohort.from_values("kimmel2021-figures") if cohort is None else cohort
+    if not isinstance(cohort, Cohort):
+        raise VcohortError(
+            f"cohort = {type(cohort).__name__} is no cohort. Try vc.Cohort.from_values(r_B=0.1)."
+        )
+    if len(cohort) == len(data.patients):
+        return cohort
+    if len(cohort) != 1:
+        raise VcohortError(
+            f"The data are of {len(data.patients)} patients, the cohort of {len(cohort)}: give a "
+            "cohort of as many, in the order of the data, or of one that stands for all."
+        )
+    values = {name: np.repeat(np.asarray(value), len(data.patients)) for name, value in
+              cohort.values.items()}  # fmt: skip
+    return Cohort(values, np.arange(len(data.patients)), cohort.model, cohort.origin)
+
+
+def _free_names(free: Sequence[str], model: Model) -> tuple[str, ...]:
+    is_list = isinstance(free, Iterable) and not isinstance(free, str | Mapping | set)
+    names = tuple(free) if is_list else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        raise VcohortError(f"free = {free!r} is no list of parameters. Try ['K_C', 'rho_C'].")
+    names = tuple(model.param(str(name)).name for name in names)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise VcohortError(f"{twice[0]} is twice among the free parameters.")
+    return names
+
+
+def _check_enough(data: Observations, names: tuple[str, ...]) -> None:
+    """Refuse fewer data than parameters, for any patient; rows of the weight 0 are no data."""
+    for index, label in enumerate(data.patients):
+        rows = int(((data.patient == index) & data.counted).sum())
+        if rows < len(names):
+            raise too_few(label, rows, len(names))
+
+
+def too_few(label: str, rows: int, parameters: int) -> VcohortError:
+    """Return the error for a patient with fewer data that tell anything than parameters."""
+    return VcohortError(
+        f"Patient {label!r} has {rows} data for {parameters} free parameters: the fit has no "
+        "single answer. Free fewer parameters, or give more data; rows of the weight 0, and upper "
+        "limits far above the fit, tell nothing."
+    )
+
+
+def _limits(
+    names: tuple[str, ...], model: Model, bounds: Mapping[str, tuple[float, float]]
+) -> np.ndarray:
+    """Return the bounds (parameter, 2): the usual range where none are given."""
+    check_names("bounds", bounds, names, "{'K_C': (1e9, 1e12)}")
+    limits = np.array([model.param(name).usual for name in names])
+    for row, name in enumerate(names):
+        if name in bounds:
+            limits[row] = _pair(name, bounds[name])
+            model.param(name).check(limits[row])
+            model.param(name).advise(limits[row])
+    return limits
+
+
+def check_names(what: str, given: Any, free: tuple[str, ...], example: str) -> None:
+    """Refuse what is not given by the names of free parameters."""
+    if not isinstance(given, Mapping):
+        raise VcohortError(f"{what} = {given!r} are not given by name. Try {example}.")
+    for name in given:
+        if name not in free:
+            raise VcohortError(
+                f"There are {what} for {name}, which is not free. Free: {', '.join(free)}."
+            )
+
+
+def _pair(name: str, given: Any) -> np.ndarray:
+    """Return two bounds, the lower first, as logs can take them."""
+    pair = floats(f"bounds of {name}", given)
+    if pair.shape != (2,) or not 0.0 < pair[0] < pair[1] < np.inf:
+        raise VcohortError(
+            f"The bounds of {name}, {', '.join(f'{side:g}' for side in pair.flat)}, must be two "
+            "numbers above 0, the smaller one first."
+        )
+    return pair
+
+
+def _run(data: Observations, regimen: Regimen | None, tolerance: float) -> RunSettings:
+    days = np.unique(data.day)
+    return RunSettings(
+        "deterministic", max(float(days[-1]), 1.0), save_at=tuple(days), tolerance=tolerance,
+        dtype="float64", regimen=Regimen() if regimen is None else regimen,
+    )  # fmt: skip
+
+
+def _check_regimen(run: RunSettings, names: tuple[str, ...], patients: int) -> None:
+    """Refuse a regimen that ends after the data, and a free initial number that it also sets."""
+    run.regimen.check(patients, run.horizon)
+    clash = [name for name in ("N0", "C0") if name in names]
+    if run.regimen.treatments and clash:
+        raise VcohortError(
+            f"{clash[0]} cannot be free together with a regimen, whose treatments depend on it."
+        )
+
+
+def _subjects(cohort: Cohort, run: RunSettings, plan: GridSpec, data: Observations) -> Subject:
+    """Return the patients on their grids, with their rows."""
+    table = make_patient_table(cohort, run)
+    with jax.enable_x64(True):
+        patients = table.take(np.arange(len(cohort)), np.dtype(np.float64))
+        grid = _own_grids(plan.grid(patients), len(cohort))
+        kind, day, measured = _rows(data)
+        point = jax.vmap(lambda one, at: grid_points(one, at)[:, 0])(grid, jnp.asarray(day))
+        return Subject(patients.values, patients.schedule, grid, point, jnp.asarray(kind), measured)
+
+
+def _own_grids(grid: Grid, patients: int) -> Grid:
+    """Return the grid with the patient first, (patient, step)."""
+    return Grid(
+        *(
+            part.T if part.ndim == 2 else jnp.broadcast_to(part, (patients, part.size))
+            for part in grid
+        )
+    )
+
+
+def _rows(data: Observations) -> tuple[np.ndarray, np.ndarray, Measured]:
+    """Return kind and day of each patient's rows, and the rows, filled up to the most of one."""
+    filled, is_own = data.by_patient()
+    kinds = {kind.name: index for index, kind in enumerate(data.kinds)}
+    kind = np.array([kinds[name] for name in data.observable])
+    states = np.array([STATES.index(each.weighed_as) if each.weighed_as else -1
+                       for each in data.kinds])  # fmt: skip
+
+    def harmless(column: np.ndarray) -> np.ndarray:
+        # Rows that do not count may hold what a loss cannot take.
+        return np.where(data.counted, column, 1.0)[filled]
+
+    columns = (
+        harmless(data.value),
+        data.weight[filled],
+        np.where(np.isnan(data.error), 1.0, data.error)[filled],
+        data.below[filled],
+        is_own & data.counted[filled],
+        harmless(peaks(data)),
+        np.array([each.cells for each in data.kinds])[kind[filled]],
+        states[kind[filled]],
+    )
+    return kind[filled], data.day[filled], Measured(*(jnp.asarray(column) for column in columns))

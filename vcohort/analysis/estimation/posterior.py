@@ -1,0 +1,296 @@
+"""The posterior of the fit problem, by Hamiltonian Monte Carlo (NUTS) in NumPyro."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax import Array
+
+from vcohort.analysis.estimation.likelihood import likeliest_scale, log_likelihood
+from vcohort.analysis.estimation.losses import Residuals
+from vcohort.analysis.estimation.posing import check_observed, make_problem
+from vcohort.analysis.estimation.priors import laws_of
+from vcohort.analysis.estimation.problem import (
+    FitSpec,
+    Problem,
+    Subject,
+    data_residuals,
+    observed_and_limits,
+    residuals_of,
+)
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import whole
+from vcohort.measurements.observables import Observable
+from vcohort.populations.cohort import Cohort
+from vcohort.populations.distributions import Distribution
+from vcohort.progress import is_shown
+from vcohort.regimens.regimen import Regimen
+from vcohort.results.schema import TIME
+from vcohort.simulation.dataset import provenance
+
+# The residuals' scale, where the data give no errors: log-uniform over these, in residuals of
+# predictions that are twice too large.
+_SCALES = (1e-4, 1e2)
+
+# Draws from the priors, of which each chain starts at one of the likeliest.
+_CANDIDATES = 256
+
+_SCALE = "scale"
+
+# No chain starts on the edge of the scale's prior.
+_INSIDE = (1e-3, 1.0 - 1e-3)
+
+# The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
+_LARGEST_R_HAT = 1.01
+
+
+def posterior(
+    data: Any,
+    free: Sequence[str],
+    cohort: Cohort | None = None,
+    *,
+    priors: Mapping[str, Distribution] | None = None,
+    loss: str | Residuals = "log",
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    chains: int = 4,
+    warmup: int = 500,
+    draws: int = 500,
+    seed: int = 0,
+    regimen: Regimen | None = None,
+    tolerance: float = 1e-4,
+    observables: Iterable[Observable] = (),
+    progress: bool | None = None,
+) -> xr.DataTree:
+    """Draw from the posterior of the free parameters, by NumPyro's No-U-Turn sampler.
+
+    The residuals of :func:`vcohort.fit` are normal, and upper limits have the likelihood of a
+    value below them; where the data give no errors, each patient's residual scale is drawn too,
+    log-uniform from 1e-4 to 100 times the residuals of predictions that are twice too large. A
+    penalty of the loss has no part: priors take its place. Of draws from the priors, each chain
+    starts at one of the likeliest. Needs the extra: ``pip install "vcohort[bayes]"``.
+
+    :param priors: :class:`LogNormal`, :class:`Normal` (cut at 0) or :class:`Uniform` by name, each
+        cut to the bounds, if any were given for its parameter; by default log-uniform between the
+        bounds.
+    :param chains, warmup, draws: chains run side by side, and how long each.
+    :param data, free, cohort, loss, bounds, regimen, tolerance, observables: as for
+        :func:`vcohort.fit`. Limits alone will do where their errors are known.
+    :return: in ArviZ's schema: groups ``posterior`` (chain, draw, patient), ``sample_stats``,
+        ``observed_data`` and ``summary``: mean, standard deviation, 5, 50 and 95 % quantiles,
+        ``r_hat`` and effective sample size ``ess`` (parameter, patient).
+    :raises VcohortError: as for :func:`vcohort.fit`, for priors with next to no mass between the
+        bounds, where no draw from the priors can be followed, and where NumPyro is not installed.
+    """
+    numpyro = _numpyro()
+    chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
+    draws, seed = whole("draws", draws, least=4), whole("seed", seed)
+    problem = make_problem(data, free, cohort, loss, bounds, regimen, tolerance, observables)
+    if not problem.data.errors_known:
+        check_observed(problem.data)
+    with jax.enable_x64(True):
+        laws = laws_of(problem, priors, bounds)
+        if not problem.data.errors_known:
+            laws[_SCALE] = _scale_law(problem)
+        # JAX takes the 64 bits of a seed as a number with a sign.
+        of_starts, of_chains = jax.random.split(jax.random.key(np.uint64(seed).astype(np.int64)))
+        first = _starts(problem, laws, chains, of_starts)
+        middle = numpyro.infer.init_to_value(values={name: at[0] for name, at in first.items()})
+        kernel = numpyro.infer.NUTS(_model(problem, laws), init_strategy=middle)
+        sampler = numpyro.infer.MCMC(
+            kernel, num_warmup=warmup, num_samples=draws, num_chains=chains,
+            chain_method="vectorized", progress_bar=is_shown(progress),
+        )  # fmt: skip
+        fields = ("diverging", "accept_prob", "num_steps", "potential_energy")
+        biject_to = numpyro.distributions.biject_to
+        start = {name: biject_to(laws[name].support).inv(at) for name, at in first.items()}
+        start = start if chains > 1 else jax.tree.map(lambda part: part[0], start)
+        sampler.run(of_chains, extra_fields=fields, init_params=start)
+        samples = sampler.get_samples(group_by_chain=True)
+        drawn = {name: np.asarray(value) for name, value in samples.items()}
+        extra = sampler.get_extra_fields(group_by_chain=True)
+        stats = {name: np.asarray(value) for name, value in extra.items()}
+    return _tree(problem, drawn, stats, seed)
+
+
+def _numpyro() -> Any:
+    try:
+        return importlib.import_module("numpyro")
+    except ImportError:
+        raise VcohortError('posterior needs NumPyro. Type: pip install "vcohort[bayes]"') from None
+
+
+def _model(problem: Problem, laws: dict[str, Any]) -> Any:
+    import numpyro  # noqa: PLC0415
+
+    def model() -> None:
+        values: dict[str, Any] = {name: numpyro.sample(name, law) for name, law in laws.items()}
+        logs = jnp.log(jnp.stack([values[name] for name in problem.spec.names], axis=1))
+        scale = values.get(_SCALE, jnp.ones(len(logs)))
+        found = jax.vmap(partial(_log_likelihood, problem.spec))(problem.subjects, logs, scale)
+        numpyro.factor("likelihood", jnp.sum(found))
+
+    return model
+
+
+def _log_likelihood(spec: FitSpec, subject: Subject, logs: Array, scale: Array) -> Array:
+    own = data_residuals(spec, subject, logs)
+    return log_likelihood(own, *observed_and_limits(subject.measured), scale)
+
+
+def _scale_law(problem: Problem) -> Any:
+    """Return the prior (patient,) of the residuals' scale."""
+    from numpyro import distributions as dist  # noqa: PLC0415
+
+    def unit(subject: Subject) -> Array:
+        value = subject.measured.value
+        logs = jnp.log(jnp.stack([subject.values[name] for name in problem.spec.names]))
+        off = residuals_of(problem.spec, subject, logs, 2.0 * value)
+        chosen = observed_and_limits(subject.measured)[0] & (value > 0) & jnp.isfinite(off)
+        mean = jnp.sum(jnp.where(chosen, off, 0.0) ** 2) / jnp.maximum(jnp.sum(chosen), 1)
+        return jnp.where(mean > 0, jnp.sqrt(mean), 1.0)
+
+    units = jax.vmap(unit)(problem.subjects)
+    return dist.LogUniform(*(units * share for share in _SCALES)).to_event(1)
+
+
+def _starts(
+    problem: Problem, laws: dict[str, Any], chains: int, key: Array
+) -> dict[str, np.ndarray]:
+    """Return where the chains start, (chain, patient): the likeliest of draws from the priors."""
+    names = problem.spec.names
+    keys = jax.random.split(key, len(names))
+    count = max(_CANDIDATES, chains)
+    drawn = [laws[name].sample(one, (count,)) for name, one in zip(names, keys, strict=True)]
+    found, scale = likelihoods_at(problem.spec, problem.subjects, jnp.log(jnp.stack(drawn, -1)))
+    likelihood = np.where(np.isfinite(found), found, -np.inf)
+    order = np.argsort(-likelihood, axis=0, kind="stable")[:chains]
+    best = np.take_along_axis(likelihood, order, axis=0)
+    lost = ~np.isfinite(best[0])
+    if lost.any():
+        labels = ", ".join(problem.data.patients[index] for index in np.flatnonzero(lost))
+        raise VcohortError(
+            f"Of {count} draws from the priors none has a likelihood for patient {labels}: the "
+            "equations cannot be followed, or the data are out of reach. Narrow the priors or "
+            "bounds, or check the data's units and errors."
+        )
+    # Where few draws can be followed, chains share the best.
+    order = np.where(np.isfinite(best), order, order[0])
+    values = dict(zip(names, map(np.asarray, drawn), strict=True))
+    if _SCALE in laws:
+        low, high = (np.asarray(laws[_SCALE].base_dist.icdf(share)) for share in _INSIDE)
+        values[_SCALE] = np.clip(np.asarray(scale), low, high)
+    return {name: np.take_along_axis(value, order, axis=0) for name, value in values.items()}
+
+
+@partial(jax.jit, static_argnames=("spec",))
+def likelihoods_at(spec: FitSpec, subjects: Subject, logs: Array) -> tuple[Array, Array]:
+    """Return log likelihoods (candidate, patient) at logs (…, parameter), and likeliest scales."""
+
+    def one(subject: Subject, log: Array) -> tuple[Array, Array]:
+        own = data_residuals(spec, subject, log)
+        observed, limit = observed_and_limits(subject.measured)
+        squares = jnp.sum(jnp.where(observed, own, 0.0) ** 2)
+        scale = likeliest_scale(squares, jnp.sum(observed), own, limit)
+        scale = jnp.ones_like(scale) if spec.errors_known else scale
+        return log_likelihood(own, observed, limit, scale), scale
+
+    return jax.vmap(jax.vmap(one), in_axes=(None, 0))(subjects, logs)
+
+
+def _tree(
+    problem: Problem, drawn: dict[str, np.ndarray], stats: dict[str, np.ndarray], seed: int
+) -> xr.DataTree:
+    """Return ArviZ's groups."""
+    model = problem.spec.model
+    patients = {"patient": list(problem.data.patients)}
+
+    def about(name: str) -> dict[str, str]:
+        if name == _SCALE:
+            return {"units": "1", "long_name": "standard deviation of the residuals"}
+        param = model.param(name)
+        return {"units": param.unit, "long_name": param.description}
+
+    def chained(name: str, values: np.ndarray, attrs: dict[str, str], *more: str) -> xr.DataArray:
+        return xr.DataArray(values, dims=("chain", "draw", *more), name=name, attrs=attrs)
+
+    named = {"diverging": "diverging", "accept_prob": "acceptance_rate", "num_steps": "n_steps",
+             "potential_energy": "lp"}  # fmt: skip
+    sampled = {
+        named[name]: chained(named[name], -values if name == "potential_energy" else values,
+                             {"units": "1", "long_name": name.replace("_", " ")})
+        for name, values in stats.items()
+    }  # fmt: skip
+    posterior = {
+        name: chained(name, values, about(name), "patient") for name, values in drawn.items()
+    }
+    data = problem.data
+    observed = {
+        "value": ("row", data.value, {"units": "as the observable", "long_name": "measured"}),
+        "day": ("row", data.day, TIME),
+        "weight": ("row", data.weight, {"units": "1", "long_name": "weight of the square"}),
+        "below": (
+            "row", data.below, {"units": "1", "long_name": "whether the value is an upper limit"},
+        ),
+        "observable": (
+            "row", list(data.observable), {"units": "1", "long_name": "what was measured"},
+        ),
+        "of_patient": (
+            "row", [data.patients[index] for index in data.patient],
+            {"units": "1", "long_name": "patient"},
+        ),
+    }  # fmt: skip
+    attrs = {
+        "model": model.name, "loss": problem.spec.loss.name, "seed": str(seed),
+        "inference_library": "numpyro", "sampling": "NUTS", **provenance("posterior"),
+    }  # fmt: skip
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs=attrs),
+            "posterior": xr.Dataset(posterior, patients, attrs),
+            "sample_stats": xr.Dataset(sampled),
+            "observed_data": xr.Dataset(observed),
+            "summary": _summary(drawn, patients),
+        }
+    )
+
+
+def _summary(drawn: dict[str, np.ndarray], patients: dict[str, list[str]]) -> xr.Dataset:
+    """Return moments and diagnostics (parameter, patient); warn where chains have not mixed."""
+    from numpyro import diagnostics  # noqa: PLC0415 - an extra
+
+    def each(measure: Callable[[np.ndarray], np.ndarray]) -> tuple[tuple[str, str], np.ndarray]:
+        return ("parameter", "patient"), np.stack([measure(values) for values in drawn.values()])
+
+    def quantile(share: float) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda values: np.quantile(values, share, axis=(0, 1))
+
+    summary = xr.Dataset(
+        {
+            "mean": each(lambda values: values.mean(axis=(0, 1))),
+            "sd": each(lambda values: values.std(axis=(0, 1), ddof=1)),
+            "q05": each(quantile(0.05)),
+            "median": each(quantile(0.5)),
+            "q95": each(quantile(0.95)),
+            "r_hat": each(diagnostics.split_gelman_rubin),
+            "ess": each(diagnostics.effective_sample_size),
+        },
+        {"parameter": list(drawn), **patients},
+    )
+    # NaN, of chains that never moved, is not mixed either.
+    worst = float(summary["r_hat"].values.max())
+    if not worst <= _LARGEST_R_HAT:
+        warnings.warn(
+            f"The chains have not mixed: R-hat is up to {worst:.3f}, more than {_LARGEST_R_HAT}. "
+            "Give more warmup and draws, or fewer free parameters.",
+            VcohortWarning,
+            stacklevel=4,
+        )
+    return summary

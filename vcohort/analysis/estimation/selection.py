@@ -1,0 +1,237 @@
+"""Which laws the data choose: information criteria over models fitted alike."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from vcohort.analysis.estimation.estimation import check_errors_left, relative_misses
+from vcohort.analysis.estimation.fit import fit
+from vcohort.analysis.estimation.losses import Residuals
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.measurements.observables import Observable
+from vcohort.models import Model, Param, car_t, laws
+from vcohort.models.shared import INITIAL
+from vcohort.populations.cohort import Cohort, preset_values
+from vcohort.progress import progress_bar
+from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.dataset import provenance
+
+_PRESET = "kimmel2021-figures"
+
+
+def compare_models(
+    data: Any,
+    models: Mapping[str, Model] | None = None,
+    cohort: Cohort | None = None,
+    *,
+    preset: str | None = None,
+    fixed: Sequence[str] = ("K_N", "r_B"),
+    values: Mapping[str, Any] | None = None,
+    loss: str | Residuals = "kimmel2021",
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    starts: int = 500,
+    seed: int = 0,
+    regimen: Regimen | None = None,
+    tolerance: float = 1e-4,
+    observables: Iterable[Observable] = (),
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Fit several models to the same data, and compare them by information criteria.
+
+    With n data and k free parameters (Burnham & Anderson 2002, Model Selection and Multimodel
+    Inference, sections 2.2 to 2.9): where the data give their errors AIC = S + 2k, S the loss of
+    the data; else AIC = n ln(S/n) + 2k, and k counts the residual variance too. AICc = AIC +
+    2k(k+1)/(n-k-1), infinite without enough data; BIC has k ln n in place of 2k. Upper limits are
+    in S by their likelihood (see :func:`vcohort.fit`); the n of n ln(S/n) is that of what was
+    observed, and in AICc and BIC a limit counts as the share of a datum that it tells the model
+    that it tells most. Rows of the weight 0 count for nothing.
+
+    :param data: as for :func:`vcohort.fit`; each patient is compared on its own.
+    :param models: by name; by default each feedback law with Gompertz growth, and each growth law
+        with the feedback of the T cells.
+    :param cohort: values of what is not free, and of the initial numbers, for one patient or for
+        each of the data's. A parameter that its model lacks has the value of the default preset.
+    :param preset: in place of ``cohort``, where such values come from; by default
+        ``"kimmel2021-figures"``.
+    :param fixed: parameters that are not fitted, beside N0, C0 and B0.
+    :param values: of parameters that are not fitted either, in place of the cohort's or preset's.
+    :param bounds: as for :func:`vcohort.fit`; each model takes those of its free parameters.
+    :param loss, starts, seed, regimen, tolerance, observables: as for :func:`vcohort.fit`. A
+        penalty steers the fit, but does not count as data.
+    :return: over (patient, model): ``loss`` (of the data), ``aic``, ``aicc``, ``bic``, Akaike
+        weights ``weight`` (from AICc) and ``weight_aic``; ``parameters`` (model); ``data`` (n,
+        patient); ``estimate`` (…, parameter), NaN where a model lacks it; ``N``, ``C``, ``B`` (…,
+        time), ``curve`` (…, kind, time), and the data.
+    :raises VcohortError: as for :func:`vcohort.fit`, for bounds of what no model fits, for both a
+        cohort and a preset, and for data whose errors are not known and that a model meets exactly.
+    """
+    chosen = _checked_models(models)
+    if cohort is not None and preset is not None:
+        raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")
+    given = {} if values is None else dict(values)
+    free = _free(chosen, fixed, given)
+    limits = {} if bounds is None else dict(bounds)
+    # Each model's fit goes through them anew.
+    observables = list(observables) if isinstance(observables, Iterator) else observables
+    for name in limits:
+        if not any(name in names for names in free.values()):
+            raise VcohortError(f"There are bounds for {name}, which no model fits.")
+    fits: dict[str, xr.Dataset] = {}
+    with progress_bar("models", len(chosen), progress) as advance:
+        for name, model in chosen.items():
+            fits[name] = fit(
+                data, free[name], _cohort(model, cohort, preset or _PRESET, given), loss=loss,
+                bounds={each: limits[each] for each in limits if each in free[name]},
+                starts=starts, seed=seed, regimen=regimen, tolerance=tolerance,
+                observables=observables, progress=False,
+            )  # fmt: skip
+            _check_errors(fits[name])
+            advance(1)
+    return _dataset(fits)
+
+
+def _checked_models(models: Mapping[str, Model] | None) -> dict[str, Model]:
+    if models is None:
+        return _default_models()
+    if not isinstance(models, Mapping) or not models:
+        raise VcohortError("models is empty: give at least one, {'name': vc.car_t(...)}.")
+    for name, model in models.items():
+        if not isinstance(model, Model):
+            raise VcohortError(f"models[{name!r}] = {model!r} is no model. Try vc.car_t(...).")
+    return {str(name): model for name, model in models.items()}
+
+
+def _default_models() -> dict[str, Model]:
+    feedbacks = [car_t(feedback=name) for name in sorted(laws("feedback"), key=str.lower)]
+    growths = [car_t(growth=name) for name in laws("growth")]
+    pairs = {f"{each.growth.name}, {each.feedback.name}": each for each in (*feedbacks, *growths)}
+    paper = car_t()
+    first = f"{paper.growth.name}, {paper.feedback.name}"
+    return {first: paper} | pairs
+
+
+def _free(
+    models: dict[str, Model], fixed: Sequence[str], values: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return the parameters that each model fits."""
+    if isinstance(fixed, str):
+        raise VcohortError(f"fixed = {fixed!r} is no list of parameters. Try [{fixed!r}].")
+    known: dict[str, Param] = {}
+    for model in models.values():
+        known |= model.parameters
+    for name in (*fixed, *values):
+        if name not in known:
+            next(iter(models.values())).param(name)
+    held = {*fixed, *values, *(param.name for param in INITIAL)}
+    return {
+        name: [each for each in model.parameters if each not in held]
+        for name, model in models.items()
+    }
+
+
+def _cohort(model: Model, cohort: Cohort | None, preset: str, values: Mapping[str, Any]) -> Cohort:
+    """Return the values that a model starts from."""
+    own = {name: value for name, value in values.items() if name in model.parameters}
+    if cohort is None:
+        return Cohort.from_values(preset, model=model, **own)
+    known = cohort.model.parameters
+    shared = {
+        name: cohort[name] if known.get(name) == param else default
+        for (name, param), default in zip(
+            model.parameters.items(), preset_values(preset, model).values(), strict=True
+        )
+    }
+    filled = {name: np.broadcast_to(value, len(cohort)) for name, value in shared.items()}
+    return Cohort(filled, cohort.patient, model, cohort.origin).replace(**own)
+
+
+def _check_errors(ds: xr.Dataset) -> None:
+    """Refuse data whose errors are not known and that the model meets exactly."""
+    if not ds.attrs["errors_known"]:
+        observed = (ds["information"].values > 0) & ~ds["below"].values
+        misses = relative_misses(ds["value"].values, ds["predicted"].values, observed)
+        labels = [str(label) for label in ds["patient"].values]
+        check_errors_left(labels, ds["information"].values, misses, ds.sizes["parameter"])
+
+
+def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
+    first = next(iter(fits.values()))
+    known = bool(first.attrs["errors_known"])
+    shares = np.stack([each["information"].values for each in fits.values()])
+    number = np.nansum(shares.max(axis=0), axis=1)[:, None]
+    observed = ((shares[0] > 0) & ~first["below"].values).sum(axis=1)[:, None]
+    sums = np.stack([each["data_loss"].values for each in fits.values()], axis=1)
+    free = np.array([each.sizes["parameter"] for each in fits.values()])
+    deviance = sums if known else observed * np.log(sums / observed)
+    aic, aicc, bic = criteria(deviance, number, free if known else free + 1)
+    _tell_unweighed(first, aicc)
+    over = ("patient", "model")
+    criterion = "information criterion"
+    variables: dict[str, Any] = {
+        "loss": (over, sums, {"units": "1", "long_name": "loss of the data"}),
+        "parameters": ("model", free, {"units": "1", "long_name": "free parameters"}),
+        "data": ("patient", number[:, 0], {"units": "1", "long_name": "data that tell anything"}),
+        "aic": (over, aic, {"units": "1", "long_name": f"Akaike's {criterion}"}),
+        "aicc": (over, aicc, {"units": "1", "long_name": f"Akaike's {criterion}, small samples"}),
+        "bic": (over, bic, {"units": "1", "long_name": f"Bayesian {criterion}"}),
+        "weight": (
+            over, weights_of(aicc), {"units": "1", "long_name": "Akaike weight, from AICc"},
+        ),
+        "weight_aic": (
+            over, weights_of(aic), {"units": "1", "long_name": "Akaike weight, from AIC"},
+        ),
+    }  # fmt: skip
+    names = list(fits)
+    curves = [each[["N", "C", "B", "curve", "estimate"]] for each in fits.values()]
+    # Models have different parameters: what one lacks is NaN.
+    joined = xr.concat(curves, dim="model", join="outer", coords="minimal", compat="override")
+    joined = joined.transpose("patient", "model", ...).assign_coords(model=names)
+    rows = first[["day", "observable", "value", "weight", "below"]]
+    rows = rows.rename(weight="data_weight")
+    shared = {
+        name: first.attrs[name]
+        for name in ("preset", "loss", "seed", "errors_known", "regimen", "regimen_record")
+        if name in first.attrs
+    }
+    shared |= provenance("comparison")
+    ds = xr.Dataset(variables, {"model": names, "patient": first["patient"]}, shared)
+    return ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
+
+
+def _tell_unweighed(first: xr.Dataset, aicc: np.ndarray) -> None:
+    """Warn of patients with too few data for any model's AICc."""
+    for label, row in zip(first["patient"].values, aicc, strict=True):
+        if np.isinf(row).all():
+            warnings.warn(
+                f"Patient {str(label)!r} has too few data for the AICc of any model: its weights "
+                "are missing. AIC and BIC are there.",
+                VcohortWarning,
+                stacklevel=4,
+            )
+
+
+def criteria(
+    deviance: np.ndarray, number: np.ndarray, counted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return AIC, AICc and BIC (patient, model).
+
+    Of -2 ln likelihood (patient, model), numbers of data (patient, 1), and of parameters that are
+    counted (model,).
+    """
+    aic = deviance + 2 * counted
+    spare = number - counted - 1
+    more = 2 * counted * (counted + 1) / np.where(spare > 0, spare, 1)
+    aicc = np.where(spare > 0, aic + more, np.inf)
+    return aic, aicc, deviance + counted * np.log(number)
+
+
+def weights_of(criterion: np.ndarray) -> np.ndarray:
+    """Return exp(-difference / 2), normalised; NaN where no model has a criterion."""
+    least = criterion.min(axis=1, keepdims=True)
+    raw = np.exp(-0.5 * (criterion - np.where(np.isfinite(least), least, np.nan)))
+    return raw / raw.sum(axis=1, keepdims=True)

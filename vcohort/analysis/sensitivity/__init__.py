@@ -1,0 +1,1 @@
+"""How outputs change with parameters: locally, over a population, on a map."""

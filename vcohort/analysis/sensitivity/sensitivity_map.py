@@ -1,0 +1,150 @@
+"""P(cure) and its derivatives on a grid of two parameters, without Monte Carlo noise."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import partial
+
+import jax
+import numpy as np
+import xarray as xr
+from jax import Array
+from numpy.typing import ArrayLike
+
+from vcohort.analysis.sensitivity.outputs import keep_followed
+from vcohort.engine.inputs import GridSpec, Patients
+from vcohort.engine.methods import cure
+from vcohort.errors import VcohortError
+from vcohort.given import floats, whole
+from vcohort.populations.cohort import Cohort, check_values
+from vcohort.populations.population import Population
+from vcohort.progress import progress_bar
+from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.dataset import provenance, recorded
+from vcohort.simulation.preparation import choose_grid, make_patient_table, run_followed
+from vcohort.simulation.settings import RunSettings, nonlinear
+
+
+def sensitivity_map(
+    population: Population,
+    axes: Mapping[str, ArrayLike],
+    n: int = 256,
+    *,
+    seed: int = 0,
+    horizon: float = 2000.0,
+    regimen: Regimen | None = None,
+    tolerance: float = 1e-3,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Return mean P(cure) on a grid of two parameters, and its derivative to every parameter.
+
+    Each cell holds the same ``n`` patients (a Sobol' design), their distributions of the two
+    parameters centred at the cell's values. One differentiated pass gives all derivatives.
+
+    :param axes: two parameters and their values, in cells and days, by name.
+    :param n: patients a cell; 1 where nothing varies in the population.
+    :return: over both names: ``cure_probability``, and ``sensitivity`` (…, parameter): the
+        derivative of mean P(cure) to ln(parameter) of all patients of the cell. ``missing``:
+        patients that could not be followed; they are left out, with a warning.
+    :raises VcohortError: for other than two parameters, unknown ones, impossible values, and
+        where a rate of the model depends on the tumour.
+    """
+    grids, n, seed = _axes(population, axes), whole("n", n, least=1), whole("seed", seed)
+    (first, rows), (second, columns) = grids.items()
+    cells = [
+        population.at(**{first: float(x), second: float(y)}).sample(n, seed, design="sobol")
+        for x in rows for y in columns
+    ]  # fmt: skip
+    names = list(cells[0].values)
+    values = {name: np.concatenate([cell[name] for cell in cells]) for name in names}
+    cohort = Cohort(values, np.arange(n * len(cells)), population.model, cells[0].origin)
+    run = RunSettings(
+        "exact", horizon, tolerance=tolerance, regimen=Regimen() if regimen is None else regimen
+    )
+    if not cohort.model.tumour_is_linear:
+        raise nonlinear("sensitivity_map", cohort, "Use simulate(method='hybrid') on a grid.")
+    cured, slopes = _differentiate(cohort, run, progress)
+    kept = keep_followed(np.column_stack([cured, slopes]))
+    shape = (rows.size, columns.size)
+    count = kept.reshape(*shape, n).sum(axis=2)
+
+    def mean_of(values: np.ndarray) -> np.ndarray:
+        """Return the mean over a cell's patients, NaN where none is left."""
+        inside = np.where(kept[:, None], values, 0.0).reshape(*shape, n, -1)
+        return inside.sum(axis=2) / np.where(count > 0, count, np.nan)[..., None]
+
+    mean, slope = mean_of(cured[:, None])[..., 0], mean_of(slopes)
+    param = {name: population.model.param(name) for name in (first, second)}
+    over = (first, second)
+    return xr.Dataset(
+        {
+            "cure_probability": (over, mean, {"units": "1", "long_name": "mean P(cure)"}),
+            "sensitivity": (
+                (*over, "parameter"), slope,
+                {"units": "1", "long_name": "d mean P(cure) / d ln(parameter)"},
+            ),
+            "missing": (
+                over, n - count,
+                {"units": "1", "long_name": "patients whose equations could not be followed"},
+            ),
+        },
+        {
+            **{
+                name: (name, at, {"units": param[name].unit, "long_name": param[name].description})
+                for name, at in grids.items()
+            },
+            "parameter": names,
+        },
+        {
+            **recorded(population=population, regimen=run.regimen), "n": n, "seed": str(seed),
+            "horizon": run.horizon, "tolerance": run.tolerance, **provenance("sensitivity_map"),
+        },
+    )  # fmt: skip
+
+
+def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    if len(axes) != 2:
+        raise VcohortError(
+            f"A map has two axes, not {len(axes)}. Try {{'K_C': values, 'gamma_B': values}}."
+        )
+    grids = {name: np.atleast_1d(floats(name, values)) for name, values in axes.items()}
+    for name, values in grids.items():
+        param = population.model.param(name)
+        if values.ndim != 1 or not values.size:
+            raise VcohortError(f"The axis {name} must be a list of values.")
+        param.check(values)
+        param.advise(values)
+    return grids
+
+
+def _differentiate(
+    cohort: Cohort, run: RunSettings, progress: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return P(cure) (patient,) and its derivatives to ln(parameter) (patient, parameter)."""
+    check_values(cohort)
+    run.regimen.check(len(cohort), run.horizon)
+    table = make_patient_table(cohort, run)
+    resolution = choose_grid(cohort, table, run, ())
+    results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
+
+    def work(plan: GridSpec, patients: Patients) -> list[Array]:
+        grid = plan.grid(patients)
+
+        def probability(values: dict[str, Array]) -> tuple[Array, Array]:
+            return cure.cure_probability(cohort.model, values, patients.schedule, grid)
+
+        cured, back, strain = jax.vjp(probability, patients.values, has_aux=True)
+        (slopes,) = back(jax.numpy.ones_like(cured))
+        return [cured, *(slopes[name] * patients.values[name] for name in cohort.values), strain]
+
+    def program_of(plan: GridSpec) -> Hashable:
+        return "slopes", cohort.model, plan.steps
+
+    with progress_bar("map, patients", len(cohort), progress) as on_done:
+        followed = run_followed(
+            cohort.model, run, resolution, table, program_of, lambda plan: partial(work, plan),
+            results, on_done=on_done,
+        )  # fmt: skip
+    found = np.stack(results, axis=1)
+    found[followed.lost] = np.nan
+    return found[:, 0], found[:, 1:]

@@ -1,0 +1,170 @@
+"""The command line. A mistake gives one message and exit status 2, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import vcohort as vc
+from vcohort.cli import options
+from vcohort.cli.analysis_commands import COMMANDS as ANALYSIS_COMMANDS
+from vcohort.cli.console import console, forgive_letters
+from vcohort.cli.outputs import Outputs
+from vcohort.cli.signals import heard
+from vcohort.cli.sweep_commands import COMMANDS as SWEEP_COMMANDS
+from vcohort.errors import VcohortError
+
+USAGE_ERROR = 2
+
+# What typer makes of Ctrl-C.
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Virtual cohorts of CAR T cell therapy.", no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console().print(f"vcohort {vc.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Virtual cohorts of CAR T cell therapy."""
+
+
+@app.command(cls=options.EachOnce)
+def simulate(
+    study: options.StudyFile = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file to write.")] = Path(
+        "cohort.nc"
+    ),
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    patients: options.Patients = None,
+    sigma: options.Sigma = None,
+    design: options.Design = None,
+    seed: options.Seed = None,
+    method: options.Method = None,
+    horizon: options.Horizon = None,
+    threshold: options.Threshold = None,
+    progression: options.Progression = None,
+    save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
+    infuse: options.Infuse = None,
+    deplete: options.Deplete = None,
+    tolerance: options.Tolerance = None,
+    dtype: options.Dtype = None,
+    force: options.Force = False,
+) -> None:
+    """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
+    outputs = Outputs(output, force=force)
+    checked = options.study_of("simulate", study, {
+        "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
+        "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
+        "save_at": options.numbers("--save-at", save_at), "tolerance": tolerance, "dtype": dtype,
+    }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
+    outputs.check()
+    from vcohort.results.summary import summary_table
+
+    start = time.perf_counter()
+    ds = checked.simulate()
+    seconds = time.perf_counter() - start
+    screen = console()
+    screen.print(
+        summary_table({f"{checked.preset}, {checked.method}": (vc.summarise(ds), seconds)})
+    )
+    outputs.write(screen, ds)
+
+
+@app.command(cls=options.EachOnce)
+def info() -> None:
+    """Show versions, devices, presets with their units and sources, and laws."""
+    import jax
+    import numpy as np
+
+    screen = console()
+    screen.print(
+        f"vcohort {vc.__version__}, jax {jax.__version__}, numpy {np.__version__}, "
+        f"python {sys.version.split()[0]}"
+    )
+    for device in jax.devices():
+        screen.print(f"device {device.id}: {device.platform}, {device.device_kind}")
+    screen.print(_preset_table())
+    for kind in ("growth", "feedback", "killing", "proliferation"):
+        table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
+        for law in vc.laws(kind).values():
+            table.add_row(law.name, law.formula)
+        screen.print(table)
+
+
+@app.command(cls=options.EachOnce)
+def demo(
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
+        "demo"
+    ),
+    patients: Annotated[int, typer.Option("-n", "--patients")] = 100_000,
+    seed: Annotated[int, typer.Option()] = 1,
+    force: options.Force = False,
+) -> None:
+    """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
+    from vcohort.cli.demo import run_demo
+
+    run_demo(folder, patients, seed, console(), force)
+
+
+for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
+    app.command(cls=options.EachOnce)(command)
+
+
+def main() -> None:
+    """Run the command line; usage errors are typer's to tell, all others are told here."""
+    forgive_letters()
+    screen = console(stderr=True)
+
+    def tell(kind: str, colour: str, message: object) -> None:
+        screen.print(Text.assemble((f"{kind}:", colour), f" {message}"), soft_wrap=True)
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        tell("Warning", "yellow", message)
+
+    warnings.showwarning = show
+    with heard() as signals:
+        try:
+            app()
+        except (VcohortError, OSError) as error:
+            tell("Error", "red", error)
+            sys.exit(USAGE_ERROR)
+        except KeyboardInterrupt:
+            screen.print("Stopped.")
+            sys.exit(signals.status)
+        except SystemExit as ended:
+            if ended.code != INTERRUPTED:
+                raise
+            screen.print("Stopped.")
+            sys.exit(signals.status)
+        except MemoryError:
+            tell("Error", "red", "Out of memory. Run fewer patients: -n.")
+            sys.exit(USAGE_ERROR)
+
+
+def _preset_table() -> Table:
+    known = vc.presets()
+    table = Table("parameter", "unit", *known, "meaning", title="presets", title_justify="left")
+    for name, param in vc.car_t().parameters.items():
+        values = [f"{preset.values[name]:g}" for preset in known.values()]
+        table.add_row(name, param.unit, *values, param.description)
+    return table

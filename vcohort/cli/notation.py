@@ -1,0 +1,155 @@
+"""Parameter values as text, the same on the command line and in study files.
+
+A number, or a distribution by its name: ``0.1``, ``lognormal(0.1, 0.3)``,
+``normal(0.1, 0.02)``, ``uniform(0.05, 0.3)``, ``fixed(0.1)``, ``empirical(zuma1)``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+import vcohort as vc
+from vcohort.errors import VcohortError, unknown
+
+if TYPE_CHECKING:
+    from vcohort.populations.distributions import Distribution
+
+T = TypeVar("T")
+
+_CALL = re.compile(r"\s*([A-Za-z]+)\s*\((.*)\)\s*")
+
+_DISTRIBUTIONS: dict[str, tuple[int, str]] = {
+    "fixed": (1, "Fixed"),
+    "normal": (2, "Normal"),
+    "lognormal": (2, "LogNormal"),
+    "uniform": (2, "Uniform"),
+}
+
+_OBSERVED = ("zuma1",)
+
+
+def parse_value(text: str | float) -> float | Distribution:
+    """Return the number or distribution that a text says."""
+    if not isinstance(text, str):
+        return float(text)
+    call = _CALL.fullmatch(text)
+    if call is None:
+        return _number(text)
+    name, inside = call.group(1).lower(), [part.strip() for part in call.group(2).split(",")]
+    if name not in {*_DISTRIBUTIONS, "empirical"}:
+        raise unknown("distribution", name, [*_DISTRIBUTIONS, "empirical"])
+    count, kind = _DISTRIBUTIONS.get(name, (1, None))
+    if len(inside) != count:
+        what = "numbers" if kind else "data set"
+        raise VcohortError(f"{text!r}: {name} takes {count} {what}, not {len(inside)}.")
+    if kind is None:
+        return _observed(inside[0])
+    return getattr(vc, kind)(*(_number(part) for part in inside))
+
+
+def is_number(value: str | float) -> bool:
+    """Whether a value is one number, and no distribution."""
+    return isinstance(parse_value(value), float | vc.Fixed)
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise VcohortError(f"{text!r} is no setting. Write NAME=VALUE, such as r_B=0.1.")
+    return name.strip(), value.strip()
+
+
+def by_name(flag: str, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """Return what a flag that may be repeated says, by name; refuse a name given twice."""
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name in found:
+            raise VcohortError(f"{flag} gives {name} twice. Keep one.")
+        found[name] = value
+    return found
+
+
+def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, float]:
+    """Return the numbers of ``100:0.01`` under their names; the last may be missing."""
+    parts = text.split(":")
+    form = ":".join(name.upper() for name in names)
+    if len(parts) > len(names):
+        raise VcohortError(f"{flag} {text!r} has too many parts. Write {form}.")
+    try:
+        return {name: parse_number(part) for name, part in zip(names, parts, strict=False)}
+    except ValueError:
+        raise VcohortError(
+            f"{flag} {text!r} is not understood. Write {form}, finite numbers."
+        ) from None
+
+
+def parse_number(text: str) -> float:
+    """Return a finite number.
+
+    :raises ValueError: for all else.
+    """
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
+
+
+def parse_range(flag: str, text: str) -> np.ndarray:
+    """Return the numbers of ``LOW:HIGH:COUNT``, evenly spaced."""
+    fields = parse_fields(flag, text, ("low", "high", "count"))
+    count = fields.get("count", 0.0)
+    if not (1 <= count <= 10_000 and count == int(count)):
+        raise VcohortError(
+            f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT, the last a whole number."
+        )
+    return np.linspace(fields["low"], fields["high"], int(count))
+
+
+def parse_axis(name: str, text: str) -> Any:
+    """Return what a text sweeps: values, a pair (low, high), or a distribution.
+
+    ``6e10,7e10``, ``6e10:8e10:21``, ``1e8:1e11:7:log`` (even ratios), ``6e10:8e10``,
+    ``uniform(6e10, 8e10)``.
+    """
+    if "(" in text:
+        return parse_value(text)
+    wrong = VcohortError(
+        f"The axis {name} = {text!r} is not understood. Write values with commas, LOW:HIGH:COUNT, "
+        "LOW:HIGH:COUNT:log, or LOW:HIGH in a design."
+    )
+    even, is_log = text.removesuffix(":log"), text.endswith(":log")
+    try:
+        parts = [parse_number(part) for part in even.replace(":", ",").split(",")]
+    except ValueError:
+        raise wrong from None
+    if ":" not in even:
+        return np.array(parts)
+    if "," in even or len(parts) not in {2, 3} or (is_log and (len(parts) < 3 or min(parts) <= 0)):
+        raise wrong
+    if len(parts) == 2:
+        return tuple(parts)
+    low, high, count = parts
+    if not (1 <= count <= 1_000_000 and count == int(count)):
+        raise wrong
+    return (np.geomspace if is_log else np.linspace)(low, high, int(count))
+
+
+def _observed(name: str) -> vc.Empirical:
+    if name not in _OBSERVED:
+        raise unknown("data set", name, _OBSERVED)
+    return vc.Empirical(vc.data.baseline_tumour_cells().values)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise VcohortError(
+            f"{text!r} is neither a number nor a distribution such as lognormal(0.1, 0.3)."
+        ) from None

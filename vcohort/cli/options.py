@@ -1,0 +1,138 @@
+"""Flags that several commands share, and the study that they make."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+from typer.core import TyperCommand
+
+from vcohort.cli.notation import by_name, parse_fields, parse_number, parse_setting
+from vcohort.cli.uses import refuse_unread
+from vcohort.errors import VcohortError
+
+if TYPE_CHECKING:
+    from vcohort.cli.study import Study
+
+Number: TypeAlias = float | None
+
+StudyFile: TypeAlias = Annotated[Path | None, typer.Argument(help="A study file (TOML).")]
+Preset: TypeAlias = Annotated[str | None, typer.Option(help="Published parameter values.")]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE: r_B=0.1, 'r_B=lognormal(0.1, 0.3)'. Repeatable."),
+]
+Patients: TypeAlias = Annotated[int | None, typer.Option("-n", "--patients")]
+Sigma: TypeAlias = Annotated[Number, typer.Option(help="Relative patient variability.")]
+Design: TypeAlias = Annotated[str | None, typer.Option(help="random, sobol, latin-hypercube.")]
+Seed: TypeAlias = Annotated[int | None, typer.Option(help="Of the patients and their tumours.")]
+Method: TypeAlias = Annotated[
+    str | None, typer.Option(help="hybrid, exact, gillespie, deterministic.")
+]
+Horizon: TypeAlias = Annotated[Number, typer.Option(help="Days to run.")]
+Threshold: TypeAlias = Annotated[Number, typer.Option(help="Cells: stochastic below.")]
+Progression: TypeAlias = Annotated[Number, typer.Option(help="Relative size.")]
+Infuse: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="DAY or DAY:CELLS of an infusion, in place of the study's. Repeatable."),
+]
+Deplete: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="DAY:SURVIVAL of a lymphodepletion, 100:0.01, in place of the study's. Repeatable."
+    ),
+]
+Tolerance: TypeAlias = Annotated[Number, typer.Option(help="Error of the log states.")]
+Force: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Replace files that are there already.")
+]
+Dtype: TypeAlias = Annotated[str | None, typer.Option(help="float32, float64.")]
+
+
+class EachOnce(TyperCommand):
+    """A command that refuses a flag given twice, and numbers that no run can have."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as typer does, after a look at which flags come how often."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            takes_many = getattr(param, "multiple", False) or param.param_type_name == "argument"
+            if not takes_many and order.count(param) > 1:
+                raise VcohortError(f"{param.opts[-1]} is given twice. Keep one.")
+        left = super().parse_args(ctx, args)
+        for name, value in ctx.params.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise VcohortError(f"{name} = {value} is impossible: it must be a finite number.")
+            if isinstance(value, int) and abs(value) >= 2**64:
+                raise VcohortError(f"{name} is impossible: it has more than 64 bits.")
+        return left
+
+
+def study_of(
+    command: str,
+    file: Path | None,
+    flags: Mapping[str, Any],
+    *,
+    settings: list[str] | None = None,
+    infuse: list[str] | None = None,
+    deplete: list[str] | None = None,
+    swept: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Study:
+    """Return the checked study of a file with the flags over it; a flag of None says nothing.
+
+    ``command``: as of :mod:`vcohort.cli.uses`, which says what it does not read. ``swept``: the
+    flags that belong in the table ``[sweep]``. ``own``: what all other flags say, by their names
+    (``--outputs``). ``defaults``: of this command, in place of a study's.
+    """
+    from vcohort.cli.study import make_study, read_fields
+
+    fields: dict[str, Any] = read_fields(file) if file else {}
+    make_study(fields)
+    typed = {name: value for name, value in flags.items() if value is not None}
+    fields |= typed
+    given = by_name("--set", map(parse_setting, settings or []))
+    if given:
+        fields["set"] = {**fields.get("set", {}), **given}
+    if infuse:
+        fields["infusion"] = [parse_fields("--infuse", text, ("day", "cells")) for text in infuse]
+    if deplete:
+        names = ("day", "survival")
+        fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
+    table = {name: value for name, value in (swept or {}).items() if value is not None}
+    # Without axes nothing is swept, which the study says better.
+    if "axes" in {*table, *fields.get("sweep", {})}:
+        fields["sweep"] = {**fields.get("sweep", {}), **table}
+    study = make_study({**(defaults or {}), **fields})
+    flagged = [f"--{name}" for name in typed]
+    flagged += [name for name, value in (own or {}).items() if value is not None]
+    refuse_unread(command, [*fields, *flagged], study.method)
+    study.check()
+    return study
+
+
+def numbers(flag: str, text: str | None) -> list[float] | None:
+    """Return the numbers of ``0,7,14``."""
+    if text is None:
+        return None
+    try:
+        return [parse_number(part) for part in text.split(",")]
+    except ValueError:
+        raise VcohortError(
+            f"{flag} {text!r} is no list of days. Write them with commas: 0,7,14,28."
+        ) from None
+
+
+def names(flag: str, text: str) -> list[str]:
+    """Return the names of ``K_C,r_B``, each once."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise VcohortError(f"{flag} {text!r} lacks a name. Write them with commas: K_C,r_B.")
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice is not None:
+        raise VcohortError(f"{flag} gives {twice} twice. Keep one.")
+    return found

@@ -1,0 +1,74 @@
+"""What commands write: where, in which format, and that nothing is replaced unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+import vcohort as vc
+from vcohort.errors import VcohortError
+from vcohort.files import check_writable, replacing
+
+DATASET = (".nc", ".nc4")
+PICTURE = (".png", ".pdf", ".svg")
+PAGE = (".html", ".htm")
+STORE = (".zarr",)
+
+_WHAT: dict[tuple[str, ...], str] = {
+    DATASET: "NetCDF",
+    PICTURE: "a picture",
+    PAGE: "HTML",
+    STORE: "a Zarr store",
+}
+
+
+def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse a name that says another format than what is written."""
+    if path.suffix.lower() not in suffixes:
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if suffixes[1:] else suffixes[0]
+        raise VcohortError(
+            f"Cannot write {path}: what is written is {_WHAT[suffixes]}. Give it a name that ends "
+            f"in {known}."
+        )
+
+
+class Outputs(NamedTuple):
+    """The files of a command: a dataset, and if wanted a picture."""
+
+    dataset: Path
+    plot: Path | None = None
+    force: bool = False
+
+    def check(self) -> None:
+        """Refuse, before any work, what cannot be written, or is there already."""
+        from vcohort.results.netcdf import check_saveable
+
+        check_saveable(self.dataset, overwrite=self.force)
+        check_format(self.dataset, DATASET)
+        if self.plot is not None:
+            check_writable(self.plot, overwrite=self.force)
+            check_format(self.plot, PICTURE)
+
+    def write(self, screen: Console, ds: Any, draw: Callable[[Any], Any] | None = None) -> None:
+        """Write the dataset, and the picture that ``draw`` makes of it."""
+        written = [vc.save(ds, self.dataset, overwrite=self.force)]
+        if self.plot is not None and draw is not None:
+            draw(ds)
+            written.append(save_picture(self.plot, self.force))
+        for path in written:
+            screen.print(f"wrote {path}", soft_wrap=True)
+
+
+def save_picture(path: Path, force: bool) -> Path:
+    """Write the current figure and close it; it appears under its name when it is whole."""
+    import matplotlib.pyplot as plt
+
+    try:
+        with replacing(path, overwrite=force) as temporary:
+            plt.gcf().savefig(temporary, dpi=160)
+    finally:
+        plt.close("all")
+    return path

@@ -1,0 +1,269 @@
+"""The commands of sweeps: sweep, resume, verify, report."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+from rich.console import Console
+
+import vcohort as vc
+from vcohort.cli import options
+from vcohort.cli.console import console
+from vcohort.cli.notation import by_name, is_number, parse_setting
+from vcohort.cli.outputs import PAGE, STORE, check_format
+from vcohort.cli.signals import uninterrupted
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.files import check_writable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from vcohort.cli.study import Study
+    from vcohort.sweeps.store.store import Verification
+
+StoreFolder: TypeAlias = Annotated[Path, typer.Argument(help="A store that vcohort sweep wrote.")]
+LocalWorkers: TypeAlias = Annotated[
+    int | None, typer.Option(help="Processes on this machine that compute.")
+]
+Scheduler: TypeAlias = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler: tcp://host:8786.")
+]
+
+
+def sweep(
+    study: options.StudyFile = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Zarr store to write.")] = Path(
+        "sweep.zarr"
+    ),
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=LOW:HIGH:COUNT, K_C=6e10:8e10:21; or NAME=1,2,5. Repeatable."),
+    ] = None,
+    layout: Annotated[str | None, typer.Option(help="grid, table, sobol, latin-hypercube.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Points of a design.")] = None,
+    independent: Annotated[
+        bool | None, typer.Option("--independent", help="Other patients in each cell.")
+    ] = None,
+    days: Annotated[str | None, typer.Option(help="Days to look at survival: 90,180,365.")] = None,
+    keep_patients: Annotated[
+        bool | None, typer.Option("--keep-patients", help="Keep each patient's results.")
+    ] = None,
+    chunk: Annotated[int | None, typer.Option(help="Cells of a chunk.")] = None,
+    workers: LocalWorkers = None,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, and stop.")
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(help="Of this machine an hour, for the dry run.")
+    ] = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    patients: options.Patients = None,
+    sigma: options.Sigma = None,
+    design: options.Design = None,
+    seed: options.Seed = None,
+    method: options.Method = None,
+    horizon: options.Horizon = None,
+    threshold: options.Threshold = None,
+    progression: options.Progression = None,
+    infuse: options.Infuse = None,
+    deplete: options.Deplete = None,
+    tolerance: options.Tolerance = None,
+    dtype: options.Dtype = None,
+) -> None:
+    """Run a cohort in each cell of a grid; where the store is there already, go on with it.
+
+    -n is the patients of each cell; the method is exact unless the study says otherwise.
+    """
+    swept = {
+        "axes": by_name("--axis", map(parse_setting, axis or [])) or None, "layout": layout,
+        "cells": cells, "independent": independent, "chunk": chunk,
+        "days": options.numbers("--days", days), "keep_patients": keep_patients,
+    }  # fmt: skip
+    chosen = options.study_of(
+        "sweep --dry-run" if dry_run else "sweep", study,
+        {
+            "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
+            "method": method, "horizon": horizon, "threshold": threshold,
+            "progression": progression, "tolerance": tolerance, "dtype": dtype,
+        },
+        settings=settings, infuse=infuse, deplete=deplete, swept=swept,
+        own={"--price": price, "--workers": workers, "--scheduler": scheduler},
+        defaults={"method": "exact"},
+    )  # fmt: skip
+    one_value = {"sigma": sigma, "progression": progression, "threshold": threshold}
+    _refuse_both(chosen, settings, axis, one_value)
+    arguments = chosen.sweep_arguments()
+    if not output.exists():
+        check_writable(output)
+        check_format(output, STORE)
+    screen = console()
+    if dry_run:
+        screen.print(str(vc.estimate_sweep(**arguments, price_per_hour=price)))
+        return
+    with _client(workers, scheduler) as client:
+        _tell(screen, vc.sweep(**arguments, store=output, client=client), output)
+
+
+def resume(
+    store: StoreFolder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Also compute damaged chunks again.")
+    ] = False,
+    workers: LocalWorkers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Go on with a sweep that was interrupted."""
+    with _client(workers, scheduler) as client:
+        _tell(console(), vc.resume(store, repair=repair, client=client), store)
+
+
+def verify(store: StoreFolder) -> None:
+    """Read a store from its first byte to its last; exit status 1 where it is not whole."""
+    found = vc.verify(store)
+    console().print(str(found), soft_wrap=True, highlight=False)
+    if found.is_whole:
+        return
+    again = f"vcohort resume {store}{' --repair' if found.damaged else ''}"
+    console(stderr=True).print(f"To mend it: {again}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def report(
+    store: StoreFolder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
+        "report.html"
+    ),
+    force: options.Force = False,
+) -> None:
+    """Write one self-contained page on a sweep: study, provenance, pictures, tables.
+
+    What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
+    """
+    from vcohort.cli.report import write_report
+    from vcohort.sweeps.api import open_whole
+    from vcohort.sweeps.compute.variables import missing_note
+
+    check_writable(output, overwrite=force)
+    check_format(output, PAGE)
+    ds, found = open_whole(store)
+    notes = _notes(store, found)
+    lost = missing_note(ds)
+    notes += [lost] if lost else []
+    write_report(ds, output, notes, overwrite=force)
+    console().print(f"wrote {output}", soft_wrap=True)
+    if found.damaged:
+        raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
+    for note in notes:
+        warnings.warn(note, VcohortWarning, stacklevel=1)
+
+
+def _notes(store: Path, found: Verification) -> list[str]:
+    """Say what a store lacks, and what to type."""
+    notes: list[str] = []
+    if found.missing:
+        notes.append(
+            f"This sweep is not finished: {len(found.missing)} of {found.chunks} chunks are "
+            f"missing. Finish it: vcohort resume {store}"
+        )
+    if found.damaged:
+        notes.append(
+            f"This store is damaged: {len(found.damaged)} of {found.chunks} chunks are not what "
+            f"was written. Compute them again: vcohort resume {store} --repair"
+        )
+    return notes
+
+
+COMMANDS = (sweep, resume, verify, report)
+
+
+def _refuse_both(
+    chosen: Study, settings: list[str] | None, axis: list[str] | None, flags: Mapping[str, Any]
+) -> None:
+    """Refuse a value that is given beside an axis of its name, by flags or in the study file both.
+
+    The cells would not read it. An axis of the command line takes the place of a value of the file.
+    """
+    swept = {each for key in (chosen.sweep.axes if chosen.sweep else {}) for each in _parts(key)}
+    typed = {name for name, value in flags.items() if value is not None}
+    typed |= {name for name, value in map(parse_setting, settings or []) if is_number(value)}
+    if not axis:
+        typed |= {name for name, value in chosen.set.items() if is_number(value)}
+        typed |= set(chosen.given(*flags))
+    both = sorted(swept & typed)
+    if both:
+        raise VcohortError(
+            f"{', '.join(both)}: both swept and given one value, which no cell would have. Leave "
+            "the value or the axis out."
+        )
+
+
+def _parts(key: str) -> list[str]:
+    return [name.strip() for name in key.split(",")]
+
+
+@contextmanager
+def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
+    """Yield a client of the workers asked for; None for this process alone."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    if workers is not None and (scheduler is not None or workers < 1):
+        raise VcohortError("Give --workers N from 1 on, or --scheduler ADDRESS, not both.")
+    from vcohort.engine.execution.blocks import cores
+    from vcohort.sweeps.execution.cluster import distributed
+
+    dask = distributed()
+    if workers is None:
+        try:
+            client = dask.Client(scheduler, timeout="20s")
+        except (OSError, ValueError) as error:
+            raise VcohortError(
+                f"No Dask scheduler answers at {scheduler}: {error}. Start one: dask scheduler"
+            ) from None
+        with client:
+            yield client
+        return
+    threads = max(1, cores() // workers)
+    # What goes wrong on a worker is told by the chunk that it costs; of how a cluster ends nobody
+    # asks. For the workers, and for this process.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    stack = ExitStack()
+    try:
+        # A cluster that is half begun, or half ended, cannot be ended.
+        with uninterrupted():
+            cluster = dask.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                # Their pages of progress would else be open to the network, on others' ports.
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(dask.Client(stack.enter_context(cluster)))
+        yield client
+    finally:
+        with uninterrupted():
+            stack.close()
+
+
+def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
+    sizes = " × ".join(f"{name} {ds.sizes[name]}" for name in ds["steps"].dims)
+    patients = ds["steps"].size * int(ds.attrs["patients_per_cell"])
+    screen.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
+    for name in ("cure_probability", "cured", "progressed"):
+        if name in ds:
+            low, high = float(ds[name].min()), float(ds[name].max())
+            screen.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
+    screen.print(f"wrote {store}", soft_wrap=True)

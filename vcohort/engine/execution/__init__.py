@@ -1,0 +1,1 @@
+"""Who runs the steps: grids chosen by a pilot, blocks of patients on cores and devices."""

@@ -1,0 +1,133 @@
+"""Cohorts of any size in the memory of a few blocks, on all cores or devices.
+
+Patients are cut into blocks of one shape (the last is filled up with copies of its last
+patient), so that one compiled program serves every cohort. Worker threads run blocks side
+by side: on a CPU one a core, on accelerators one a device. A block's results go straight
+to their place, so neither order nor number of devices can be seen in them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+
+from vcohort.engine.compiling.forks import about_to_run
+from vcohort.engine.compiling.kept import first_alone, nan_is_meant
+from vcohort.engine.inputs import Patients, PatientTable
+
+Work: TypeAlias = Callable[[Patients], Sequence[Any]]
+"""``work(patients)``: results with the patient first, for one block."""
+
+Device: TypeAlias = Any
+
+_CPU_BLOCK = 4096
+_ACCELERATOR_BLOCK = 1 << 17
+_SMALLEST_BLOCK = 256
+
+
+def block_size(patients: int) -> int:
+    """Return the block for a cohort: one of few sizes, so that few programs are compiled."""
+    largest = _CPU_BLOCK if jax.default_backend() == "cpu" else _ACCELERATOR_BLOCK
+    return _SMALLEST_BLOCK if patients <= _SMALLEST_BLOCK else largest
+
+
+def run_blocks(
+    program: Hashable,
+    work: Work,
+    table: PatientTable,
+    results: Sequence[np.ndarray],
+    dtype: np.dtype,
+    block: int | None = None,
+    on_done: Callable[[int], None] = lambda patients: None,
+    finish: Callable[[slice], None] = lambda rows: None,
+) -> None:
+    """Run ``work`` over all patients and fill ``results``, arrays (patient, …).
+
+    ``program`` tells what ``work`` compiles from all else, but for the shape of its block;
+    ``finish`` is called with the rows of each block that is filled, side by side; ``on_done``
+    with the number of patients of each finished one.
+    """
+    total = len(table.number)
+    size = block or block_size(total)
+
+    def run(index: int, device: Device) -> None:
+        first = index * size
+        last = min(first + size, total)
+        found = run_block(program, work, table, first, size, dtype, device)
+        for result, part in zip(results, found, strict=True):
+            result[first:last] = np.asarray(part)[: last - first]
+        finish(slice(first, last))
+        on_done(last - first)
+
+    spread(run, -(-total // size))
+
+
+def run_block(
+    program: Hashable,
+    work: Work,
+    table: PatientTable,
+    first: int,
+    size: int,
+    dtype: np.dtype,
+    device: Device,
+) -> list[Any]:
+    """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
+    about_to_run()
+    filled = np.minimum(np.arange(first, first + size), len(table.number) - 1)
+    whole = first + size <= len(table.number)
+    patients = table.take(slice(first, first + size) if whole else filled, dtype)
+    treatments = None if table.schedule is None else table.schedule.day.shape[1]
+    form = size, treatments, dtype, device
+    alone = first_alone((program, *form))
+    precise = jax.enable_x64(dtype == np.float64)
+    with alone, precise, jax.default_device(device), nan_is_meant():
+        return list(work(patients))
+
+
+def spread(
+    task: Callable[[int, Device], None],
+    tasks: int,
+    threads: int | None = None,
+) -> None:
+    """Run ``task(index, device)`` for all indices, over all devices; the first error is raised.
+
+    ``threads``: how many run side by side; by default one a core, or two an accelerator.
+    """
+    about_to_run()
+    devices = jax.local_devices()
+
+    def run(index: int) -> None:
+        task(index, devices[index % len(devices)])
+
+    workers = threads or _workers(len(devices))
+    if min(tasks, workers) == 1:
+        for index in range(tasks):
+            run(index)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        pending = {pool.submit(run, index) for index in range(tasks)}
+        try:
+            done, _ = wait(pending, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown(wait=True, cancel_futures=True)
+    for future in done:
+        future.result()
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _workers(devices: int) -> int:
+    # Two threads an accelerator: one prepares a block while the other's is computed.
+    return cores() if jax.default_backend() == "cpu" else 2 * devices

@@ -1,0 +1,126 @@
+"""The deterministic path of one patient, with the integral that gives its cure probability.
+
+Where no rate depends on the tumour, the tumour is a linear birth-death process. With
+W(t) = int_0^t mu(s) / B(s) ds along the deterministic path, all of B0 lineages are extinct
+by t with probability exp(-Lambda(t)), Lambda = B0 ln(1 + 1 / (B0 W)), which is 1 / W for
+large B0 (Kendall 1948; the theory page derives it).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints import Cubic
+from vcohort.endpoints.accrual import Accrual
+from vcohort.endpoints.quadratic import Quadratic
+from vcohort.engine.integrator.grid import Step, step_axes
+from vcohort.engine.integrator.step import Integrated, TCells, first_t_cells, integrate
+from vcohort.engine.integrator.treatment import Jump, Schedule, treat, when_due
+from vcohort.models import Cells, Model, Values
+
+# exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
+_LARGEST_LOG_LAMBDA = 7.0
+
+
+class PathState(NamedTuple):
+    """The state of one patient on the deterministic path, and W."""
+
+    t_cells: TCells
+    log_tumour: Array
+    w: Array
+
+
+class PathStep(NamedTuple):
+    """One step along the path: the T cells, the tumour's course, how W grows, and its end value."""
+
+    moved: Integrated
+    tumour: Cubic
+    growth: Accrual
+    w: Array
+
+    @property
+    def after(self) -> PathState:
+        """The path at the end of the step."""
+        return PathState(self.moved.t_cells, self.tumour.end, self.w)
+
+
+def first_path_state(cells: Cells) -> PathState:
+    """Return the path at day 0."""
+    return PathState(first_t_cells(cells), cells.log_tumour, jnp.zeros_like(cells.log_tumour))
+
+
+def path_step(model: Model, values: Values, state: PathState, days: Array) -> PathStep:
+    """Step one patient along the deterministic path."""
+    moved = integrate(model, values, state.t_cells, state.log_tumour, days)
+    tumour = moved.rates.path(state.log_tumour)
+    growth = moved.rates.accrual(tumour)
+    return PathStep(moved, tumour, growth, state.w + growth.total())
+
+
+def treat_path_state(jump: Jump, state: PathState) -> PathState:
+    """Return the path of one patient after a treatment, which touches the T cells alone."""
+    return state._replace(t_cells=treat(jump, state.t_cells))
+
+
+def advance(
+    model: Model,
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    states: PathState,
+    step: Step,
+) -> PathState:
+    """Return a block's paths after a step, and after what treatment is due at its start."""
+    states = when_due(schedule, step, treat_path_state, states)
+    axes = (0, 0, step_axes(step).days)
+    moved = jax.vmap(partial(path_step, model), axes)(values, states, step.days)
+    return jax.vmap(lambda each: each.after)(moved)
+
+
+def log_lambda(w: Array, log_start: Array) -> Array:
+    """Return ln Lambda from W and ln B0."""
+    tiny = jnp.finfo(w.dtype).tiny
+    # The logarithm of the smallest number has slopes that no number holds.
+    spared = w <= tiny
+    log_w = jnp.where(spared, jnp.log(tiny), jnp.log(jnp.where(spared, 1.0, w)))
+    log_odds = -(log_w + log_start)
+    # For rare survival ln(1 + x) is x, to rounding.
+    rare = log_odds < -15.0
+    log_each = jnp.log(jax.nn.softplus(jnp.where(rare, 0.0, log_odds)))
+    return log_start + jnp.where(rare, log_odds, log_each)
+
+
+def extinct(w: Array, log_start: Array) -> Array:
+    """Return the probability that no lineage is left, exp(-Lambda)."""
+    log_integral = jnp.minimum(log_lambda(w, log_start), _LARGEST_LOG_LAMBDA)
+    return jnp.exp(-jnp.exp(log_integral))
+
+
+def w_at_lambda(value: Array, log_start: Array) -> Array:
+    """Return W at which Lambda has fallen to ``value``: 1 / (B0 (e^(value / B0) - 1))."""
+    per_cell = value * jnp.exp(-log_start)
+    return per_cell / (value * jnp.expm1(per_cell))
+
+
+class CureCrossing(NamedTuple):
+    """A step in which W reaches a value: its days, how W grows in it, the log of what it needs."""
+
+    day: Array
+    end: Array
+    growth: Accrual
+    log_needed: Array
+
+    @classmethod
+    def none(cls, like: Array) -> CureCrossing:
+        """Return one that stands for no step so far."""
+        zero = jnp.zeros_like(like)
+        still = Accrual(Cubic(zero, zero, zero, zero), Quadratic(zero, zero, zero), zero)
+        return cls(zero, zero, still, zero)
+
+    def crossing_day(self) -> Array:
+        """Return the day on which W reaches the value."""
+        return self.day + self.growth.reaching(self.log_needed) * (self.end - self.day)

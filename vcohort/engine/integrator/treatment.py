@@ -1,0 +1,101 @@
+"""Treatments after day 0: jumps of the T cells at the start of the step on whose day they fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.engine.compiling.tiles import add_up
+from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.step import TCells
+
+State = TypeVar("State")
+
+# So small a share of the cells that are there adds the first term of its series, and no more.
+_FEW = 1e-20
+
+# exp of this is finite in float32.
+_LARGEST_LOG = 80.0
+
+
+class Schedule(NamedTuple):
+    """Treatments: arrays (treatment,) of one patient, (patient, treatment) of a block.
+
+    An infinite ``day`` never comes. Of the T cells a share lives through, given as its log;
+    ``cells`` CAR T cells are then infused.
+    """
+
+    day: Array
+    log_normal_survival: Array
+    log_car_survival: Array
+    cells: Array
+
+
+class Jump(NamedTuple):
+    """What befalls one patient's T cells at one moment."""
+
+    log_normal_survival: Array
+    log_car_survival: Array
+    cells: Array
+
+
+def when_due(
+    schedule: Schedule | None,
+    step: Step,
+    act: Callable[[Jump, State], State],
+    state: State,
+) -> State:
+    """Return a block's state, changed by ``act(jump, state)`` for each patient due for treatment.
+
+    ``act`` is written for one patient. It costs nothing in steps in which no one is due, and
+    reverse-mode derivatives pass through.
+    """
+    if schedule is None:
+        return state
+    # A step of no length is not the one that follows the treatment.
+    due = (schedule.day == step.day[..., None]) & (step.days > 0.0)[..., None]
+
+    def treated(state: State) -> State:
+        jumps = jax.vmap(_jump)(schedule, due)
+        after = jax.vmap(act)(jumps, state)
+        chosen = due.any(axis=-1)
+
+        def choose(new: Array, old: Array) -> Array:
+            return jnp.where(chosen.reshape(chosen.shape + (1,) * (new.ndim - 1)), new, old)
+
+        return jax.tree.map(choose, after, state)
+
+    return jax.lax.cond(due.any(), treated, lambda state: state, state)
+
+
+def treat(jump: Jump, t_cells: TCells) -> TCells:
+    """Return one patient's T cells after a jump."""
+    car = _infuse(_cut(t_cells.log_car, jump.log_car_survival), jump.cells)
+    nothing = jnp.zeros_like(car)
+    normal = _cut(t_cells.log_normal, jump.log_normal_survival)
+    return TCells(normal, car, nothing, nothing, t_cells.strain)
+
+
+def _jump(schedule: Schedule, due: Array) -> Jump:
+    """Add up what is due of one patient's schedule."""
+    parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
+    return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
+
+
+def _infuse(log_car: Array, cells: Array) -> Array:
+    """Return ln(C + cells), with the slope 1 / C at no cells, whose own logarithm has none."""
+    each = jnp.exp(jnp.minimum(-log_car, _LARGEST_LOG))
+    few = cells * each < _FEW
+    log_cells = jnp.log(jnp.where(few, 1.0, cells))
+    first_term = log_car + jnp.where(few, cells, 0.0) * each
+    return jnp.where(few, first_term, jnp.logaddexp(log_car, log_cells))
+
+
+def _cut(log_cells: Array, log_survival: Array) -> Array:
+    """Cut a population, to one cell at the least: below, its law of growth means nothing."""
+    cut, least = log_cells + log_survival, jnp.minimum(log_cells, 0.0)
+    return jnp.where(cut <= least, least, cut)

@@ -1,0 +1,1 @@
+"""What is made of the steps: outcomes drawn by each method, paths, probabilities."""

@@ -1,0 +1,1 @@
+"""How patients vary, and the cohorts that are sampled from them."""

@@ -1,0 +1,279 @@
+"""A population: how patients vary. It is sampled to give a cohort."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vcohort.errors import VcohortError
+from vcohort.given import number, whole
+from vcohort.models import Model, car_t
+from vcohort.models.shared import INITIAL
+from vcohort.populations.cohort import Cohort, preset_values
+from vcohort.populations.designs import uniforms
+from vcohort.populations.distributions import (
+    FAMILIES,
+    Distribution,
+    Floats,
+    MultivariateNormal,
+    Normal,
+    as_distribution,
+    is_distribution,
+    median_of,
+    moved,
+    values_at,
+)
+from vcohort.records import plain, reading, restored
+
+# Patients drawn at a time: bounds the memory of the uniform numbers.
+_CHUNK = 1 << 17
+
+_BYTES = 8
+
+
+class Population:
+    """A preset, a model and how its parameters vary between patients.
+
+    Each rate and capacity varies as in the paper: value (1 + sigma z), z standard
+    normal, floored just above zero; the initial numbers N0, C0, B0 do not vary.
+    Keywords override parameters, in cells and days: a number moves the centre, a
+    distribution (:class:`Normal`, :class:`LogNormal`, :class:`Uniform`,
+    :class:`Empirical`, :class:`Fixed`, or one of your own) replaces it. ``joint`` lets
+    several parameters vary together.
+
+    :raises VcohortError: for impossible values, unknown names, and a sigma by which nothing varies.
+    """
+
+    def __init__(
+        self,
+        preset: str = "kimmel2021",
+        sigma: float = 0.0,
+        *,
+        model: Model | None = None,
+        joint: MultivariateNormal | None = None,
+        **overrides: float | Distribution,
+    ) -> None:
+        self._compose(preset, sigma, model or car_t(), joint, overrides)
+        self._advise([*overrides, *(joint.names if joint else ())])
+
+    def _compose(
+        self,
+        preset: str,
+        sigma: Any,
+        model: Model,
+        joint: MultivariateNormal | None,
+        overrides: Mapping[str, Any],
+    ) -> None:
+        sigma = number("sigma", sigma)
+        if not (np.isfinite(sigma) and sigma >= 0):
+            raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
+        if not isinstance(joint, MultivariateNormal | None):
+            raise VcohortError(f"joint = {joint!r} is impossible: give a vc.MultivariateNormal.")
+        self.preset, self.sigma, self.model, self.joint = preset, sigma, model, joint
+        self.overrides = {name: _given(name, value) for name, value in overrides.items()}
+        together = {name: joint.marginal(name) for name in joint.names} if joint else {}
+        for name in together.keys() & self.overrides.keys():
+            raise VcohortError(f"{name} is given twice: by itself and in joint. Keep one.")
+        chosen = {**self.overrides, **together}
+        for name, value in chosen.items():
+            model.param(name).check(_typical(value))
+        centres = {**preset_values(preset, model), **chosen}
+        steady = {param.name for param in INITIAL}
+        self.distributions: dict[str, Distribution] = {
+            name: as_distribution(value, 0.0 if name in steady else sigma)
+            for name, value in centres.items()
+        }
+        if sigma > 0 and not any(
+            law is not chosen.get(name) and isinstance(law, Normal)
+            for name, law in self.distributions.items()
+        ):
+            raise VcohortError(
+                f"By sigma = {sigma:g} nothing varies: each rate and capacity has a distribution "
+                "of its own, and N0, C0 and B0 vary by their own alone. Leave sigma out."
+            )
+
+    @classmethod
+    def _made(cls, *parts: Any) -> Population:
+        """Return a population of what :meth:`_compose` takes, without a word on units."""
+        made = cls.__new__(cls)
+        made._compose(*parts)
+        return made
+
+    def _advise(self, names: Iterable[str]) -> None:
+        """Warn of centres for which another unit was probably meant."""
+        for name in names:
+            self.model.param(name).advise(_typical(self.distributions[name]))
+
+    def sample(self, n: int, seed: int = 0, *, design: str = "random", first: int = 0) -> Cohort:
+        """Draw patients ``first`` … ``first + n - 1``.
+
+        Patient i depends on (seed, i) alone, however many are drawn at a time
+        (``design="latin-hypercube"``: on n too). ``design``: ``"random"``, ``"sobol"``
+        or ``"latin-hypercube"``. Raises :class:`VcohortError` for impossible values.
+        """
+        n = _patients(n, len(self.distributions))
+        first = whole("first", first, 2**63 - n)
+        if design == "latin-hypercube" and first:
+            raise VcohortError(
+                f"A Latin hypercube is laid out whole: first = {first} is no beginning of it. Use "
+                "design='random' or 'sobol' for parts."
+            )
+        values = {name: np.empty(n) for name in self.distributions}
+        for start in range(0, n, _CHUNK):
+            count = min(_CHUNK, n - start)
+            points = uniforms(
+                design, seed, first=first + start, count=count, columns=len(values), total=n
+            )
+            for name, drawn in self.quantiles(points).items():
+                values[name][start : start + count] = drawn
+        for name, drawn in values.items():
+            self.model.param(name).check(drawn)
+        return Cohort(values, np.arange(first, first + n), self.model, self._origin(seed, design))
+
+    def quantiles(
+        self, points: Floats, like: tuple[Population, Mapping[str, Floats]] | None = None
+    ) -> dict[str, Floats]:
+        """Return the values (patient,) at points of the unit cube (patient, parameter).
+
+        ``like``: another population with its values at these points; those of distributions that
+        both share are taken from there.
+        """
+        other, known = like or (None, {})
+        laws = other.distributions if other else {}
+        columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
+        drawn = {
+            name: known[name] if _same(law, laws.get(name)) else values_at(law, columns[name])
+            for name, law in self.distributions.items()
+        }
+        if self.joint and other and self.joint is other.joint:
+            return drawn | {name: known[name] for name in self.joint.names}
+        if self.joint:
+            together = np.stack([columns[name] for name in self.joint.names], axis=1)
+            drawn |= self.joint.quantiles(together)
+        return drawn
+
+    def replace(
+        self, *, sigma: float | None = None, **overrides: float | Distribution
+    ) -> Population:
+        """Return the population with another sigma, other centres or distributions.
+
+        A number moves the centre of a distribution that was given, by itself or in ``joint``, and
+        keeps what it is and its relative spread: the mean of :class:`Normal`, the median of any
+        other. ``sigma`` is that of the parameters without a distribution.
+
+        :raises VcohortError: also for a distribution that cannot have its centre there.
+        """
+        found = self.at(sigma=sigma, **overrides)
+        found._advise(overrides)
+        return found
+
+    def at(self, *, sigma: float | None = None, **overrides: float | Distribution) -> Population:
+        """Return the population of a cell: :meth:`replace`, but without a word on units.
+
+        What is said of an axis is said once, by those who lay it out.
+        """
+        joint, rest = self.joint, dict(overrides)
+        if joint:
+            together = {
+                name: _given(name, rest.pop(name))
+                for name in joint.names
+                if name in rest and not is_distribution(rest[name])
+            }
+            joint = joint.moved_to(together) if together else joint
+        rest = {name: self._about(name, value) for name, value in rest.items()}
+        spread = self.sigma if sigma is None else sigma
+        return self._made(self.preset, spread, self.model, joint, {**self.overrides, **rest})
+
+    def _about(self, name: str, value: Any) -> Any:
+        """Return a parameter's own distribution about a centre; what stands alone as it is."""
+        before = self.overrides.get(name)
+        if before is None or is_distribution(value) or not is_distribution(before):
+            return value
+        return moved(name, before, _given(name, value))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the population as what JSON can hold, each number to its last bit."""
+        return {
+            "preset": self.preset,
+            "sigma": self.sigma,
+            "overrides": {name: plain(value) for name, value in self.overrides.items()},
+            "joint": plain(self.joint),
+            "model": plain(self.model),
+        }
+
+    @classmethod
+    def from_record(cls, record: str | Mapping[str, Any]) -> Population:
+        """Return the population of a record, such as a dataset's attribute ``population_record``.
+
+        :raises VcohortError: for one that holds a law or a distribution of the user's own, and for
+            what is no record of a population.
+        """
+        with reading("population"):
+            found = json.loads(record) if isinstance(record, str) else record
+            overrides = {name: restored(value) for name, value in found["overrides"].items()}
+            model, joint = Model.from_plain(found["model"]), restored(found["joint"])
+            return cls._made(found["preset"], found["sigma"], model, joint, overrides)
+
+    def _origin(self, seed: int, design: str) -> tuple[tuple[str, str], ...]:
+        """Record how the cohort came to be."""
+        record = {"preset": self.preset, "sigma": repr(self.sigma)}
+        record |= {f"override_{name}": repr(value) for name, value in self.overrides.items()}
+        if self.joint:
+            record["joint"] = repr(self.joint)
+        record |= {"population_record": json.dumps(self.to_record())}
+        record |= {"cohort_seed": str(seed), "design": design}
+        return tuple(record.items())
+
+    def __repr__(self) -> str:
+        more = {"joint": self.joint} if self.joint else {}
+        named = {"sigma": self.sigma, **self.overrides, **more}
+        if self.model != car_t():
+            named["model"] = self.model.name
+        return f"Population({self.preset!r}, {', '.join(f'{k}={v!r}' for k, v in named.items())})"
+
+
+def _same(law: Distribution, other: Distribution | None) -> bool:
+    """Whether two laws draw the same values; of the user's own only one and the same object."""
+    return law is other or (type(law) in FAMILIES and law == other)
+
+
+def _given(name: str, value: Any) -> Any:
+    """Return a parameter's distribution, or its number as a float."""
+    if is_distribution(value) or type(value) is float:
+        return value
+    try:
+        return number(name, value)
+    except VcohortError:
+        raise VcohortError(
+            f"{name} = {value!r} is neither a number nor a distribution. For one value a patient "
+            "use vc.Cohort.from_values, for observed values vc.Empirical(values)."
+        ) from None
+
+
+def _typical(value: Any) -> float:
+    """Return the number, or the median of the distribution."""
+    return median_of(value) if is_distribution(value) else value
+
+
+def _patients(n: Any, parameters: int) -> int:
+    n = whole("n", n, 2**63, least=1)
+    # Values, outcomes and what is written of them: about three times the values.
+    needed, present = 3 * n * parameters * _BYTES, _memory()
+    if needed > present:
+        raise VcohortError(
+            f"n = {n} patients need about {needed / 2**30:.3g} GiB in one cohort, and this machine "
+            f"has {present / 2**30:.3g} GiB. Draw fewer, or in parts: "
+            "population.sample(n, seed, first=...)."
+        )
+    return n
+
+
+def _memory() -> float:
+    """Return the machine's memory in bytes; infinite where it does not tell."""
+    if not hasattr(os, "sysconf"):
+        return float("inf")
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,1 @@
+"""Treatments and when they are given: infusions, lymphodepletions, doses from a table."""

@@ -1,0 +1,60 @@
+"""Doses from a data set in the format of NONMEM: TIME, AMT, EVID, II, ADDL, ID."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vcohort.errors import VcohortError
+from vcohort.regimens.nonmem_rules import dose_rows, patient_rows, zeros
+from vcohort.regimens.treatments import Infusion
+from vcohort.tables.table import Table, read_table
+
+_EXAMPLE = "{'TIME': [0, 100], 'AMT': [1.8e8, 1.8e8]}"
+
+
+def doses(rows: Any) -> list[Infusion]:
+    """Return the infusions of a data set; see :meth:`vcohort.Regimen.from_nonmem`."""
+    table = _table(rows)
+    is_dose = dose_rows(table)
+    return _infusions([_given(table, own[is_dose[own]]) for own in patient_rows(table)])
+
+
+def _table(rows: Any) -> Table:
+    table = read_table(rows, _EXAMPLE).named(str.upper)
+    missing = [name for name in ("TIME", "AMT") if name not in table]
+    if missing:
+        raise VcohortError(
+            f"The rows have no {' and no '.join(missing)}. Columns: "
+            f"{', '.join(table.columns) or 'none'}."
+        )
+    if not len(table):
+        raise VcohortError("There is no row: give at least one dose.")
+    return table
+
+
+def _given(table: Table, rows: np.ndarray) -> list[tuple[float, float]]:
+    """Return day and cells of a patient's doses, in order, each as often as it is repeated."""
+    repeats = zeros(table, "ADDL")[rows].astype(int)
+    row = np.repeat(rows, repeats + 1)
+    within = np.array([k for count in repeats for k in range(count + 1)])
+    days = table.days("TIME")[row] + within * zeros(table, "II")[row]
+    return sorted(zip(days.tolist(), zeros(table, "AMT")[row].tolist(), strict=True))
+
+
+def _infusions(patients: list[list[tuple[float, float]]]) -> list[Infusion]:
+    """Return the k-th doses of all patients as one infusion; who has none gets it never."""
+    for given in patients:
+        if not given or given[0][0] != 0.0:
+            first = f"at TIME {given[0][0]:g}" if given else "missing"
+            raise VcohortError(
+                f"The first dose of a patient is {first}: it must be at TIME 0, since days are "
+                "counted from the first infusion."
+            )
+    most = max(len(given) for given in patients)
+    never = (np.inf, 0.0)
+    padded = np.array([given + [never] * (most - len(given)) for given in patients])
+    if len(patients) == 1:
+        return [Infusion(float(day), float(cells)) for day, cells in padded[0]]
+    return [Infusion(padded[:, k, 0], padded[:, k, 1]) for k in range(most)]

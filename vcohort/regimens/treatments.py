@@ -1,0 +1,195 @@
+"""The two treatments: an infusion of CAR T cells, a lymphodepletion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from vcohort.errors import VcohortError, unknown
+from vcohort.given import check_labels, floats, labels_of, refuse_narrow
+from vcohort.records import recordable
+
+Field: TypeAlias = Any
+"""A number, or one a patient: an array (patient,)."""
+
+
+@recordable
+@dataclass(frozen=True, eq=False)
+class Infusion:
+    """An infusion of CAR T cells.
+
+    ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
+    default as many as the patient's first infusion, C0. Each a number or an array (patient,), by
+    position; patients that an xarray array names must be the cohort's, in its order.
+    The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
+
+    Of traced values (``jax.jit``, ``jax.grad``) those that would be refused, such as a negative
+    day, cannot be: they are taken for NaN, and so is the probability of each patient that has one.
+    A traced day after the horizon never comes.
+    """
+
+    day: Field
+    cells: Field | None = None
+
+    settable: ClassVar[tuple[str, ...]] = ("day", "cells")
+    labels: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        _take_labels(self, self.day, self.cells)
+        object.__setattr__(self, "day", _field("Infusion", "day", self.day, np.inf))
+        if self.cells is not None:
+            object.__setattr__(self, "cells", _field("Infusion", "cells", self.cells, 1e18))
+
+    @property
+    def fields(self) -> dict[str, tuple[Field, str]]:
+        """The values by name, each with its unit; without those left to the default."""
+        given = {"day": (self.day, "day")}
+        return given if self.cells is None else given | {"cells": (self.cells, "cells")}
+
+    def replace(self, **fields: Field) -> Infusion:
+        """Return the infusion with other ``settable`` fields."""
+        _check_names(self, fields)
+        return _keep_labels(replace(self, **fields), self)
+
+    def __repr__(self) -> str:
+        cells = "" if self.cells is None else f", cells={_text(self.cells)}"
+        return f"Infusion(day={_text(self.day)}{cells})"
+
+
+@recordable
+@dataclass(frozen=True, eq=False)
+class Lymphodepletion:
+    """Chemotherapy that kills T cells at once.
+
+    ``day``: days since the first infusion; infinite where a patient gets none. ``survival``:
+    the fraction of T cells that lives through it, or a pair, of the normal and of the CAR
+    T cells. Each a number or an array (patient,), as of :class:`Infusion`. On the day of an
+    infusion it comes first.
+    Of a population that is cut below it, one cell is left: the laws of growth have no meaning
+    for less. Traced values as for :class:`Infusion`.
+    """
+
+    day: Field
+    survival: Field | tuple[Field, Field]
+
+    settable: ClassVar[tuple[str, ...]] = ("day", "survival", "normal_survival", "car_survival")
+    labels: ClassVar[Any] = None
+
+    def __post_init__(self) -> None:
+        _take_labels(self, self.day, *self.fractions)
+        object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
+        if isinstance(self.survival, tuple) and len(self.survival) != 2:
+            raise VcohortError(
+                f"Lymphodepletion(survival={self.survival}): give one fraction, or two: of the "
+                "normal T cells and of the CAR T cells. One a patient is an array."
+            )
+        pair = tuple(_field("Lymphodepletion", "survival", each, 1.0) for each in self.fractions)
+        survival = pair if isinstance(self.survival, tuple) else pair[0]
+        object.__setattr__(self, "survival", survival)
+
+    @property
+    def fractions(self) -> tuple[Field, Field]:
+        """The fractions of the normal and of the CAR T cells that survive."""
+        both = self.survival
+        return both if isinstance(both, tuple) else (both, both)
+
+    @property
+    def fields(self) -> dict[str, tuple[Field, str]]:
+        """The values by name, each with its unit."""
+        normal, car = self.fractions
+        return {
+            "day": (self.day, "day"),
+            "normal_survival": (normal, "1"),
+            "car_survival": (car, "1"),
+        }
+
+    def replace(self, **fields: Field) -> Lymphodepletion:
+        """Return the lymphodepletion with other ``settable`` fields."""
+        _check_names(self, fields)
+        both = fields.get("survival", self.survival)
+        normal, car = both if isinstance(both, tuple) else (both, both)
+        pair = fields.get("normal_survival", normal), fields.get("car_survival", car)
+        return _keep_labels(Lymphodepletion(fields.get("day", self.day), pair), self)
+
+    def __repr__(self) -> str:
+        normal, car = (_text(fraction) for fraction in self.fractions)
+        pair = isinstance(self.survival, tuple)
+        return (
+            f"Lymphodepletion(day={_text(self.day)}, "
+            f"survival={f'({normal}, {car})' if pair else normal})"
+        )
+
+
+Treatment: TypeAlias = Infusion | Lymphodepletion
+
+
+def select(treatment: Treatment, patients: Any) -> Treatment:
+    """Return a treatment of some of the patients: an index array or a mask (patient,)."""
+    fields = treatment.fields.items()
+    own = {name: value[patients] for name, (value, _) in fields if np.ndim(value)}
+    if not own:
+        return treatment
+    new = treatment.replace(**own)
+    if treatment.labels is not None:
+        object.__setattr__(new, "labels", treatment.labels[patients])
+    return new
+
+
+_Kind = TypeVar("_Kind", Infusion, Lymphodepletion)
+
+
+def _check_names(treatment: Treatment, fields: Mapping[str, Any]) -> None:
+    for name in fields:
+        if name not in treatment.settable:
+            raise unknown(f"field of {type(treatment).__name__}", name, treatment.settable)
+
+
+def _take_labels(treatment: Treatment, *fields: Field) -> None:
+    """Keep which patients the fields name, one and the same, until the cohort is known."""
+    named = [labels for each in fields if (labels := labels_of(each)) is not None]
+    for labels in named:
+        check_labels(f"A field of {type(treatment).__name__}", labels, named[0])
+        object.__setattr__(treatment, "labels", labels)
+
+
+def _keep_labels(new: _Kind, old: _Kind) -> _Kind:
+    """Return a treatment with what it was made of: fields that it kept name patients as before."""
+    if old.labels is not None:
+        check_labels(f"A field of {type(new).__name__}", new.labels, old.labels)
+        object.__setattr__(new, "labels", old.labels)
+    return new
+
+
+def _text(value: Field) -> str:
+    if np.ndim(value):
+        return f"one of {np.size(value)}"
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def _field(kind: str, name: str, value: Field, high: float) -> Field:
+    """Return a number or an array, in float64; refuse what is none, or not in 0 … ``high``.
+
+    Traced values cannot be looked at, but for their type: impossible ones become NaN.
+    """
+    if isinstance(value, jax.core.Tracer):
+        if name != "day":
+            refuse_narrow(f"{kind}({name})", value)
+        # A product, so that the derivative is NaN too. Rounding may lift a share of all above 1.
+        is_possible = (value >= 0.0) & (value <= high * (1.0 + 1e-6))
+        return value * jnp.where(is_possible, 1.0, jnp.nan)
+    array = floats(f"{kind}: {name}", value)
+    if array.ndim > 1:
+        raise VcohortError(
+            f"{kind}({name}) has the shape {array.shape}: give one number, or an array (patient,)."
+        )
+    wrong = array[~((array >= 0.0) & (array <= high))]
+    if wrong.size:
+        bound = "at least 0" if high == np.inf else f"between 0 and {high:g}"
+        raise VcohortError(f"{kind}({name}={wrong.flat[0]:g}) is impossible: it must be {bound}.")
+    return array if array.ndim else float(array)

@@ -1,0 +1,123 @@
+"""From the engine's arrays to an xarray dataset with units, names and provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from vcohort.endpoints.outcome import MISSING
+from vcohort.models import LAW_KINDS
+from vcohort.populations.cohort import Cohort
+from vcohort.populations.population import Population
+from vcohort.regimens.regimen import Regimen
+from vcohort.results.schema import COHORT, FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
+from vcohort.simulation.settings import RunSettings
+
+# Looking it up takes milliseconds.
+_version = cache(version)
+
+
+def assemble(
+    cohort: Cohort,
+    run: RunSettings,
+    days: np.ndarray,
+    error: float,
+    results: Mapping[str, np.ndarray],
+    states: list[np.ndarray],
+) -> xr.Dataset:
+    """Return the dataset of a run on a grid of ``days``; see docs/schema.md.
+
+    Patients that could not be followed are marked in ``results`` and ``states``, by
+    :func:`vcohort.results.missing.mask_missing`.
+    """
+    missing = results["outcome"] == MISSING
+    described = {variable.name: variable for each in run.endpoints for variable in each.variables}
+    variables: dict[str, Any] = {}
+    for name, values in results.items():
+        about = described[name]
+        attrs = {"long_name": about.long_name, "units": about.units}
+        if about.is_flag:
+            flags = np.array(about.attrs["flag_values"], np.int8)
+            attrs |= {**about.attrs, "flag_values": flags}
+        variables[name] = ("patient", values, attrs)
+    # Each patient's own, so that cohorts of different horizons can be joined.
+    until = np.where(missing, np.nan, run.horizon)
+    variables["followed_until"] = ("patient", until, FOLLOWED_UNTIL)
+    for name, values in cohort.values.items():
+        param = cohort.model.param(name)
+        attrs = {"long_name": param.description, "units": param.unit}
+        variables[name] = ("patient", np.asarray(values), attrs)
+    for name, values, unit in run.regimen.named_fields():
+        if np.ndim(values):
+            attrs = {"long_name": name.replace("_", " "), "units": unit}
+            variables[name] = ("patient", np.asarray(values, float), attrs)
+    for (name, attrs), values in zip(STATES.items(), states, strict=False):
+        variables[name] = (("patient", "time"), values, attrs)
+    attributes = _attributes(cohort, run, days, error) | {"patients_missing": int(missing.sum())}
+    return xr.Dataset(variables, _coords(cohort, run), attributes)
+
+
+def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
+    about = {"long_name": "number of the patient", "units": "1"}
+    coords: dict[str, Any] = {"patient": ("patient", np.asarray(cohort.patient), about)}
+    if run.save_at is not None:
+        coords["time"] = ("time", np.array(run.save_at), TIME)
+    return coords
+
+
+def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float) -> dict[str, Any]:
+    """Return everything that is needed to get the same numbers again."""
+    return {
+        "Conventions": "CF-1.11",
+        "title": "virtual cohort of CAR T cell therapy",
+        "schema_version": SCHEMA_VERSION,
+        **provenance(COHORT),
+        "model": cohort.model.name,
+        **{
+            f"law_{kind}": law.formula
+            for kind, law in zip(LAW_KINDS, cohort.model.laws, strict=True)
+        },
+        **dict(cohort.origin),
+        "method": run.method,
+        "seed": str(run.seed),
+        "horizon": run.horizon,
+        "threshold": run.threshold,
+        "progression": run.progression,
+        "tolerance": run.tolerance,
+        "regimen": repr(run.regimen),
+        "regimen_record": json.dumps(run.regimen.to_record(by_variable=True)),
+        "error_estimate": error,
+        "time_grid": days,
+        "dtype": run.dtype,
+    }
+
+
+def recorded(**parts: Population | Regimen) -> dict[str, str]:
+    """Return the attributes of populations and regimens by name: each to read, and as a record.
+
+    Of a record ``from_record`` makes the same again.
+    """
+    found: dict[str, str] = {}
+    for name, part in parts.items():
+        found |= {name: repr(part), f"{name}_record": json.dumps(part.to_record())}
+    return found
+
+
+def provenance(kind: str | None = None) -> dict[str, Any]:
+    """Return which versions compute, and on what; and of which kind the dataset is."""
+    device = jax.devices()[0]
+    return {
+        **({} if kind is None else {"kind": kind}),
+        "vcohort_version": _version("vcohort"),
+        "jax_version": jax.__version__,
+        "numpy_version": np.__version__,
+        "xarray_version": xr.__version__,
+        "device": f"{device.platform}: {device.device_kind}",
+    }

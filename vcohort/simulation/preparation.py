@@ -1,0 +1,189 @@
+"""From a cohort and its run to what the engine takes: patients, how time is cut, what to run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from vcohort.engine.chance.random import seed_key
+from vcohort.engine.compiling.forks import about_to_run
+from vcohort.engine.execution.blocks import Work, run_blocks
+from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS, Resolution, resolve
+from vcohort.engine.execution.straggler import Followed, follow_anew
+from vcohort.engine.inputs import GridSpec, Patients, PatientTable, Settings
+from vcohort.engine.integrator.grid import grid_points, room_for
+from vcohort.engine.methods import exact, loop
+from vcohort.engine.methods.tumour import SMALL
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.models import Model
+from vcohort.populations.cohort import Cohort
+from vcohort.simulation.settings import RunSettings
+
+# Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
+WATCHED = 1e5
+
+
+def make_patient_table(cohort: Cohort, run: RunSettings) -> PatientTable:
+    """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
+    about_to_run()
+    values = {
+        name: np.asarray(value, np.float64)
+        for name, value in run.regimen.first_values(cohort).items()
+    }
+    for name in ("N0", "C0"):
+        cohort.model.param(name).check(values[name])
+    schedule = run.regimen.schedule(cohort)
+    if schedule is not None:
+        _check_days(np.asarray(schedule.day), run)
+    return PatientTable(values, np.asarray(cohort.patient), schedule)
+
+
+def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
+    """Refuse days that the run's precision takes for one, though a treatment parts them."""
+    patients = len(treatments) if (treatments != treatments[0]).any() else 1
+    asked = np.broadcast_to(
+        np.asarray(run.required_days, float), (patients, len(run.required_days))
+    )
+    days = np.sort(np.concatenate([treatments[:patients], asked], axis=1), axis=1)
+    with np.errstate(over="ignore"):
+        seen = days.astype(run.dtype)
+    one = (days[:, 1:] > days[:, :-1]) & (seen[:, 1:] == seen[:, :-1]) & np.isfinite(days[:, 1:])
+    if one.any():
+        row, column = np.argwhere(one)[0]
+        first, second = map(repr, days[row, column : column + 2].tolist())
+        raise VcohortError(
+            f"Days {first} and {second} cannot be told apart in {run.dtype}, and a treatment may "
+            "lie between them. Give days further apart, or dtype='float64'."
+        )
+
+
+def grid_spec(run: RunSettings, required_days: Sequence[float]) -> GridSpec:
+    """Return the cut of time, with no steps yet."""
+    inside = np.unique([day for day in required_days if 0.0 < day < run.horizon])
+    shared = run.regimen.shared_days()
+    intervals = inside.size + len(run.regimen.later) + 1
+    return GridSpec(0, run.horizon, inside, shared, intervals)
+
+
+def choose_grid(
+    cohort: Cohort, table: PatientTable, run: RunSettings, required_days: Sequence[float]
+) -> Resolution:
+    """Choose the time grid, which holds ``required_days``.
+
+    Warns where it misses the tolerance, refuses where it fails.
+    """
+    time = grid_spec(run, required_days)
+    with jax.enable_x64(run.dtype == "float64"):
+        found = resolve(
+            cohort.model, table, time, run.tolerance, np.dtype(run.dtype),
+            mortal=run.method != "deterministic",
+        )  # fmt: skip
+    if not found.error < NO_DIGIT:
+        raise VcohortError(
+            f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
+            "fast. Check the parameters' units (per day, cells)."
+        )
+    if found.error > run.tolerance:
+        warnings.warn(
+            f"The error of {found.error:.1e} misses the tolerance of {run.tolerance:.1e} with "
+            f"{found.plan.steps} steps. Try dtype='float64', or a larger tolerance.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def first_days(table: PatientTable, resolution: Resolution, run: RunSettings) -> np.ndarray:
+    """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
+    device = jax.local_devices()[0]
+    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
+        patients = table.take(np.zeros(1, np.int64), np.dtype(run.dtype))
+        steps = resolution.plan.steps
+        grid = resolution.plan.grid(patients, room_for(steps))
+        parts = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+        start, end = (part[:steps] for part in parts)
+    return np.append(start, end[-1])
+
+
+def program_of(model: Model, run: RunSettings, time: GridSpec) -> Hashable:
+    """Return what tells the program of :func:`draw_outcomes` from others, but for its block."""
+    saved = 0 if run.save_at is None else len(run.save_at)
+    return run.method, model, run.endpoints, saved, room_for(time.steps)
+
+
+def draw_outcomes(model: Model, run: RunSettings, time: GridSpec) -> Work:
+    """Return what one block runs: results of the endpoints, saved states, if any, and strains."""
+    dtype = np.dtype(run.dtype)
+    numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
+    steps, *numbers = (cast("Array", each) for each in (np.int32(time.steps), *numbers))
+    settings = jax.tree.map(np.asarray, Settings(steps, seed_key(run.seed, run.method), *numbers))
+    watched = settings._replace(threshold=np.asarray(WATCHED, dtype))
+    room = room_for(time.steps)
+
+    def work(patients: Patients) -> list[Array]:
+        grid = time.grid(patients, room)
+        if run.method == "exact":
+            found, strain = exact.run(model, run.endpoints, patients, grid, settings)
+            small = run.progression * np.asarray(patients.values["B0"]) <= SMALL
+            if not small.any():
+                return [*found, strain]
+            # Chance decides whether a small tumour progresses: the closed form does not say it.
+            played = loop.run("hybrid", model, run.endpoints, patients, grid, watched, None)
+            pairs = zip(played.results, found, strict=True)
+            return [*(jnp.where(small, one, other) for one, other in pairs), strain]
+        save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
+        drawn = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
+        return [*drawn.results, *(drawn.paths or ()), drawn.strain]
+
+    return work
+
+
+def run_followed(
+    model: Model,
+    run: RunSettings,
+    resolution: Resolution,
+    table: PatientTable,
+    program_of: Callable[[GridSpec], Hashable],
+    work_of: Callable[[GridSpec], Work],
+    results: Sequence[np.ndarray],
+    block: int | None = None,
+    on_done: Callable[[int], None] = lambda patients: None,
+    finish: Callable[[Any], None] = lambda rows: None,
+) -> Followed:
+    """Run all patients, those anew whose steps prove too long, and fill ``results`` (patient, …).
+
+    ``work_of(plan)`` returns what a block runs on a grid: its results, then its strain. What is
+    filled in of patients who are lost means nothing. ``finish`` is called with the rows that are
+    filled, of each patient again where it is followed anew.
+    """
+    plan, dtype = resolution.plan, np.dtype(run.dtype)
+    whole = [*results, np.empty(len(table.number), dtype)]
+
+    def again(table: PatientTable, plan: GridSpec) -> list[np.ndarray]:
+        size = len(table.number)
+        found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
+        run_blocks(program_of(plan), work_of(plan), table, found, dtype, PATIENTS)
+        return found
+
+    run_blocks(program_of(plan), work_of(plan), table, whole, dtype, block, on_done, finish)
+    limit, mortal = resolution.most_strain, run.method != "deterministic"
+    with jax.enable_x64(run.dtype == "float64"):
+        followed = follow_anew(
+            model, table, plan, limit, run.tolerance, whole, again, finish, mortal=mortal
+        )
+    coarse = int((followed.error > run.tolerance).sum())
+    if coarse:
+        warnings.warn(
+            f"The error of {coarse:,} of {followed.error.size:,} patients misses the tolerance of "
+            f"{run.tolerance:.1e} on their finest grids: up to {followed.error.max():.1e}. Try "
+            "dtype='float64', or a larger tolerance.",
+            VcohortWarning,
+            stacklevel=3,
+        )
+    return followed

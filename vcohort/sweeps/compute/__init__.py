@@ -1,0 +1,1 @@
+"""From a chunk of cells to what is kept of its patients."""

@@ -1,0 +1,161 @@
+"""What a sweep is, checked before any work: cells, patients, run, what is kept of it, chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from vcohort.errors import VcohortError, unknown
+from vcohort.given import whole
+from vcohort.populations.designs import DESIGNS
+from vcohort.populations.population import Population
+from vcohort.simulation.settings import RunSettings
+from vcohort.sweeps.design.axes import apply, describe
+from vcohort.sweeps.design.chunks import Chunks, cut
+from vcohort.sweeps.design.layout import Layout, given_values, make_layout, names_in
+
+# Patients whose columns are held at a time, sorted for their quantiles. A larger cell is run in
+# spans of so many, and its quantiles are read off histograms.
+SPAN = 1 << 17
+
+# Patients of a chunk, at most: a few seconds of work on two cores, which is what a kill may cost.
+_CHUNK_PATIENTS = {"cpu": 1 << 20, "accelerator": 1 << 26}
+
+# A kill costs a small sweep no more than this part of it, either.
+_CHUNKS = 20
+
+DAYS = (30.0, 60.0, 90.0, 180.0, 365.0, 720.0)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A sweep. See :func:`vcohort.sweep` for the meaning of each field."""
+
+    population: Population
+    layout: Layout
+    patients: int
+    run: RunSettings
+    design: str
+    independent: bool
+    days: tuple[float, ...]
+    until: float
+    quantiles: tuple[float, ...]
+    keep_patients: bool
+    chunks: Chunks
+
+    @property
+    def has_law(self) -> bool:
+        """Whether the tumour's law is known, and with it exact probabilities."""
+        return self.population.model.tumour_is_linear
+
+    @property
+    def required_days(self) -> tuple[float, ...]:
+        """Days that the time grid must hold."""
+        return self.run.required_days + (self.days if self.has_law else ())
+
+    def cell(self, index: int) -> tuple[Population, RunSettings]:
+        """Return the population and the run of a cell."""
+        return apply(self.population, self.run, self.layout.cell(index))
+
+
+def make_plan(
+    population: Population,
+    axes: Mapping[str, Any],
+    n: int,
+    run: RunSettings,
+    *,
+    layout: str = "grid",
+    cells: int | None = None,
+    design: str = "random",
+    independent: bool = False,
+    days: Sequence[float] | None = None,
+    until: float | None = None,
+    quantiles: Sequence[float] = QUANTILES,
+    keep_patients: bool = False,
+    chunk: int | None = None,
+) -> Plan:
+    """Return the checked plan."""
+    n = whole("n", n, least=1)
+    laid = make_layout(axes, layout, cells, run.seed)
+    wanted = [day for day in DAYS if day <= run.horizon] if days is None else days
+    together = _chunk_cells(laid.cells, n) if chunk is None else whole("chunk", chunk, least=1)
+    plan = Plan(
+        population, laid, n, run, design, independent,
+        _increasing("days", wanted, 0.0, run.horizon),
+        min(DAYS[-1], run.horizon) if until is None else float(until),
+        _increasing("quantiles", quantiles, 0.0, 1.0),
+        keep_patients, cut(laid.shape, together),
+    )  # fmt: skip
+    _check(plan)
+    _advise(population, axes)
+    return plan
+
+
+def _chunk_cells(cells: int, patients: int) -> int:
+    kind = "cpu" if jax.default_backend() == "cpu" else "accelerator"
+    return max(1, min(cells // _CHUNKS, _CHUNK_PATIENTS[kind] // patients))
+
+
+def _check(plan: Plan) -> None:
+    run = plan.run
+    if plan.design not in DESIGNS:
+        raise unknown("design", plan.design, DESIGNS)
+    if run.save_at is not None:
+        raise VcohortError("A sweep keeps no states. Simulate the cells of interest with save_at.")
+    if plan.design == "latin-hypercube" and (plan.independent or plan.patients > SPAN):
+        raise VcohortError(
+            "A Latin hypercube is laid out for one cohort at a time, of at most "
+            f"{SPAN} patients, the same in each cell. Use design='sobol' or 'random'."
+        )
+    if not 0 < plan.until <= run.horizon:
+        raise VcohortError(
+            f"until = {plan.until:g} is impossible: it must lie within 0 … {run.horizon:g} days."
+        )
+    if "threshold" in plan.layout.columns and run.method in {"exact", "deterministic"}:
+        raise VcohortError(f"Method {run.method!r} has no threshold to sweep. Use method='hybrid'.")
+    _check_values(plan)
+
+
+def _check_values(plan: Plan) -> None:
+    """Refuse impossible values, each by itself, and the first and the last cell whole."""
+    for name, (_, values) in plan.layout.columns.items():
+        describe(name, plan.population, plan.run.regimen)
+        for value in np.unique(values):
+            _, run = apply(plan.population, plan.run, {name: float(value)})
+            run.regimen.check(plan.patients, run.horizon)
+    for index in (0, plan.layout.cells - 1):
+        population, run = plan.cell(index)
+        some = min(plan.patients, 256)
+        run.regimen.check(plan.patients, run.horizon)
+        if not any(np.ndim(value) for _, value, _ in run.regimen.named_fields()):
+            run.check_cohort(population.sample(some, run.seed))
+        elif plan.patients > SPAN:
+            raise VcohortError(f"One value a patient is possible up to {SPAN} patients a cell.")
+
+
+def _advise(population: Population, axes: Mapping[str, Any]) -> None:
+    """Warn, once an axis, of values for which another unit was probably meant."""
+    parameters = population.model.parameters
+    for key, given in axes.items():
+        for name in names_in(key):
+            if name in parameters:
+                parameters[name].advise(given_values(name, given))
+
+
+def _increasing(name: str, given: Any, low: float, high: float) -> tuple[float, ...]:
+    try:
+        values = np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        raise VcohortError(f"{name} must be a list of numbers, not {given!r}.") from None
+    inside = (values > low) & ((values < high) | (values == high) & (name == "days"))
+    if values.ndim != 1 or not inside.all() or (np.diff(values) <= 0).any():
+        raise VcohortError(
+            f"{name} = {given!r} is impossible: give numbers between {low:g} and {high:g}, in "
+            "increasing order."
+        )
+    return tuple(float(value) for value in values)

@@ -1,0 +1,1 @@
+"""A sweep on disk: its study, its format, its numbers, and what is whole of it."""

@@ -1,0 +1,1 @@
+"""Tables as users have them: files, data frames, columns; names, labels, days and cells in them."""

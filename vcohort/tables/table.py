@@ -1,0 +1,129 @@
+"""Tables as users have them: a CSV file, a data frame, columns by name; read cell by cell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from vcohort.errors import VcohortError
+from vcohort.tables.cells import days_of, decimal_sign, flag_of, number_of
+from vcohort.tables.columns import cells_by_name, columns_of
+from vcohort.tables.csv_files import read_lines
+from vcohort.tables.days import days_in
+from vcohort.tables.labels import compare_labels, label_of
+
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of cells by name, all of one length, as they were given.
+
+    ``places``: what each row is called in messages. ``sign``: of decimals in texts, empty where it
+    is not plain. ``units``: of the columns that carry one.
+    """
+
+    columns: dict[str, list[Any]]
+    places: list[str]
+    sign: str
+    units: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def named(self, rename: Callable[[str], str]) -> Table:
+        """Return the table with its columns renamed; no two names differ in case alone."""
+        return replace(
+            self,
+            columns={rename(name): cells for name, cells in self.columns.items()},
+            units={rename(name): unit for name, unit in self.units.items()},
+        )
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Return a column as float64, NaN where a cell is blank."""
+        read = self.read(name, lambda cell: number_of(cell, self.sign), "numbers")
+        return np.array(read, np.float64)
+
+    def days(self, name: str, unit: str | None = None) -> np.ndarray:
+        """Return a column of days, NaN where blank, converted from the unit that it carries.
+
+        ``unit``: that of a column that carries none; by default days.
+        """
+        told = self.units.get(name, unit)
+        length = days_in(name, told)
+        if unit is not None and length != days_in(name, unit):
+            raise VcohortError(f"The unit of {name} is {told!r}, and its name says another.")
+        read = self.read(name, lambda cell: days_of(cell, self.sign, length), "numbers of days")
+        return np.array(read, np.float64)
+
+    def flags(self, name: str) -> np.ndarray:
+        """Return a column of 1 and 0 (or true and false) as truth values."""
+        return np.array(self.read(name, flag_of, "1 or 0 in every row"), bool)
+
+    def labels(self, name: str) -> list[str]:
+        """Return a column of labels: a number and its text are one.
+
+        Warns of labels that differ in case or blanks alone.
+        """
+        found = self.read(name, label_of, "a label in every row (of merged cells, each)")
+        compare_labels(name, dict.fromkeys(found))
+        return found
+
+    def read(self, name: str, read: Callable[[Any], _Read], wanted: str) -> list[_Read]:
+        """Return what ``read`` finds in each cell of a column; tell of cells that it refuses.
+
+        ``read`` raises :class:`ValueError` with what a cell holds, ``wanted`` says what it must.
+        """
+        found: list[_Read] = []
+        for cell, place in zip(self.columns[name], self.places, strict=True):
+            try:
+                found.append(read(cell))
+            except ValueError as error:
+                raise VcohortError(
+                    f"In the data, column {name} holds {error}, in {place}: it must hold {wanted}."
+                ) from None
+        return found
+
+
+def read_table(rows: Any, example: str) -> Table:
+    """Return a table; ``example`` shows what would be right.
+
+    ``rows``: a CSV file's path, or columns by name (a data frame with its named index, a dataset
+    of one dimension, a dict of lists).
+
+    :raises VcohortError: for what is no table, columns without a name, of one name, or of names
+        that differ in case or blanks alone, columns of different lengths.
+    """
+    if isinstance(rows, str | os.PathLike):
+        lines = read_lines(rows)
+        columns = list(zip(*lines.rows, strict=True)) or [()] * len(lines.header)
+        places = [f"line {number}" for number in lines.numbers]
+        return _table(list(zip(lines.header, columns, strict=True)), places, lines.separator)
+    return _table(columns_of(rows, example))
+
+
+def _table(
+    columns: list[tuple[Any, Any]], places: list[str] | None = None, separator: str = ","
+) -> Table:
+    kept = cells_by_name(columns)
+    length = max(map(len, kept.values()), default=0)
+    units = {
+        str(name).strip(): str(column.attrs["units"])
+        for name, column in columns
+        if isinstance(column, xr.DataArray | xr.Variable) and "units" in column.attrs
+    }
+    return Table(
+        kept,
+        places or [f"row {row}" for row in range(1, length + 1)],
+        decimal_sign(chain.from_iterable(kept.values()), separator),
+        units,
+    )
