@@ -356,7 +356,7 @@ ONE = vc.Cohort.from_values("kimmel2021")
         (lambda: vc.sobol_indices(VARIED, {}, 4), "outputs = {} is impossible"),
         (lambda: vc.sobol_indices(VARIED, {"y": len}, 4, horizon=9.0), "horizon: of no meaning"),
         (lambda: vc.sobol_indices(VARIED, {"y": lambda c: c["K_C"] * 1j}, 4), "Output 'y'"),
-        (lambda: vc.morris(VARIED, trajectories=1), "trajectories = 1 is impossible"),
+        (lambda: vc.morris(VARIED, n=1), "n = 1 is impossible"),
         (lambda: vc.sensitivity_map(VARIED, {"K_C": ["7e10"], "r_B": [1]}), "must be a number"),
         (lambda: vc.sensitivity_map(VARIED, {"K_C": [True], "r_B": [1]}), "must be a number"),
         (lambda: vc.sensitivity_map(VARIED, {"K_C": [7e10], "r_B": [1]}, 0), "n = 0 is impossible"),

@@ -416,7 +416,7 @@ def test_a_stream_that_has_few_letters(tmp_path):
     ("arguments", "message"),
     [
         (["sensitivity", "-n", "0", "--sigma", "0.1"], "n = 0 is impossible"),
-        (["sensitivity", "-n", "0", "--sigma", "0.1", "--how", "morris"], "trajectories = 0"),
+        (["sensitivity", "-n", "0", "--sigma", "0.1", "--how", "morris"], "n = 0"),
         (["optimize", "--field", "day=50:99", "--field", "day=60:70"], "--field gives day twice"),
         (["sweep", "--axis", "K_C=1,2", "--axis", "K_C=3"], "--axis gives K_C twice"),
         (["simulate", "--set", "r_B=1", "--set", "r_B=2"], "--set gives r_B twice"),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.analysis.sensitivity.outputs import evaluate, make_outputs
+from vcohort.analysis.sensitivity.outputs import Outputs, evaluate, find_measures
+from vcohort.simulation.run import Run
 
 SLOW = pytest.mark.slow
 
@@ -23,7 +24,11 @@ def area(cohort, until, regimen=None):
 
 
 def rmst(cohort, until, regimen=None, tolerance=1e-3, dtype="float32", progression=1.2):
-    asked = make_outputs([f"rmst_{until:g}"], 2000.0, progression, regimen, tolerance, dtype)
+    asked = Outputs(
+        find_measures([f"rmst_{until:g}"]),
+        Run(method="deterministic", progression=progression, regimen=regimen, tolerance=tolerance,
+            dtype=dtype),
+    )  # fmt: skip
     return evaluate(cohort, asked, progress=False)[:, 0]
 
 
@@ -77,7 +82,5 @@ def test_the_closed_form_warns_of_small_tumours():
         vc.progression_free_probability(small, [30.0, 720.0])
     for measure in ("pfs_720", "rmst_720"):
         with pytest.warns(vc.VcohortWarning, match=r"use simulate\(method='exact'\)"):
-            evaluate(
-                small, make_outputs([measure], 720.0, 1.2, None, 1e-3, "float32"), progress=False
-            )
-    evaluate(small, make_outputs(["cure"], 720.0, 1.2, None, 1e-3, "float32"), progress=False)
+            evaluate(small, Outputs(find_measures([measure]), Run(horizon=720.0)), progress=False)
+    evaluate(small, Outputs(find_measures(["cure"]), Run(horizon=720.0)), progress=False)

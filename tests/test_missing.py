@@ -13,8 +13,8 @@ import xarray as xr
 import vcohort as vc
 from vcohort import plots
 from vcohort.endpoints import TumourEndpoint, Variable
-from vcohort.results.missing import fill_of, mask_missing, warn_missing
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.missing import fill_of, mask_missing, warn_missing
+from vcohort.simulation.run import Run
 from vcohort.sweeps.compute import chunk as compute
 from vcohort.sweeps.compute.reduce import lost_of, reduce
 from vcohort.sweeps.compute.variables import kept_variables, missing_note
@@ -200,7 +200,7 @@ class Odd(TumourEndpoint):
 
 def a_plan(**options):
     population = vc.Population("kimmel2021-figures", 0.1)
-    run = RunSettings("exact", endpoints=(Odd(), vc.Response()))
+    run = Run(method="exact", endpoints=(Odd(), vc.Response()))
     return plan.make_plan(population, {"K_C": [7e10, 8e10, 9e10]}, 50, run, **options)
 
 
@@ -317,10 +317,11 @@ def wild():
 
 
 def test_a_measure_of_a_lost_patient_is_no_number(wild):
-    from vcohort.analysis.sensitivity.outputs import evaluate, make_outputs  # noqa: PLC0415
+    from vcohort.analysis.sensitivity.outputs import Outputs, evaluate, find_measures  # noqa: PLC0415
 
     names = ["cure", "pfs_30", "rmst_30", "C_max", "T_max", "C_auc_7"]
-    found = evaluate(wild, make_outputs(names, 2000.0, 1.2, None, 1e-3, "float32"), progress=False)
+    asked = Outputs(find_measures(names), Run(method="deterministic"))
+    found = evaluate(wild, asked, progress=False)
     lost = np.isnan(found)
     assert lost[777].all() and lost.sum() == len(names)
     with pytest.warns(vc.VcohortWarning, match=r"1 of 2,000 patients could not be followed"):

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
+from vcohort.simulation.run import DEFAULTS
 
 COHORT = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
 OPTIONS = {"method": "exact", "endpoints": [vc.Outcome()], "progress": False}
@@ -153,7 +154,8 @@ def test_every_kind_of_number_gives_what_a_float_gives(name):
 
 
 # A number may be left out of these, or several may be given.
-LEFT_OUT = {"Infusion(cells)", "Infusion.replace", "optimize_regimen(max_C_max)"}
+LEFT_OUT = {"Infusion(cells)", "Infusion.replace", "optimize_regimen(max_C_max)",
+            *(name for name in USES if name.split("(")[-1].rstrip(")") in DEFAULTS)}  # fmt: skip
 SEVERAL = {"constant_rates(birth)", "constant_rates(death)", "constant_rates(days)", "t_cells",
            "extinction_probability(cells)", "t_cells_per_ul", "tumour_cells", "tumour_ml",
            "Infusion(day)", "Infusion(cells)", "Infusion.replace", "Lymphodepletion(day)",

@@ -8,7 +8,7 @@ from scipy import stats
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT, z_of_share
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 from vcohort.sweeps.compute import batches, cells
 from vcohort.sweeps.compute import chunk as compute
 from vcohort.sweeps.compute.quantiles import BINS, histogram, histogram_quantiles
@@ -122,7 +122,7 @@ def test_chunks_neighbours_and_threads_change_no_bit(population):
     fewer = {"K_C": K_C[1:], "gamma_B": [1.1]}
     part = vc.sweep(population, fewer, 64, seed=1, **OUTCOME)
     assert part.drop_attrs().identical(together.sel(fewer).drop_attrs())
-    planned = plan.make_plan(population, axes, 64, RunSettings("exact"))
+    planned = plan.make_plan(population, axes, 64, Run(method="exact"))
     one, two = (compute.compute_chunk(planned, [4, 5], threads=count) for count in (1, 2))
     for first, second in zip(one, two, strict=True):
         assert first[:2] == second[:2]
@@ -137,7 +137,7 @@ def test_a_kill_costs_a_twentieth_of_a_sweep_or_a_million_patients(figures):
     ):  # fmt: skip
         swept = {name: np.linspace(1.0, 1.2, size) * (7e10 if name == "K_C" else 1)
                  for name, size in axes.items()}  # fmt: skip
-        made = plan.make_plan(figures(), swept, patients, RunSettings("exact"))
+        made = plan.make_plan(figures(), swept, patients, Run(method="exact"))
         cells = np.prod(list(axes.values()))
         assert len(made.chunks) >= min(20, cells)
         largest = max(made.chunks.size(chunk) for chunk in range(len(made.chunks)))
@@ -187,7 +187,7 @@ def test_histograms_tell_quantiles_within_a_thousandth():
 
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_an_accelerator_reduces_to_the_same_bits(population, is_whole):
-    planned = plan.make_plan(population, {"K_C": K_C}, 50, RunSettings("exact"))
+    planned = plan.make_plan(population, {"K_C": K_C}, 50, Run(method="exact"))
     generator = np.random.default_rng(2)
     shape = (1 if not is_whole else 3, 50)
     columns = {

@@ -52,6 +52,7 @@ from .simulation.probability import cure_probability as cure_probability
 from .simulation.probability import (
     progression_free_probability as progression_free_probability,
 )
+from .simulation.run import Run as Run
 from .simulation.simulate import simulate as simulate
 from .sweeps.api import open_sweep as open_sweep
 from .sweeps.api import resume as resume

@@ -7,7 +7,7 @@ import vcohort as vc
 from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
 from vcohort.engine.execution.blocks import block_size, spread
 from vcohort.simulation.preparation import choose_grid, draw_outcomes, make_patient_table
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 
 
 def states(cohort, days):
@@ -35,7 +35,7 @@ def outcomes(cohort, method):
 
 def bare(cohort, method, horizon=HORIZON):
     """Return a call that runs blocks that lie on the device, and leaves the results there."""
-    run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
+    run = Run(method=method, horizon=horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
     table = make_patient_table(cohort, run)
     work = draw_outcomes(cohort.model, run, choose_grid(cohort, table, run, run.required_days).plan)
     total, size = len(cohort), block_size(len(cohort))
@@ -51,7 +51,7 @@ def bare(cohort, method, horizon=HORIZON):
 
 def grid(cohort, method, horizon=HORIZON, required_days=()):
     """Return first days and lengths of the steps that the engine takes."""
-    run = RunSettings(method, horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
+    run = Run(method=method, horizon=horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
     table = make_patient_table(cohort, run)
     plan = choose_grid(cohort, table, run, required_days).plan
     made = plan.grid(table.take(np.zeros(1, int), np.dtype("f4")))

@@ -18,8 +18,8 @@ from vcohort.analysis.cache import Both, remember_last
 from vcohort.analysis.sensitivity.outputs import (
     Outputs,
     evaluate,
+    find_measures,
     keep_followed,
-    make_outputs,
     measure,
 )
 from vcohort.engine.compiling.kept import nan_is_meant
@@ -32,6 +32,7 @@ from vcohort.regimens.regimen import Regimen
 from vcohort.regimens.treatments import Infusion, Lymphodepletion
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table
+from vcohort.simulation.run import Run, settle
 
 _UNITS = {"day": "day", "cells": "cells", "survival": "1"}
 
@@ -108,12 +109,13 @@ def optimize_regimen(
     bounds: Mapping[str, tuple[float, float] | float],
     objective: str = "cure",
     *,
-    regimen: Regimen | None = None,
     max_C_max: float | None = None,
     grid: int = 5,
-    horizon: float = 2000.0,
-    progression: float = 1.2,
-    tolerance: float = 1e-3,
+    horizon: float | None = None,
+    progression: float | None = None,
+    regimen: Regimen | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Find day, dose and depth of a second, prepared infusion that do most good to a cohort.
@@ -126,21 +128,26 @@ def optimize_regimen(
         are those of the first infusion; ``survival`` left out is 1: no lymphodepletion.
     :param objective: ``"cure"``, ``"pfs_DAY"`` or ``"rmst_DAY"``: its mean over patients is made
         largest.
-    :param regimen: treatments that are given in any case; None is the first infusion alone. On a
-        day on which they and the second infusion coincide, both are given.
     :param max_C_max: toxicity: CAR T cells in the body that at most 5 % of the patients may exceed.
     :param grid: values of each free field on the grid.
+    :param regimen: treatments that are given in any case; None is the first infusion alone. On a
+        day on which they and the second infusion coincide, both are given. It, ``horizon``,
+        ``progression`` and ``tolerance`` are settings of a :class:`Run`.
     :return: ``best`` (field,), ``objective_best``, ``objective_without`` (``regimen`` alone),
         ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the free
         fields). Patients that cannot be followed with ``regimen`` alone are left out, and so are
-        regimens under which one cannot (NaN on the grid); both with a warning.
+        regimens under which one cannot (NaN on the grid); both with a warning. The whole regimen
+        that was found: ``vc.Regimen.from_record(ds.attrs["best_regimen_record"])``.
     :raises VcohortError: for unknown fields or objectives, empty bounds, a fixed day on which
         ``regimen`` has an infusion or a lymphodepletion, a limit that no regimen keeps.
     """
     grid = whole("grid", grid, least=2)
     if str(objective).split("_", maxsplit=1)[0] not in _OBJECTIVES:
         raise unknown("objective", str(objective), ("cure", "pfs_365", "rmst_720"))
-    asked = make_outputs([objective, "C_max"], horizon, progression, regimen, tolerance, "float32")
+    given = {"horizon": horizon, "progression": progression, "regimen": regimen,
+             "tolerance": tolerance}  # fmt: skip
+    run = settle("optimize_regimen", run, given, method="deterministic")
+    asked = Outputs(find_measures([objective, "C_max"]), run)
     plan = _plan(cohort, bounds, asked, max_C_max)
     plan, without = _without(plan)
     climb = _climb_of(plan)
@@ -343,7 +350,8 @@ def _dataset(
         {
             "objective": target.name, "patients": len(plan.cohort),
             "max_C_max": np.inf if plan.limit is None else plan.limit,
-            "free": ", ".join(plan.names), **recorded(regimen=plan.given),
+            "free": ", ".join(plan.names),
+            **recorded(regimen=plan.given, best_regimen=plan.regimen(best)),
             "horizon": run.horizon,
             "progression": run.progression, "tolerance": run.tolerance,
             "model": plan.cohort.model.name, **dict(plan.cohort.origin),

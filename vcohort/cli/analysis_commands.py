@@ -51,7 +51,9 @@ _HELD = ("K_N", "r_B")
 _LOCAL_DAYS, _POINTS = 200.0, 201
 
 
+@options.with_run_flags("fit")
 def fit(
+    run_flags: dict[str, Any],
     table: Annotated[
         str,
         typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
@@ -72,7 +74,6 @@ def fit(
     study: StudyFile = None,
     preset: options.Preset = None,
     settings: options.Settings = None,
-    seed: options.Seed = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -80,7 +81,7 @@ def fit(
     outputs = Outputs(output, plot, force)
     outputs.check()
     chosen = options.study_of(
-        _way("fit", how, _FIT_WAYS), study, {"preset": preset, "seed": seed}, settings=settings,
+        _way("fit", how, _FIT_WAYS), study, {"preset": preset, **run_flags}, settings=settings,
         own={"--starts": starts}, defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     rows = vc.data.fit_table() if table == _BUILT_IN else table
@@ -114,7 +115,9 @@ def fit(
     outputs.write(screen, ds, draw)
 
 
+@options.with_run_flags("sensitivity")
 def sensitivity(
+    run_flags: dict[str, Any],
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
         "sensitivity.nc"
     ),
@@ -139,7 +142,6 @@ def sensitivity(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
-    seed: options.Seed = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -148,7 +150,7 @@ def sensitivity(
     files.check()
     chosen = options.study_of(
         _way("sensitivity", how, _SENSITIVITY_WAYS), study,
-        {"preset": preset, "sigma": sigma, "seed": seed}, settings=settings,
+        {"preset": preset, "sigma": sigma, **run_flags}, settings=settings,
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
@@ -184,7 +186,9 @@ def sensitivity(
     files.write(screen, ds, draw)
 
 
+@options.with_run_flags("calibrate")
 def calibrate(
+    run_flags: dict[str, Any],
     free: Annotated[str, typer.Option(help="Parameters whose location and spread are fitted.")],
     trial: Annotated[
         str,
@@ -200,7 +204,6 @@ def calibrate(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
-    seed: options.Seed = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -209,7 +212,7 @@ def calibrate(
     outputs.check()
     chosen = options.study_of(
         "calibrate", study,
-        {"preset": preset, "sigma": sigma, "seed": seed, "patients": patients}, settings=settings,
+        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags}, settings=settings,
         defaults={"patients": 4096},
     )  # fmt: skip
     screen = console()
@@ -237,7 +240,9 @@ def calibrate(
     outputs.write(screen, ds, vc.plots.calibration)
 
 
+@options.with_run_flags("optimize")
 def optimize(
+    run_flags: dict[str, Any],
     field: Annotated[
         list[str], typer.Option(help="day, cells or survival: NAME=LOW:HIGH, or NAME=VALUE.")
     ],
@@ -253,7 +258,6 @@ def optimize(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
-    seed: options.Seed = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -262,11 +266,11 @@ def optimize(
     outputs.check()
     chosen = options.study_of(
         "optimize", study,
-        {"preset": preset, "sigma": sigma, "seed": seed, "patients": patients}, settings=settings,
+        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags}, settings=settings,
         defaults={"patients": 1024, "design": "sobol"},
     )  # fmt: skip
     screen = console()
-    cohort = chosen.population().sample(chosen.patients, chosen.seed, design=chosen.design)
+    cohort = chosen.population().sample(chosen.patients, chosen.run().seed, design=chosen.design)
     ds = vc.optimize_regimen(
         cohort, by_name("--field", map(_pair, field)), objective, max_C_max=max_c_max,
         regimen=chosen.regimen(), **chosen.given("horizon", "progression", "tolerance"),

@@ -48,7 +48,9 @@ def about(
 
 
 @app.command(cls=options.EachOnce)
+@options.with_run_flags("simulate")
 def simulate(
+    run_flags: dict[str, Any],
     study: options.StudyFile = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file to write.")] = Path(
         "cohort.nc"
@@ -58,24 +60,16 @@ def simulate(
     patients: options.Patients = None,
     sigma: options.Sigma = None,
     design: options.Design = None,
-    seed: options.Seed = None,
-    method: options.Method = None,
-    horizon: options.Horizon = None,
-    threshold: options.Threshold = None,
-    progression: options.Progression = None,
     save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
     infuse: options.Infuse = None,
     deplete: options.Deplete = None,
-    tolerance: options.Tolerance = None,
-    dtype: options.Dtype = None,
     force: options.Force = False,
 ) -> None:
     """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
     outputs = Outputs(output, force=force)
     checked = options.study_of("simulate", study, {
-        "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
-        "method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
-        "save_at": options.numbers("--save-at", save_at), "tolerance": tolerance, "dtype": dtype,
+        "preset": preset, "patients": patients, "sigma": sigma, "design": design,
+        "save_at": options.numbers("--save-at", save_at), **run_flags,
     }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
     outputs.check()
     from vcohort.results.summary import summary_table
@@ -85,7 +79,7 @@ def simulate(
     seconds = time.perf_counter() - start
     screen = console()
     screen.print(
-        summary_table({f"{checked.preset}, {checked.method}": (vc.summarise(ds), seconds)})
+        summary_table({f"{checked.preset}, {checked.run().method}": (vc.summarise(ds), seconds)})
     )
     outputs.write(screen, ds)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+from typer import Option
 from typer.core import TyperCommand
 
 from vcohort.cli.notation import by_name, parse_fields, parse_number, parse_setting
-from vcohort.cli.uses import refuse_unread
+from vcohort.cli.uses import is_read, refuse_unread
 from vcohort.errors import VcohortError
+from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
 
 if TYPE_CHECKING:
     from vcohort.cli.study import Study
@@ -28,13 +32,6 @@ Settings: TypeAlias = Annotated[
 Patients: TypeAlias = Annotated[int | None, typer.Option("-n", "--patients")]
 Sigma: TypeAlias = Annotated[Number, typer.Option(help="Relative patient variability.")]
 Design: TypeAlias = Annotated[str | None, typer.Option(help="random, sobol, latin-hypercube.")]
-Seed: TypeAlias = Annotated[int | None, typer.Option(help="Of the patients and their tumours.")]
-Method: TypeAlias = Annotated[
-    str | None, typer.Option(help="hybrid, exact, gillespie, deterministic.")
-]
-Horizon: TypeAlias = Annotated[Number, typer.Option(help="Days to run.")]
-Threshold: TypeAlias = Annotated[Number, typer.Option(help="Cells: stochastic below.")]
-Progression: TypeAlias = Annotated[Number, typer.Option(help="Relative size.")]
 Infuse: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="DAY or DAY:CELLS of an infusion, in place of the study's. Repeatable."),
@@ -45,11 +42,38 @@ Deplete: TypeAlias = Annotated[
         help="DAY:SURVIVAL of a lymphodepletion, 100:0.01, in place of the study's. Repeatable."
     ),
 ]
-Tolerance: TypeAlias = Annotated[Number, typer.Option(help="Error of the log states.")]
 Force: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Replace files that are there already.")
 ]
-Dtype: TypeAlias = Annotated[str | None, typer.Option(help="float32, float64.")]
+
+
+def with_run_flags(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command a flag for each setting of a run that it reads; all come as ``run_flags``.
+
+    ``command``: its name in :mod:`vcohort.cli.uses`.
+    """
+    names = [name for name in PLAIN if is_read(command, name)]
+    flags = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None,
+                  annotation=Annotated[type(DEFAULTS[name]) | None, Option(help=MEANINGS[name])])
+        for name in names
+    ]  # fmt: skip
+
+    def widen(work: Callable[..., None]) -> Callable[..., None]:
+        parameters = signature(work, eval_str=True).parameters.values()
+        own = [each for each in parameters if each.name != "run_flags"]
+
+        @wraps(work)
+        def widened(**given: Any) -> None:
+            run_flags = {name: given.pop(name) for name in names}
+            work(**given, run_flags=run_flags)
+
+        shown: Any = widened
+        shown.__signature__ = Signature([*own, *flags])
+        shown.__annotations__ = {each.name: each.annotation for each in (*own, *flags)}
+        return widened
+
+    return widen
 
 
 class EachOnce(TyperCommand):
@@ -110,7 +134,7 @@ def study_of(
     study = make_study({**(defaults or {}), **fields})
     flagged = [f"--{name}" for name in typed]
     flagged += [name for name, value in (own or {}).items() if value is not None]
-    refuse_unread(command, [*fields, *flagged], study.method)
+    refuse_unread(command, [*fields, *flagged], study.run().method)
     study.check()
     return study
 

@@ -18,14 +18,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vcohort.files import replacing
 from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
+from vcohort.simulation.run import PLAIN
 
 _PROVENANCE = (
     "vcohort_version", "jax_version", "numpy_version", "xarray_version", "device", "dtype",
     "study_hash",
 )  # fmt: skip
 
-_STUDY = ("population", "model", "regimen", "patients_per_cell", "design", "common_random_numbers",
-          "method", "horizon", "threshold", "progression", "tolerance", "seed")  # fmt: skip
+_STUDY = (
+    "population", "model", "regimen", "patients_per_cell", "design", "common_random_numbers",
+    *(name for name in PLAIN if name not in _PROVENANCE),
+)  # fmt: skip
 
 # Rows of a table; of a larger sweep, cells spread over it.
 _ROWS = 60

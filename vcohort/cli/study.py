@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tomli_w
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vcohort.cli.notation import parse_axis, parse_value
 from vcohort.cli.uses import unread_by
@@ -21,7 +21,7 @@ from vcohort.populations.designs import DESIGNS
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
 from vcohort.regimens.treatments import Infusion, Lymphodepletion, Treatment
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import DEFAULTS, PLAIN, Run
 from vcohort.simulation.simulate import simulate
 from vcohort.sweeps.design.plan import QUANTILES
 
@@ -102,28 +102,25 @@ class SweepEntry(BaseModel):
         return {**self.model_dump(), "axes": axes}
 
 
-class Study(BaseModel):
+_SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
+
+_OfARun = create_model("_OfARun", __config__=_AS_WRITTEN, **_SETTINGS)
+
+
+class Study(_OfARun):
     """A cohort and its run. Each field is a key of the TOML file and a flag of the command line.
 
-    ``set`` overrides parameters, in cells and days, by a number or a distribution as text.
-    ``infusion`` and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone.
-    What a command does not read is refused: :mod:`vcohort.cli.uses`.
+    The settings of a run are those of :class:`vcohort.Run` that are a number or a text. ``set``
+    overrides parameters, in cells and days, by a number or a distribution as text. ``infusion``
+    and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone. What a command
+    does not read is refused: :mod:`vcohort.cli.uses`.
     """
-
-    model_config = _AS_WRITTEN
 
     preset: str = "kimmel2021"
     patients: int = 1000
     sigma: float = 0.0
     design: str = "random"
-    seed: int = 0
-    method: str = "hybrid"
-    horizon: float = 2000.0
-    threshold: float = 100.0
-    progression: float = 1.2
     save_at: list[float] | None = None
-    tolerance: float = 1e-3
-    dtype: str = "float32"
     set: dict[str, float | str] = Field(default_factory=dict)
     infusion: list[InfusionEntry] = Field(default_factory=list)
     lymphodepletion: list[LymphodepletionEntry] = Field(default_factory=list)
@@ -135,22 +132,20 @@ class Study(BaseModel):
         if self.design not in DESIGNS:
             raise unknown("design", self.design, DESIGNS)
         self.population()
-        days = None if self.save_at is None else tuple(self.save_at)
-        RunSettings(
-            self.method, self.horizon, self.threshold, self.progression, days, self.seed,
-            self.tolerance, self.dtype,
-        )  # fmt: skip
-        self.regimen().check(self.patients, self.horizon)
+        run = self.run()
+        run.regimen.check(self.patients, run.horizon)
+
+    def run(self) -> Run:
+        """Return the settings of the run."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return Run(**plain, save_at=self.save_at, regimen=self.regimen())
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
         self.check()
-        cohort = self.population().sample(self.patients, self.seed, design=self.design)
-        ds = simulate(
-            cohort, self.method, self.horizon, self.threshold, self.progression,
-            self.regimen(), self.save_at, self.seed, tolerance=self.tolerance, dtype=self.dtype,
-            progress=progress,
-        )  # fmt: skip
+        run = self.run()
+        cohort = self.population().sample(self.patients, run.seed, design=self.design)
+        ds = simulate(cohort, run=run, progress=progress)
         return ds.assign_attrs(study=self.to_toml())
 
     def sweep_arguments(self) -> dict[str, Any]:
@@ -159,19 +154,10 @@ class Study(BaseModel):
             raise VcohortError(
                 "Nothing is swept. Give --axis K_C=6e10:8e10:21, or [sweep.axes] in the study."
             )
-        names = (
-            "method",
-            "horizon",
-            "threshold",
-            "progression",
-            "seed",
-            "design",
-            "tolerance",
-            "dtype",
-        )
         return {
             "population": self.population(), "n": self.patients, "regimen": self.regimen(),
-            **{name: getattr(self, name) for name in names}, **self.sweep.arguments(),
+            "design": self.design, **{name: getattr(self, name) for name in PLAIN},
+            **self.sweep.arguments(),
         }  # fmt: skip
 
     def given(self, *names: str) -> dict[str, Any]:
@@ -180,7 +166,9 @@ class Study(BaseModel):
 
     def to_toml(self) -> str:
         """Return the study as the text of a study file, without what its method does not read."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True, exclude={*unread_by(self.method)}))
+        return tomli_w.dumps(
+            self.model_dump(exclude_none=True, exclude={*unread_by(self.run().method)})
+        )
 
     def regimen(self) -> Regimen:
         """Return the treatments."""

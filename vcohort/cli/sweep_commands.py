@@ -37,7 +37,9 @@ Scheduler: TypeAlias = Annotated[
 ]
 
 
+@options.with_run_flags("sweep")
 def sweep(
+    run_flags: dict[str, Any],
     study: options.StudyFile = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Zarr store to write.")] = Path(
         "sweep.zarr"
@@ -69,15 +71,8 @@ def sweep(
     patients: options.Patients = None,
     sigma: options.Sigma = None,
     design: options.Design = None,
-    seed: options.Seed = None,
-    method: options.Method = None,
-    horizon: options.Horizon = None,
-    threshold: options.Threshold = None,
-    progression: options.Progression = None,
     infuse: options.Infuse = None,
     deplete: options.Deplete = None,
-    tolerance: options.Tolerance = None,
-    dtype: options.Dtype = None,
 ) -> None:
     """Run a cohort in each cell of a grid; where the store is there already, go on with it.
 
@@ -91,15 +86,13 @@ def sweep(
     chosen = options.study_of(
         "sweep --dry-run" if dry_run else "sweep", study,
         {
-            "preset": preset, "patients": patients, "sigma": sigma, "design": design, "seed": seed,
-            "method": method, "horizon": horizon, "threshold": threshold,
-            "progression": progression, "tolerance": tolerance, "dtype": dtype,
+            "preset": preset, "patients": patients, "sigma": sigma, "design": design, **run_flags,
         },
         settings=settings, infuse=infuse, deplete=deplete, swept=swept,
         own={"--price": price, "--workers": workers, "--scheduler": scheduler},
         defaults={"method": "exact"},
     )  # fmt: skip
-    one_value = {"sigma": sigma, "progression": progression, "threshold": threshold}
+    one_value = {"sigma": sigma, **{name: run_flags[name] for name in ("progression", "threshold")}}
     _refuse_both(chosen, settings, axis, one_value)
     arguments = chosen.sweep_arguments()
     if not output.exists():

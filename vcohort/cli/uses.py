@@ -100,6 +100,12 @@ _BY_METHOD: Mapping[str, Mapping[str, str]] = {
 }
 
 
+def is_read(command: str, name: str) -> bool:
+    """Whether a command reads a field in any of its ways."""
+    ways = [unread for way, unread in UNREAD.items() if way.split(" --")[0] == command]
+    return not all(name in unread for unread in ways)
+
+
 def unread_by(method: str) -> Mapping[str, str]:
     """Return the fields of a run that a method does not read, and why."""
     return _BY_METHOD.get(method, {})

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.plots.style import DAYS, OUTCOME, missing_title, panel
-from vcohort.results.missing import known_outcomes
+from vcohort.simulation.missing import known_outcomes
 
 # Widths of bins that read well, in days.
 _WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
-from vcohort.results.missing import NO_PATH, check_kept
+from vcohort.simulation.missing import NO_PATH, check_kept
 from vcohort.units import t_cells_per_ul
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, plain
-from vcohort.results.missing import known_outcomes
+from vcohort.simulation.missing import known_outcomes
 from vcohort.units import t_cells_per_ul, tumour_ml
 
 # A tumour of less than one cell is no tumour: the axis ends at a third of a cell.

@@ -10,7 +10,7 @@ from scipy import stats
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.errors import VcohortError
-from vcohort.results.missing import known_outcomes
+from vcohort.simulation.missing import known_outcomes
 
 # Days are stored in the precision of the run.
 _ROUNDING = 1e-6

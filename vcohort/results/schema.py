@@ -11,38 +11,20 @@ import xarray as xr
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError
 from vcohort.results.kinds import KINDS, problems_of
-from vcohort.results.missing import known_outcomes, strange_outcomes
-
-SCHEMA_VERSION = 1
-
-COHORT = "cohort"
-
-TIME = {"units": "day", "long_name": "days since the first infusion"}
-
-FOLLOWED_UNTIL = {"units": "day", "long_name": "last day to which the patient was followed"}
-
-STATES: Mapping[str, dict[str, str]] = {
-    "N": {"units": "cells", "long_name": "normal T cells"},
-    "C": {"units": "cells", "long_name": "CAR T cells"},
-    "B": {"units": "cells", "long_name": "tumour cells"},
-}
+from vcohort.simulation.dataset import COHORT, SCHEMA_VERSION, STATES
+from vcohort.simulation.missing import known_outcomes, strange_outcomes
+from vcohort.simulation.run import PLAIN
 
 REQUIRED_ATTRS = (
     "schema_version",
     "vcohort_version",
     "jax_version",
     "model",
-    "method",
-    "seed",
-    "horizon",
-    "threshold",
-    "progression",
-    "tolerance",
     "error_estimate",
     "patients_missing",
     "time_grid",
     "device",
-    "dtype",
+    *PLAIN,
 )
 
 
@@ -100,7 +82,10 @@ def _variable_problems(ds: xr.Dataset) -> list[str]:
             problems.append(f"variable {name} is missing")
         elif ds[name].dims != dims:
             problems.append(f"{name} has dimensions {ds[name].dims}, not {dims}")
+    own = set(ds.coords) - {"patient", "time"}
     for name, variable in ds.variables.items():
+        if name in own:
+            continue
         absent = [key for key in ("units", "long_name") if key not in variable.attrs]
         problems += [f"{name} has no {' and no '.join(absent)}"] if absent else []
     return problems

@@ -10,7 +10,7 @@ import xarray as xr
 from rich.table import Table
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
-from vcohort.results.missing import known_outcomes
+from vcohort.simulation.missing import known_outcomes
 
 
 class Summary(NamedTuple):

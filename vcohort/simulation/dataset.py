@@ -17,8 +17,21 @@ from vcohort.models import LAW_KINDS
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.schema import COHORT, FOLLOWED_UNTIL, SCHEMA_VERSION, STATES, TIME
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
+
+SCHEMA_VERSION = 1
+
+COHORT = "cohort"
+
+TIME = {"units": "day", "long_name": "days since the first infusion"}
+
+FOLLOWED_UNTIL = {"units": "day", "long_name": "last day to which the patient was followed"}
+
+STATES: Mapping[str, dict[str, str]] = {
+    "N": {"units": "cells", "long_name": "normal T cells"},
+    "C": {"units": "cells", "long_name": "CAR T cells"},
+    "B": {"units": "cells", "long_name": "tumour cells"},
+}
 
 # Looking it up takes milliseconds.
 _version = cache(version)
@@ -26,7 +39,7 @@ _version = cache(version)
 
 def assemble(
     cohort: Cohort,
-    run: RunSettings,
+    run: Run,
     days: np.ndarray,
     error: float,
     results: Mapping[str, np.ndarray],
@@ -35,10 +48,12 @@ def assemble(
     """Return the dataset of a run on a grid of ``days``; see docs/schema.md.
 
     Patients that could not be followed are marked in ``results`` and ``states``, by
-    :func:`vcohort.results.missing.mask_missing`.
+    :func:`vcohort.simulation.missing.mask_missing`.
     """
     missing = results["outcome"] == MISSING
-    described = {variable.name: variable for each in run.endpoints for variable in each.variables}
+    described = {
+        variable.name: variable for each in run.all_endpoints for variable in each.variables
+    }
     variables: dict[str, Any] = {}
     for name, values in results.items():
         about = described[name]
@@ -64,7 +79,7 @@ def assemble(
     return xr.Dataset(variables, _coords(cohort, run), attributes)
 
 
-def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
+def _coords(cohort: Cohort, run: Run) -> dict[str, Any]:
     about = {"long_name": "number of the patient", "units": "1"}
     coords: dict[str, Any] = {"patient": ("patient", np.asarray(cohort.patient), about)}
     if run.save_at is not None:
@@ -72,7 +87,7 @@ def _coords(cohort: Cohort, run: RunSettings) -> dict[str, Any]:
     return coords
 
 
-def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float) -> dict[str, Any]:
+def _attributes(cohort: Cohort, run: Run, days: np.ndarray, error: float) -> dict[str, Any]:
     """Return everything that is needed to get the same numbers again."""
     return {
         "Conventions": "CF-1.11",
@@ -85,17 +100,12 @@ def _attributes(cohort: Cohort, run: RunSettings, days: np.ndarray, error: float
             for kind, law in zip(LAW_KINDS, cohort.model.laws, strict=True)
         },
         **dict(cohort.origin),
-        "method": run.method,
+        **run.plain(),
         "seed": str(run.seed),
-        "horizon": run.horizon,
-        "threshold": run.threshold,
-        "progression": run.progression,
-        "tolerance": run.tolerance,
         "regimen": repr(run.regimen),
         "regimen_record": json.dumps(run.regimen.to_record(by_variable=True)),
         "error_estimate": error,
         "time_grid": days,
-        "dtype": run.dtype,
     }
 
 

@@ -23,13 +23,13 @@ from vcohort.engine.methods.tumour import SMALL
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 
 # Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
 WATCHED = 1e5
 
 
-def make_patient_table(cohort: Cohort, run: RunSettings) -> PatientTable:
+def make_patient_table(cohort: Cohort, run: Run) -> PatientTable:
     """Return the cohort as the engine takes it: day 0's treatments done, the others scheduled."""
     about_to_run()
     values = {
@@ -44,7 +44,7 @@ def make_patient_table(cohort: Cohort, run: RunSettings) -> PatientTable:
     return PatientTable(values, np.asarray(cohort.patient), schedule)
 
 
-def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
+def _check_days(treatments: np.ndarray, run: Run) -> None:
     """Refuse days that the run's precision takes for one, though a treatment parts them."""
     patients = len(treatments) if (treatments != treatments[0]).any() else 1
     asked = np.broadcast_to(
@@ -63,7 +63,7 @@ def _check_days(treatments: np.ndarray, run: RunSettings) -> None:
         )
 
 
-def grid_spec(run: RunSettings, required_days: Sequence[float]) -> GridSpec:
+def grid_spec(run: Run, required_days: Sequence[float]) -> GridSpec:
     """Return the cut of time, with no steps yet."""
     inside = np.unique([day for day in required_days if 0.0 < day < run.horizon])
     shared = run.regimen.shared_days()
@@ -72,7 +72,7 @@ def grid_spec(run: RunSettings, required_days: Sequence[float]) -> GridSpec:
 
 
 def choose_grid(
-    cohort: Cohort, table: PatientTable, run: RunSettings, required_days: Sequence[float]
+    cohort: Cohort, table: PatientTable, run: Run, required_days: Sequence[float]
 ) -> Resolution:
     """Choose the time grid, which holds ``required_days``.
 
@@ -99,7 +99,7 @@ def choose_grid(
     return found
 
 
-def first_days(table: PatientTable, resolution: Resolution, run: RunSettings) -> np.ndarray:
+def first_days(table: PatientTable, resolution: Resolution, run: Run) -> np.ndarray:
     """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
     device = jax.local_devices()[0]
     with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
@@ -111,13 +111,13 @@ def first_days(table: PatientTable, resolution: Resolution, run: RunSettings) ->
     return np.append(start, end[-1])
 
 
-def program_of(model: Model, run: RunSettings, time: GridSpec) -> Hashable:
+def program_of(model: Model, run: Run, time: GridSpec) -> Hashable:
     """Return what tells the program of :func:`draw_outcomes` from others, but for its block."""
     saved = 0 if run.save_at is None else len(run.save_at)
-    return run.method, model, run.endpoints, saved, room_for(time.steps)
+    return run.method, model, run.all_endpoints, saved, room_for(time.steps)
 
 
-def draw_outcomes(model: Model, run: RunSettings, time: GridSpec) -> Work:
+def draw_outcomes(model: Model, run: Run, time: GridSpec) -> Work:
     """Return what one block runs: results of the endpoints, saved states, if any, and strains."""
     dtype = np.dtype(run.dtype)
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
@@ -129,16 +129,16 @@ def draw_outcomes(model: Model, run: RunSettings, time: GridSpec) -> Work:
     def work(patients: Patients) -> list[Array]:
         grid = time.grid(patients, room)
         if run.method == "exact":
-            found, strain = exact.run(model, run.endpoints, patients, grid, settings)
+            found, strain = exact.run(model, run.all_endpoints, patients, grid, settings)
             small = run.progression * np.asarray(patients.values["B0"]) <= SMALL
             if not small.any():
                 return [*found, strain]
             # Chance decides whether a small tumour progresses: the closed form does not say it.
-            played = loop.run("hybrid", model, run.endpoints, patients, grid, watched, None)
+            played = loop.run("hybrid", model, run.all_endpoints, patients, grid, watched, None)
             pairs = zip(played.results, found, strict=True)
             return [*(jnp.where(small, one, other) for one, other in pairs), strain]
         save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
-        drawn = loop.run(run.method, model, run.endpoints, patients, grid, settings, save)
+        drawn = loop.run(run.method, model, run.all_endpoints, patients, grid, settings, save)
         return [*drawn.results, *(drawn.paths or ()), drawn.strain]
 
     return work
@@ -146,7 +146,7 @@ def draw_outcomes(model: Model, run: RunSettings, time: GridSpec) -> Work:
 
 def run_followed(
     model: Model,
-    run: RunSettings,
+    run: Run,
     resolution: Resolution,
     table: PatientTable,
     program_of: Callable[[GridSpec], Hashable],

@@ -24,9 +24,10 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number, numbers
 from vcohort.populations.cohort import Cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.missing import warn_missing
+from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table, run_followed
-from vcohort.simulation.settings import RunSettings, nonlinear
+from vcohort.simulation.run import Run, settle
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
@@ -38,11 +39,12 @@ SMALL = 1e4
 
 def cure_probability(
     cohort: Cohort,
-    horizon: float = 2000.0,
+    horizon: float | None = None,
     *,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
+    tolerance: float | None = None,
+    dtype: str | None = None,
+    run: Run | None = None,
 ) -> Array:
     """Return each patient's probability (patient,) that no tumour cell is left at the horizon.
 
@@ -56,10 +58,11 @@ def cure_probability(
     96 steps, and 96 more for each treatment, is used), ``dtype`` follows the values, and a CPU
     computes on one core. Impossible values cannot be refused then: they give NaN.
 
+    :param horizon: and ``regimen``, ``tolerance``, ``dtype``: settings of a :class:`Run`.
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
-    plan = Regimen() if regimen is None else regimen
-    run = RunSettings("exact", horizon, tolerance=tolerance, dtype=dtype, regimen=plan)
+    given = {"horizon": horizon, "regimen": regimen, "tolerance": tolerance, "dtype": dtype}
+    run = settle("cure_probability", run, given, method="exact")
 
     def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
         return cure.cure_probability(cohort.model, patients.values, patients.schedule, grid)
@@ -71,10 +74,11 @@ def progression_free_probability(
     cohort: Cohort,
     days: ArrayLike,
     *,
-    progression: float = 1.2,
+    progression: float | None = None,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
+    tolerance: float | None = None,
+    dtype: str | None = None,
+    run: Run | None = None,
     noise: float | Array = 0.0,
 ) -> Array:
     """Return each patient's probability (patient, day) of no progression by each day.
@@ -87,7 +91,7 @@ def progression_free_probability(
     know of.
 
     :param days: increasing, within 0 … 1e6.
-    :param progression: tumour size, relative to the first, that counts as progression.
+    :param progression: and ``regimen``, ``tolerance``, ``dtype``: settings of a :class:`Run`.
     :param noise: standard deviation of a normal error of ln(tumour), such as that of its
         measurement. A tumour of many lineages progresses on one day, whose derivative no
         probability shows; noisy, it does.
@@ -99,10 +103,11 @@ def progression_free_probability(
         noise = number("noise", noise)
         if not 0.0 <= noise < np.inf:
             raise VcohortError(f"noise = {noise:g} is impossible: it must be a number, at least 0.")
-    plan = Regimen() if regimen is None else regimen
-    run = RunSettings(
-        "deterministic", float(max(at[-1], 1e-3)) if at.size else 1.0, progression=progression,
-        save_at=tuple(at), tolerance=tolerance, dtype=dtype, regimen=plan,
+    run = settle(
+        "progression_free_probability", run,
+        {"progression": progression, "regimen": regimen, "tolerance": tolerance, "dtype": dtype},
+        method="deterministic", horizon=float(max(at[-1], 1e-3)) if at.size else 1.0,
+        save_at=tuple(at),
     )  # fmt: skip
 
     def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
@@ -131,7 +136,7 @@ def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int 
 def _run(
     name: str,
     cohort: Cohort,
-    run: RunSettings,
+    run: Run,
     required_days: ArrayLike,
     shape: tuple[int, ...],
     probability: Callable[[Patients, Grid], tuple[Array, Array]],
@@ -163,7 +168,7 @@ def _run(
 
 def _traced(
     cohort: Cohort,
-    run: RunSettings,
+    run: Run,
     required_days: tuple[float, ...],
     probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:

@@ -15,8 +15,9 @@ from vcohort.given import whole
 from vcohort.populations.cohort import Cohort, check_values, is_traced
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.missing import mask_missing, warn_missing
+from vcohort.simulation.checks import check_cohort
 from vcohort.simulation.dataset import assemble
+from vcohort.simulation.missing import mask_missing, warn_missing
 from vcohort.simulation.preparation import (
     choose_grid,
     draw_outcomes,
@@ -25,51 +26,41 @@ from vcohort.simulation.preparation import (
     program_of,
     run_followed,
 )
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run, settle
 
 
 def simulate(
     cohort: Cohort,
-    method: str = "hybrid",
-    horizon: float = 2000.0,
-    threshold: float = 100.0,
-    progression: float = 1.2,
+    method: str | None = None,
+    horizon: float | None = None,
+    threshold: float | None = None,
+    progression: float | None = None,
     regimen: Regimen | None = None,
     save_at: Sequence[float] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     *,
-    endpoints: Sequence[Endpoint] = (),
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
+    endpoints: Sequence[Endpoint] | None = None,
+    tolerance: float | None = None,
+    dtype: str | None = None,
+    run: Run | None = None,
     block: int | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Run a cohort to the horizon and return a dataset over ``patient`` (docs: the schema).
 
-    :param method: ``"hybrid"`` (the paper's: differential equations, and the exact
-        birth-death process below the threshold), ``"exact"`` (the closed form; fastest, no
-        threshold), ``"gillespie"`` (event by event below the threshold; the oracle) or
-        ``"deterministic"`` (differential equations alone).
-    :param horizon: days to run.
-    :param threshold: cells below which the tumour is stochastic.
-    :param progression: tumour size, relative to the first, that counts as progression.
-    :param regimen: treatments beside the first infusion; None is that infusion alone.
-    :param save_at: days, increasing, at which N, C and B (patient, time) are kept; on a day of
-        treatment, before it (on day 0, after it).
-    :param seed: of the tumour's random events; a patient's draws depend on it and on the
-        patient's number alone. Patients of one number (drawn with replacement) share all chance,
-        which is warned of; :meth:`Cohort.renumbered` gives each its own.
-    :param endpoints: what to read off beside the outcome; by default :class:`Nadir`,
-        :class:`Kinetics` and :class:`Response`.
-    :param tolerance: largest error of ln N, ln C and ln B; it sets the number of steps.
-    :param dtype: ``"float32"`` or ``"float64"``.
+    :param method: and the other settings: those of a :class:`Run`, with its defaults (2000 days by
+        the hybrid method). Patients of one number (drawn with replacement) share all chance, which
+        is warned of; :meth:`Cohort.renumbered` gives each its own.
+    :param run: all settings at once.
     :param block: patients computed at a time; results do not depend on it.
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
-    run = RunSettings(
-        method, horizon, threshold, progression, save_at, seed, tolerance, dtype, tuple(endpoints),
-        Regimen() if regimen is None else regimen,
+    run = settle(
+        "simulate", run,
+        {"method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
+         "regimen": regimen, "save_at": save_at, "seed": seed, "endpoints": endpoints,
+         "tolerance": tolerance, "dtype": dtype},
     )  # fmt: skip
     if block is not None:
         block = whole("block", block, least=1)
@@ -80,13 +71,13 @@ def simulate(
         )
     check_values(cohort)
     _tell_shared_numbers(cohort)
-    run.check_cohort(cohort)
+    check_cohort(run, cohort)
     table = make_patient_table(cohort, run)
     resolution = choose_grid(cohort, table, run, run.required_days)
-    variables = [variable for endpoint in run.endpoints for variable in endpoint.variables]
+    variables = [variable for endpoint in run.all_endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
     states = _empty_states(run, len(cohort))
-    with progress_bar(f"{method}, patients", len(cohort), progress) as on_done:
+    with progress_bar(f"{run.method}, patients", len(cohort), progress) as on_done:
         followed = run_followed(
             cohort.model, run, resolution, table, partial(program_of, cohort.model, run),
             partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done,
@@ -128,7 +119,7 @@ def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:
     return np.empty(patients, dtype if variable.dtype == "float" else variable.dtype)
 
 
-def _empty_states(run: RunSettings, patients: int) -> list[np.ndarray]:
+def _empty_states(run: Run, patients: int) -> list[np.ndarray]:
     if run.save_at is None:
         return []
     # A tumour left to grow to the horizon outgrows the range of float32.

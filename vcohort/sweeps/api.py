@@ -15,7 +15,7 @@ from vcohort.endpoints import Endpoint
 from vcohort.errors import VcohortWarning
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import DEFAULTS, Run, settle
 from vcohort.sweeps.compute.variables import missing_note
 from vcohort.sweeps.design.plan import QUANTILES, Plan, make_plan
 from vcohort.sweeps.execution.cluster import Workers
@@ -33,21 +33,22 @@ def sweep(
     *,
     layout: str = "grid",
     cells: int | None = None,
-    method: str = "exact",
-    horizon: float = 2000.0,
-    threshold: float = 100.0,
-    progression: float = 1.2,
-    regimen: Regimen | None = None,
-    seed: int = 0,
     design: str = "random",
     independent: bool = False,
     days: Sequence[float] | None = None,
     until: float | None = None,
     quantiles: Sequence[float] = QUANTILES,
-    endpoints: Sequence[Endpoint] = (),
     keep_patients: bool = False,
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
+    method: str | None = None,
+    horizon: float | None = None,
+    threshold: float | None = None,
+    progression: float | None = None,
+    regimen: Regimen | None = None,
+    seed: int | None = None,
+    endpoints: Sequence[Endpoint] | None = None,
+    tolerance: float | None = None,
+    dtype: str | None = None,
+    run: Run | None = None,
     chunk: int | None = None,
     client: Any = None,
     progress: bool | None = None,
@@ -61,21 +62,22 @@ def sweep(
     :param axes: what is swept, by name: parameters (in cells and days; the centre of their
         distribution), ``sigma``, ``threshold``, ``progression``, fields of the regimen such as
         ``infusion_1_day``. In a grid, names joined by a comma move together.
-    :param n: patients a cell.
+    :param n: patients per cell.
     :param store: a Zarr store to write to, chunk by chunk; where it is already there and holds
         the same study, the sweep goes on where it was. Without one all is kept in memory.
     :param layout: ``"grid"``: every combination of values. ``"table"``: row by row. ``"sobol"``,
         ``"latin-hypercube"``: ``cells`` points between (low, high), or of a distribution.
-    :param method: as of :func:`vcohort.simulate`, as are ``horizon``, ``threshold``,
-        ``progression``, ``regimen``, ``endpoints``, ``tolerance`` and ``dtype``.
-    :param seed: of the patients, their tumours and the layout's design.
+    :param method: by default exact. It, ``horizon``, ``threshold``, ``progression``, ``regimen``,
+        ``seed`` (of the patients, their tumours and the layout's design), ``endpoints``,
+        ``tolerance`` and ``dtype`` are settings of a :class:`Run`.
+    :param run: all settings at once, its method too.
     :param design: of the patients: ``"random"``, ``"sobol"``, ``"latin-hypercube"``.
     :param independent: other patients in each cell.
     :param days: when progression-free survival is looked at; by default 30, 60, 90, 180, 365,
         720, within the horizon.
     :param until: last day of the restricted mean; by default 720, or the horizon.
     :param quantiles: of the days of events and of what the endpoints read off. Exact up to
-        131,072 patients a cell, beyond that within a thousandth of their value.
+        131,072 patients per cell, beyond that within a thousandth of their value.
     :param keep_patients: keep also each patient's results, (…, patient).
     :param chunk: cells a chunk of a new store holds; results do not depend on it.
     :param client: a ``distributed.Client``, whose workers compute the chunks.
@@ -83,10 +85,10 @@ def sweep(
     :raises VcohortError: for impossible input, before any work; for a store of another study.
     """
     plan = plan_of(
-        population, axes, n, layout=layout, cells=cells, method=method, horizon=horizon,
-        threshold=threshold, progression=progression, regimen=regimen, seed=seed, design=design,
-        independent=independent, days=days, until=until, quantiles=quantiles, endpoints=endpoints,
-        keep_patients=keep_patients, tolerance=tolerance, dtype=dtype, chunk=chunk,
+        population, axes, n, layout=layout, cells=cells, design=design, independent=independent,
+        days=days, until=until, quantiles=quantiles, keep_patients=keep_patients, method=method,
+        horizon=horizon, threshold=threshold, progression=progression, regimen=regimen, seed=seed,
+        endpoints=endpoints, tolerance=tolerance, dtype=dtype, run=run, chunk=chunk,
     )  # fmt: skip
     runner = _runner(client)
     if store is None:
@@ -101,23 +103,13 @@ def plan_of(
     axes: Mapping[str, Any],
     n: int,
     *,
-    method: str = "exact",
-    horizon: float = 2000.0,
-    threshold: float = 100.0,
-    progression: float = 1.2,
-    regimen: Regimen | None = None,
-    seed: int = 0,
-    endpoints: Sequence[Endpoint] = (),
-    tolerance: float = 1e-3,
-    dtype: str = "float32",
-    **rest: Any,
+    run: Run | None = None,
+    **given: Any,
 ) -> Plan:
     """Return the checked plan of a sweep; see :func:`sweep`."""
-    run = RunSettings(
-        method, horizon, threshold, progression, None, seed, tolerance, dtype, tuple(endpoints),
-        Regimen() if regimen is None else regimen,
-    )  # fmt: skip
-    plan = make_plan(population, axes, n, run, **rest)
+    settings = {name: given.pop(name, None) for name in DEFAULTS if name != "save_at"}
+    run = settle("sweep", run, settings, method="exact")
+    plan = make_plan(population, axes, n, run, **given)
     check_names(plan)
     return plan
 

@@ -22,7 +22,7 @@ from vcohort.analysis.calibration.varied import SPREADS, Varied, deviates_of, fi
 from vcohort.analysis.sensitivity.outputs import keep_followed
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import number, whole
+from vcohort.given import whole
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.designs import uniforms
 from vcohort.populations.population import Population
@@ -32,6 +32,7 @@ from vcohort.results.survival import progression_free_survival
 from vcohort.results.trial import Trial, read_curve
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.probability import progression_free_probability
+from vcohort.simulation.run import Run, settle
 from vcohort.simulation.simulate import simulate
 from vcohort.tables.days import in_days
 
@@ -55,7 +56,7 @@ class _Task(NamedTuple):
     days: np.ndarray
     target: np.ndarray
     progression: float
-    regimen: Regimen | None
+    regimen: Regimen
 
 
 def calibrate(
@@ -67,9 +68,10 @@ def calibrate(
     n: int = 4096,
     starts: int = 4,
     weights: bool = False,
-    progression: float = 1.2,
+    progression: float | None = None,
     regimen: Regimen | None = None,
-    seed: int = 0,
+    seed: int | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Fit location and spread of parameters so that progression-free survival is a trial's.
@@ -91,7 +93,7 @@ def calibrate(
     :param n: patients, a Sobol' design.
     :param starts: of the search; the first is the population as it is.
     :param weights: also find the patients' weights of greatest entropy that match the curve.
-    :param progression: tumour size, relative to the first, that counts as progression.
+    :param progression: and ``regimen``, ``seed``: settings of a :class:`Run`.
     :return: ``location``, ``spread`` and their first values (parameter,); over ``day``: ``trial``,
         ``before``, ``calibrated`` and ``fresh`` (Kaplan-Meier of 20,000 other patients, drawn by
         Monte Carlo), with ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square
@@ -101,18 +103,19 @@ def calibrate(
         outside it, unknown parameters, parameters of other distributions (they would be lost), and
         where no patient can be followed.
     """
-    seed, starts = whole("seed", seed), whole("starts", starts, 1001, 1)
-    progression = number("progression", progression)
+    given = {"progression": progression, "regimen": regimen, "seed": seed}
+    run = settle("calibrate", run, given)
+    starts = whole("starts", starts, 1001, 1)
     if not isinstance(weights, bool | np.bool_):
         raise VcohortError(f"weights = {reprlib.repr(weights)} is impossible: it is True or False.")
     at, target = _target(trial, days)
     varied = find_varied(population, free)
     _warn_few(at, len(varied))
-    cohort = population.sample(n, seed, design="sobol")
-    deviates = deviates_of(population, varied, n, seed)
-    task = _Task(cohort, varied, deviates, at, target, progression, regimen)
-    best = _search(task, starts, seed, progress)
-    return _dataset(population, task, best, weights, seed)
+    cohort = population.sample(n, run.seed, design="sobol")
+    deviates = deviates_of(population, varied, n, run.seed)
+    task = _Task(cohort, varied, deviates, at, target, run.progression, run.regimen)
+    best = _search(task, starts, run.seed, progress)
+    return _dataset(population, task, best, weights, run.seed)
 
 
 def calibrated(population: Population, calibration: xr.Dataset) -> Population:

@@ -50,7 +50,7 @@ def estimate(
 
     The problem comes back on the grid that the best of them need.
     """
-    starts, seed = whole("starts", starts, least=1), whole("seed", seed)
+    starts = whole("starts", starts, least=1)
     check_observed(problem.data)
     patients = len(problem.cohort)
     limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)

@@ -13,7 +13,7 @@ import xarray as xr
 
 from vcohort.analysis.estimation.estimation import Fitted, at_bound, estimate, uncertainty
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import make_problem
+from vcohort.analysis.estimation.posing import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.analysis.estimation.solver import Solved
 from vcohort.endpoints import Outcome
@@ -22,8 +22,8 @@ from vcohort.measurements.observables import Observable
 from vcohort.models import Cells
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.schema import STATES, TIME
-from vcohort.simulation.dataset import provenance, recorded
+from vcohort.simulation.dataset import STATES, TIME, provenance, recorded
+from vcohort.simulation.run import Run
 from vcohort.simulation.simulate import simulate
 
 _CURVE_POINTS = 201
@@ -37,9 +37,10 @@ def fit(
     loss: str | Residuals = "log",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 1000,
-    seed: int = 0,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-4,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -69,8 +70,7 @@ def fit(
         (row,), measured, values) that returns residuals (row,).
     :param bounds: lowest and highest value by name; by default the parameter's usual range.
     :param starts: starts for each patient, a Latin hypercube in logs within the bounds.
-    :param regimen: treatments beside the first infusion.
-    :param tolerance: largest error of the logs of the path.
+    :param regimen: and ``seed``, ``tolerance`` (by default 1e-4): settings of a :class:`Run`.
     :param observables: what names in the column ``observable`` may mean beside the known ones.
     :return: over ``patient``: ``estimate``, ``standard_error`` (NaN, with a warning, where the data
         tell none), ``at_bound`` (…, parameter), ``correlation`` (…, parameter, other), ``loss``,
@@ -83,8 +83,9 @@ def fit(
     :raises VcohortError: for bad data (empty, not a number, an unknown observable, limits alone,
         fewer rows that tell anything than free parameters), unknown parameters, impossible bounds.
     """
-    problem = make_problem(data, free, cohort, loss, bounds, regimen, tolerance, observables)
-    return _dataset(*estimate(problem, starts, seed, progress), seed)
+    run = settle_fit("fit", run, regimen=regimen, seed=seed, tolerance=tolerance)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+    return _dataset(*estimate(problem, starts, run.seed, progress), run.seed)
 
 
 def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,9 +20,8 @@ from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
-from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.preparation import choose_grid, make_patient_table
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run, settle
 
 
 def make_problem(
@@ -30,8 +30,7 @@ def make_problem(
     cohort: Cohort | None,
     loss: str | Residuals,
     bounds: Mapping[str, tuple[float, float]] | None,
-    regimen: Regimen | None,
-    tolerance: float,
+    run: Run,
     observables: Iterable[Observable],
 ) -> Problem:
     """Return the checked problem; see :func:`vcohort.fit` for its parts.
@@ -44,7 +43,7 @@ def make_problem(
     _check_enough(rows, names)
     known_loss.check(rows)
     limits = _limits(names, cohort.model, {} if bounds is None else bounds)
-    run = _run(rows, regimen, tolerance)
+    run = _followed_to_the_last_day(run, rows)
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = choose_grid(cohort, make_patient_table(cohort, run), run, run.required_days)
@@ -163,15 +162,17 @@ def _pair(name: str, given: Any) -> np.ndarray:
     return pair
 
 
-def _run(data: Observations, regimen: Regimen | None, tolerance: float) -> RunSettings:
+def settle_fit(who: str, run: Run | None, **given: Any) -> Run:
+    """Return the run of a fit: as :func:`settle`, in the precision that derivatives need."""
+    return settle(who, run, given, tolerance=1e-4, method="deterministic", dtype="float64")
+
+
+def _followed_to_the_last_day(run: Run, data: Observations) -> Run:
     days = np.unique(data.day)
-    return RunSettings(
-        "deterministic", max(float(days[-1]), 1.0), save_at=tuple(days), tolerance=tolerance,
-        dtype="float64", regimen=Regimen() if regimen is None else regimen,
-    )  # fmt: skip
+    return replace(run, horizon=max(float(days[-1]), 1.0), save_at=tuple(days))
 
 
-def _check_regimen(run: RunSettings, names: tuple[str, ...], patients: int) -> None:
+def _check_regimen(run: Run, names: tuple[str, ...], patients: int) -> None:
     """Refuse a regimen that ends after the data, and a free initial number that it also sets."""
     run.regimen.check(patients, run.horizon)
     clash = [name for name in ("N0", "C0") if name in names]
@@ -181,7 +182,7 @@ def _check_regimen(run: RunSettings, names: tuple[str, ...], patients: int) -> N
         )
 
 
-def _subjects(cohort: Cohort, run: RunSettings, plan: GridSpec, data: Observations) -> Subject:
+def _subjects(cohort: Cohort, run: Run, plan: GridSpec, data: Observations) -> Subject:
     """Return the patients on their grids, with their rows."""
     table = make_patient_table(cohort, run)
     with jax.enable_x64(True):

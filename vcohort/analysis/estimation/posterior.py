@@ -16,7 +16,7 @@ from jax import Array
 
 from vcohort.analysis.estimation.likelihood import likeliest_scale, log_likelihood
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import check_observed, make_problem
+from vcohort.analysis.estimation.posing import check_observed, make_problem, settle_fit
 from vcohort.analysis.estimation.priors import laws_of
 from vcohort.analysis.estimation.problem import (
     FitSpec,
@@ -33,8 +33,8 @@ from vcohort.populations.cohort import Cohort
 from vcohort.populations.distributions import Distribution
 from vcohort.progress import is_shown
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.schema import TIME
-from vcohort.simulation.dataset import provenance
+from vcohort.simulation.dataset import TIME, provenance
+from vcohort.simulation.run import Run
 
 # The residuals' scale, where the data give no errors: log-uniform over these, in residuals of
 # predictions that are twice too large.
@@ -63,9 +63,10 @@ def posterior(
     chains: int = 4,
     warmup: int = 500,
     draws: int = 500,
-    seed: int = 0,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-4,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.DataTree:
@@ -91,8 +92,9 @@ def posterior(
     """
     numpyro = _numpyro()
     chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
-    draws, seed = whole("draws", draws, least=4), whole("seed", seed)
-    problem = make_problem(data, free, cohort, loss, bounds, regimen, tolerance, observables)
+    draws = whole("draws", draws, least=4)
+    run = settle_fit("posterior", run, regimen=regimen, seed=seed, tolerance=tolerance)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
     if not problem.data.errors_known:
         check_observed(problem.data)
     with jax.enable_x64(True):
@@ -100,7 +102,9 @@ def posterior(
         if not problem.data.errors_known:
             laws[_SCALE] = _scale_law(problem)
         # JAX takes the 64 bits of a seed as a number with a sign.
-        of_starts, of_chains = jax.random.split(jax.random.key(np.uint64(seed).astype(np.int64)))
+        of_starts, of_chains = jax.random.split(
+            jax.random.key(np.uint64(run.seed).astype(np.int64))
+        )
         first = _starts(problem, laws, chains, of_starts)
         middle = numpyro.infer.init_to_value(values={name: at[0] for name, at in first.items()})
         kernel = numpyro.infer.NUTS(_model(problem, laws), init_strategy=middle)
@@ -117,7 +121,7 @@ def posterior(
         drawn = {name: np.asarray(value) for name, value in samples.items()}
         extra = sampler.get_extra_fields(group_by_chain=True)
         stats = {name: np.asarray(value) for name, value in extra.items()}
-    return _tree(problem, drawn, stats, seed)
+    return _tree(problem, drawn, stats, run.seed)
 
 
 def _numpyro() -> Any:

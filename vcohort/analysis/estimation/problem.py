@@ -20,7 +20,7 @@ from vcohort.measurements.observables import Observable
 from vcohort.measurements.observations import Observations
 from vcohort.models import Cells, Model
 from vcohort.populations.cohort import Cohort
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Problem(NamedTuple):
     limits: np.ndarray
     cohort: Cohort
     data: Observations
-    run: RunSettings
+    run: Run
     error: float
 
     def values_at(self, logs: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from vcohort.analysis.estimation.estimation import (
     uncertainty,
 )
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import make_problem
+from vcohort.analysis.estimation.posing import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem, observed_and_limits
 from vcohort.analysis.estimation.solver import Candidates, polish
 from vcohort.errors import VcohortError
@@ -27,6 +27,7 @@ from vcohort.populations.cohort import Cohort
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import provenance
+from vcohort.simulation.run import Run
 
 # The first look goes this many standard errors to each side.
 _REACH = 5.0
@@ -54,9 +55,10 @@ def profile_likelihood(
     loss: str | Residuals = "log",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 200,
-    seed: int = 0,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-4,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -82,10 +84,11 @@ def profile_likelihood(
     confidence, points = number("confidence", confidence), whole("points", points, least=4)
     if not 0 < confidence < 1:
         raise VcohortError(f"confidence = {confidence:g} is impossible: it must be in (0, 1).")
-    problem = make_problem(data, free, cohort, loss, bounds, regimen, tolerance, observables)
+    run = settle_fit("profile_likelihood", run, regimen=regimen, seed=seed, tolerance=tolerance)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
     names = problem.spec.names
     chosen = _chosen(parameters, names)
-    problem, solved = estimate(problem, starts, seed, progress)
+    problem, solved = estimate(problem, starts, run.seed, progress)
     best = solved.logs[:, 0]
     which = np.array([names.index(name) for name in chosen])
     fitted = uncertainty(problem, best)

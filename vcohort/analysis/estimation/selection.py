@@ -12,6 +12,7 @@ import xarray as xr
 from vcohort.analysis.estimation.estimation import check_errors_left, relative_misses
 from vcohort.analysis.estimation.fit import fit
 from vcohort.analysis.estimation.losses import Residuals
+from vcohort.analysis.estimation.posing import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws
@@ -20,6 +21,7 @@ from vcohort.populations.cohort import Cohort, preset_values
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import provenance
+from vcohort.simulation.run import Run
 
 _PRESET = "kimmel2021-figures"
 
@@ -35,9 +37,10 @@ def compare_models(
     loss: str | Residuals = "kimmel2021",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 500,
-    seed: int = 0,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-4,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     observables: Iterable[Observable] = (),
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -70,6 +73,7 @@ def compare_models(
     :raises VcohortError: as for :func:`vcohort.fit`, for bounds of what no model fits, for both a
         cohort and a preset, and for data whose errors are not known and that a model meets exactly.
     """
+    run = settle_fit("compare_models", run, regimen=regimen, seed=seed, tolerance=tolerance)
     chosen = _checked_models(models)
     if cohort is not None and preset is not None:
         raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")
@@ -87,7 +91,7 @@ def compare_models(
             fits[name] = fit(
                 data, free[name], _cohort(model, cohort, preset or _PRESET, given), loss=loss,
                 bounds={each: limits[each] for each in limits if each in free[name]},
-                starts=starts, seed=seed, regimen=regimen, tolerance=tolerance,
+                starts=starts, regimen=run.regimen, seed=run.seed, tolerance=run.tolerance,
                 observables=observables, progress=False,
             )  # fmt: skip
             _check_errors(fits[name])

@@ -8,29 +8,19 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from vcohort.analysis.sensitivity.outputs import evaluate, make_outputs
+from vcohort.analysis.sensitivity.outputs import Outputs, evaluate, find_measures
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import floats
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.distributions import median_of, values_at, varies
 from vcohort.populations.population import Population
-from vcohort.regimens.regimen import Regimen
-from vcohort.results.missing import check_kept
+from vcohort.simulation.missing import check_kept
+from vcohort.simulation.run import Run
 
-Outputs: TypeAlias = Sequence[str] | Mapping[str, Callable[[Cohort], Any]]
+OutputsLike: TypeAlias = Sequence[str] | Mapping[str, Callable[[Cohort], Any]]
 
 # Measures are computed in float32: what is less apart than this share of itself is not apart.
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)
-
-
-class Options(NamedTuple):
-    """How a cohort is measured; see :func:`vcohort.sobol_indices`."""
-
-    horizon: float = 2000.0
-    progression: float = 1.2
-    regimen: Regimen | None = None
-    tolerance: float = 1e-3
-    progress: bool | None = None
 
 
 class Evaluated(NamedTuple):
@@ -89,8 +79,9 @@ def evaluate_at(
     population: Population,
     names: list[str],
     points: np.ndarray,
-    outputs: Outputs,
-    options: Options,
+    outputs: OutputsLike,
+    run: Run,
+    progress: bool | None,
 ) -> Evaluated:
     """Return the outputs of patients at probabilities (evaluation, parameter).
 
@@ -114,22 +105,19 @@ def evaluate_at(
     origin = (("preset", population.preset),)
     cohort = Cohort(values, np.arange(len(points)), population.model, origin)
     if isinstance(outputs, Mapping):
-        found = _called(cohort, outputs, options)
+        found = _called(cohort, outputs, run)
         return Evaluated(found, list(outputs), [""] * len(outputs), unseen, 0.0)
-    asked = make_outputs(outputs, *options[:4], "float32")
-    found = evaluate(cohort, asked, options.progress, "sensitivity, patients").astype(np.float64)
+    asked = Outputs(find_measures(outputs), run)
+    found = evaluate(cohort, asked, progress, "sensitivity, patients").astype(np.float64)
     units = [measure.unit for measure in asked.measures]
     return Evaluated(found, [each.name for each in asked.measures], units, unseen, _ROUNDING)
 
 
-def _called(
-    cohort: Cohort, outputs: Mapping[str, Callable[[Cohort], Any]], options: Options
-) -> np.ndarray:
+def _called(cohort: Cohort, outputs: Mapping[str, Callable[[Cohort], Any]], run: Run) -> np.ndarray:
     """Return what functions say of a cohort (patient, output)."""
-    unused = [
-        name for name, value, default in zip(Options._fields[:4], options, Options(), strict=False)
-        if value != default
-    ]  # fmt: skip
+    plain = Run(method=run.method)
+    unused = [name for name in ("horizon", "progression", "regimen", "tolerance")
+              if getattr(run, name) != getattr(plain, name)]  # fmt: skip
     if unused or not outputs:
         raise VcohortError(
             f"{' and '.join(unused)}: of no meaning where outputs are functions, which run the "

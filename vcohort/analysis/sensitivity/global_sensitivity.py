@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.sensitivity.evaluation import Evaluated, Options, Outputs, evaluate_at, varied
+from vcohort.analysis.sensitivity.evaluation import Evaluated, OutputsLike, evaluate_at, varied
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number, whole
 from vcohort.populations.distributions import values_at, varies
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import provenance, recorded
+from vcohort.simulation.run import Run, settle
 
 # The most extreme patients of a design that holds both ends of each range, as probabilities: the
 # first of them between which a parameter varies.
@@ -25,16 +26,17 @@ _TAILS = (0.025, 1e-3, 1e-6, float(np.finfo(np.float64).epsneg))
 
 def sobol_indices(
     population: Population,
-    outputs: Outputs = ("cure",),
+    outputs: OutputsLike = ("cure",),
     n: int = 4096,
     *,
     second_order: bool = False,
     confidence: float = 0.95,
-    seed: int = 0,
-    horizon: float = 2000.0,
-    progression: float = 1.2,
+    horizon: float | None = None,
+    progression: float | None = None,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Return Sobol' indices of each parameter that varies in the population.
@@ -53,6 +55,8 @@ def sobol_indices(
     :param n: base samples, a power of 2; (k + 2) n patients are run for k parameters, with
         ``second_order`` (2k + 2) n.
     :param confidence: of the intervals, by bootstrap.
+    :param horizon: and ``progression``, ``regimen``, ``seed``, ``tolerance``: settings of a
+        :class:`Run`.
     :return: over (output, parameter): ``first``, ``total`` and half widths of their intervals
         ``first_interval``, ``total_interval``; with ``second_order`` ``second`` (…, other) too. The
         attribute ``not_varied`` names the parameters that the population does not vary.
@@ -60,21 +64,23 @@ def sobol_indices(
         no power of 2, and where SALib is not installed.
     """
     sample, analyse = _salib("sample.sobol"), _salib("analyze.sobol")
-    names, confidence, seed = varied(population), _share(confidence), whole("seed", seed)
+    given = {"horizon": horizon, "progression": progression, "regimen": regimen, "seed": seed,
+             "tolerance": tolerance}  # fmt: skip
+    run = settle("sobol_indices", run, given, method="deterministic")
+    names, confidence = varied(population), _share(confidence)
     n = whole("n", n, least=2)
     if n & (n - 1):
         raise VcohortError(f"n = {n} is impossible: give a power of 2, such as 1024.")
     problem = _unit_cube(names)
-    points = sample.sample(problem, n, calc_second_order=second_order, seed=seed)
-    options = Options(horizon, progression, regimen, tolerance, progress)
-    found = evaluate_at(population, names, points, outputs, options)
+    points = sample.sample(problem, n, calc_second_order=second_order, seed=run.seed)
+    found = evaluate_at(population, names, points, outputs, run, progress)
     group = len(points) // n
     kept = found.whole(group, "base samples")
     steady = _steady(found, kept, group)
     each = [
         None if name in steady else analyse.analyze(
             problem, found.values[kept, column], calc_second_order=second_order,
-            conf_level=confidence, seed=_source(seed),
+            conf_level=confidence, seed=_source(run.seed),
         )
         for column, name in enumerate(found.names)
     ]  # fmt: skip
@@ -91,23 +97,24 @@ def sobol_indices(
         }
     return _dataset("Sobol'", each, kinds, names, found, {
         "n": n, "evaluations": len(points), "evaluations_left_out": int((~kept).sum()),
-        "confidence": confidence, "seed": str(seed),
-        **_attributes(population, names, outputs, options),
+        "confidence": confidence, "seed": str(run.seed),
+        **_attributes(population, names, outputs, run),
     })  # fmt: skip
 
 
 def morris(
     population: Population,
-    outputs: Outputs = ("cure",),
-    trajectories: int = 256,
+    outputs: OutputsLike = ("cure",),
+    n: int = 256,
     *,
     levels: int = 8,
     confidence: float = 0.95,
-    seed: int = 0,
-    horizon: float = 2000.0,
-    progression: float = 1.2,
+    horizon: float | None = None,
+    progression: float | None = None,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Screen the parameters that vary by Morris' elementary effects.
@@ -119,30 +126,32 @@ def morris(
     ends. A step is levels / (2 (levels - 1)) of the range, and its effect is divided by that; of a
     distribution of few values only some steps change the value. Needs the extra ``sensitivity``.
 
-    :param trajectories: (k + 1) patients each, for k parameters.
+    :param n: trajectories of (k + 1) patients each, for k parameters.
     :param levels: of each parameter, an even number.
-    :param outputs, confidence: as for :func:`vcohort.sobol_indices`.
+    :param outputs, confidence, horizon: as for :func:`vcohort.sobol_indices`.
     :return: over (output, parameter): ``mu``, ``mu_star`` (mean of absolute effects), the half
         width of its interval ``mu_star_interval``, and ``sigma`` (spread: interactions, curvature).
     :raises VcohortError: as for :func:`vcohort.sobol_indices`.
     """
     sample, analyse = _salib("sample.morris"), _salib("analyze.morris")
-    names, confidence, seed = varied(population), _share(confidence), whole("seed", seed)
-    trajectories, levels = whole("trajectories", trajectories, least=2), whole("levels", levels)
+    given = {"horizon": horizon, "progression": progression, "regimen": regimen, "seed": seed,
+             "tolerance": tolerance}  # fmt: skip
+    run = settle("morris", run, given, method="deterministic")
+    names, confidence = varied(population), _share(confidence)
+    n, levels = whole("n", n, least=2), whole("levels", levels)
     if levels < 2 or levels % 2:
         raise VcohortError(f"levels = {levels} is impossible: it must be an even number.")
     problem = _unit_cube(names)
-    points = sample.sample(problem, trajectories, num_levels=levels, seed=seed)
-    options = Options(horizon, progression, regimen, tolerance, progress)
+    points = sample.sample(problem, n, num_levels=levels, seed=run.seed)
     laws = [population.distributions[name] for name in names]
     tails = np.array([next(tail for tail in _TAILS if varies(law, tail)) for law in laws])
     inside = tails + (1.0 - 2.0 * tails) * points
-    found = evaluate_at(population, names, inside, outputs, options)
+    found = evaluate_at(population, names, inside, outputs, run, progress)
     kept = found.whole(len(names) + 1, "trajectories")
     each = [
         analyse.analyze(
             problem, points[kept], found.values[kept, column], conf_level=confidence,
-            num_levels=levels, seed=seed,
+            num_levels=levels, seed=run.seed,
         )
         for column in range(len(found.names))
     ]  # fmt: skip
@@ -157,9 +166,9 @@ def morris(
     ]
     lower, upper = np.transpose(ends)
     return _dataset("Morris", each, kinds, names, found, {
-        "trajectories": trajectories, "levels": levels, "evaluations": len(points),
-        "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(seed),
-        **_attributes(population, names, outputs, options),
+        "trajectories": n, "levels": levels, "evaluations": len(points),
+        "evaluations_left_out": int((~kept).sum()), "confidence": confidence, "seed": str(run.seed),
+        **_attributes(population, names, outputs, run),
     }).assign_coords(lower=("parameter", lower), upper=("parameter", upper))  # fmt: skip
 
 
@@ -204,17 +213,15 @@ def _steady(found: Evaluated, kept: np.ndarray, group: int) -> list[str]:
 
 
 def _attributes(
-    population: Population, names: list[str], outputs: Outputs, options: Options
+    population: Population, names: list[str], outputs: OutputsLike, run: Run
 ) -> dict[str, Any]:
     """Return the attributes that tell what was run."""
-    regimen = Regimen() if options.regimen is None else options.regimen
-    told: dict[str, Any] = recorded(population=population, regimen=regimen)
+    told: dict[str, Any] = recorded(population=population, regimen=run.regimen)
     told["not_varied"] = ", ".join(each for each in population.distributions if each not in names)
     if isinstance(outputs, Mapping):
         return told
     return told | {
-        "horizon": options.horizon, "progression": options.progression,
-        "tolerance": options.tolerance,
+        "horizon": run.horizon, "progression": run.progression, "tolerance": run.tolerance,
     }  # fmt: skip
 
 

@@ -24,11 +24,10 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.missing import LOST, check_kept
-from vcohort.results.schema import STATES, TIME
-from vcohort.simulation.dataset import provenance
+from vcohort.simulation.dataset import STATES, TIME, provenance
+from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import choose_grid, make_patient_table
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run, settle
 
 # Patients differentiated at a time.
 _BLOCK = 64
@@ -53,9 +52,10 @@ def local_sensitivity(
     parameters: Sequence[str] | None = None,
     *,
     outputs: Sequence[str] = (),
-    progression: float = 1.2,
+    progression: float | None = None,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Return the sensitivities of each patient to each parameter, along the deterministic path.
@@ -77,17 +77,19 @@ def local_sensitivity(
         inverse of a parameter.
     :param outputs: ``cure``, ``pfs_DAY``, ``rmst_DAY``, ``C_max``, ``T_max``, ``C_auc_DAY``, within
         the last day.
-    :param progression: tumour size, relative to the first, that counts as progression in outputs.
-    :param tolerance: largest error of the logs of the path.
+    :param progression: and ``regimen``, ``tolerance`` (by default 1e-6): settings of a
+        :class:`Run`.
     :raises VcohortError: for unknown parameters or outputs, or impossible days.
     """
     at = numbers("days", days)
     if at.size < 2:
         raise VcohortError("local_sensitivity needs at least two days, to follow a path.")
     names = _names(cohort, parameters)
-    run = RunSettings(
-        "deterministic", float(at[-1]), progression=progression, save_at=tuple(at),
-        tolerance=tolerance, dtype="float64", regimen=Regimen() if regimen is None else regimen,
+    run = settle(
+        "local_sensitivity", run,
+        {"progression": progression, "regimen": regimen, "tolerance": tolerance},
+        tolerance=1e-6, method="deterministic", horizon=float(at[-1]), save_at=tuple(at),
+        dtype="float64",
     )  # fmt: skip
     asked = Outputs(find_measures(outputs) if len(outputs) else (), run)
     asked.check(cohort)

@@ -24,11 +24,11 @@ from vcohort.errors import VcohortError, unknown
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
 from vcohort.progress import progress_bar
-from vcohort.regimens.regimen import Regimen
-from vcohort.results.missing import LOST, check_kept
+from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import choose_grid, make_patient_table, run_followed
 from vcohort.simulation.probability import warn_small_tumours
-from vcohort.simulation.settings import RunSettings, nonlinear
+from vcohort.simulation.run import Run
 
 _FORMS = {
     "cure": "P(cure by the horizon)",
@@ -100,7 +100,7 @@ class Outputs:
     """The measures of a run, with what they are measured against."""
 
     measures: tuple[Measure, ...]
-    run: RunSettings
+    run: Run
 
     def check(self, cohort: Cohort) -> None:
         """Refuse days past the horizon, and a cohort that cannot be measured so."""
@@ -123,24 +123,6 @@ class Outputs:
     def required_days(self) -> tuple[float, ...]:
         """Days that the grid must hold."""
         return tuple(day for measure in self.measures for day in measure.required_days)
-
-
-def make_outputs(
-    names: Sequence[str],
-    horizon: float,
-    progression: float,
-    regimen: Regimen | None,
-    tolerance: float,
-    dtype: str,
-) -> Outputs:
-    """Return the checked measures."""
-    measures = find_measures(names)
-    regimen = Regimen() if regimen is None else regimen
-    run = RunSettings(
-        "deterministic", horizon, progression=progression, tolerance=tolerance, dtype=dtype,
-        regimen=regimen,
-    )  # fmt: skip
-    return Outputs(measures, run)
 
 
 def evaluate(

@@ -20,9 +20,10 @@ from vcohort.populations.cohort import Cohort, check_values
 from vcohort.populations.population import Population
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.preparation import choose_grid, make_patient_table, run_followed
-from vcohort.simulation.settings import RunSettings, nonlinear
+from vcohort.simulation.run import Run, settle
 
 
 def sensitivity_map(
@@ -30,10 +31,11 @@ def sensitivity_map(
     axes: Mapping[str, ArrayLike],
     n: int = 256,
     *,
-    seed: int = 0,
-    horizon: float = 2000.0,
+    horizon: float | None = None,
     regimen: Regimen | None = None,
-    tolerance: float = 1e-3,
+    seed: int | None = None,
+    tolerance: float | None = None,
+    run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Return mean P(cure) on a grid of two parameters, and its derivative to every parameter.
@@ -42,25 +44,25 @@ def sensitivity_map(
     parameters centred at the cell's values. One differentiated pass gives all derivatives.
 
     :param axes: two parameters and their values, in cells and days, by name.
-    :param n: patients a cell; 1 where nothing varies in the population.
+    :param n: patients per cell; 1 where nothing varies in the population.
+    :param horizon: and ``regimen``, ``seed``, ``tolerance``: settings of a :class:`Run`.
     :return: over both names: ``cure_probability``, and ``sensitivity`` (…, parameter): the
         derivative of mean P(cure) to ln(parameter) of all patients of the cell. ``missing``:
         patients that could not be followed; they are left out, with a warning.
     :raises VcohortError: for other than two parameters, unknown ones, impossible values, and
         where a rate of the model depends on the tumour.
     """
-    grids, n, seed = _axes(population, axes), whole("n", n, least=1), whole("seed", seed)
+    given = {"horizon": horizon, "regimen": regimen, "seed": seed, "tolerance": tolerance}
+    run = settle("sensitivity_map", run, given, method="exact")
+    grids, n = _axes(population, axes), whole("n", n, least=1)
     (first, rows), (second, columns) = grids.items()
     cells = [
-        population.at(**{first: float(x), second: float(y)}).sample(n, seed, design="sobol")
+        population.at(**{first: float(x), second: float(y)}).sample(n, run.seed, design="sobol")
         for x in rows for y in columns
     ]  # fmt: skip
     names = list(cells[0].values)
     values = {name: np.concatenate([cell[name] for cell in cells]) for name in names}
     cohort = Cohort(values, np.arange(n * len(cells)), population.model, cells[0].origin)
-    run = RunSettings(
-        "exact", horizon, tolerance=tolerance, regimen=Regimen() if regimen is None else regimen
-    )
     if not cohort.model.tumour_is_linear:
         raise nonlinear("sensitivity_map", cohort, "Use simulate(method='hybrid') on a grid.")
     cured, slopes = _differentiate(cohort, run, progress)
@@ -118,7 +120,7 @@ def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np
 
 
 def _differentiate(
-    cohort: Cohort, run: RunSettings, progress: bool | None
+    cohort: Cohort, run: Run, progress: bool | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return P(cure) (patient,) and its derivatives to ln(parameter) (patient, parameter)."""
     check_values(cohort)

@@ -9,7 +9,7 @@ import jax
 
 from vcohort.engine.execution.blocks import block_size
 from vcohort.engine.execution.pilot import Resolution
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 from vcohort.sweeps.compute.cells import Span, made, spans
 from vcohort.sweeps.design.plan import SPAN, Plan
 
@@ -42,7 +42,7 @@ def batches_of(plan: Plan, rungs: Mapping[int, Resolution]) -> Iterator[Batch]:
             yield Batch(tuple(part for cell in some for part in spans(plan, cell)), steps)
 
 
-def _kind(run: RunSettings) -> tuple[Any, ...]:
+def _kind(run: Run) -> tuple[Any, ...]:
     """Return what cells must share to be computed together."""
     days = run.regimen.shared_days()
     return run.threshold, run.progression, None if days is None else tuple(days)

@@ -17,7 +17,7 @@ from vcohort.populations.designs import uniforms
 from vcohort.populations.distributions import Floats
 from vcohort.populations.population import Population
 from vcohort.simulation.preparation import grid_spec, make_patient_table
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 from vcohort.sweeps.design.plan import SPAN, Plan
 
 # Patients of a cell on whom its time grid is tried, at least.
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
     """Patients ready for the engine, their run, and how time is cut for them (no steps yet)."""
 
     table: PatientTable
-    run: RunSettings
+    run: Run
     time: GridSpec
 
 
@@ -49,7 +49,7 @@ def spans(plan: Plan, cell: int) -> list[Span]:
 
 
 @lru_cache(maxsize=1 << 13)
-def made(plan: Plan, cell: int) -> tuple[Population, RunSettings]:
+def made(plan: Plan, cell: int) -> tuple[Population, Run]:
     """Return the population and the run of a cell, made once."""
     return plan.cell(cell)
 
@@ -85,7 +85,7 @@ def draw_pilot(plan: Plan, cell: int) -> Drawn:
 
 def _drawn(
     plan: Plan,
-    run: RunSettings,
+    run: Run,
     population: Population,
     values: dict[str, Floats],
     number: np.ndarray,

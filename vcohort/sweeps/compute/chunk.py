@@ -22,9 +22,9 @@ from vcohort.engine.execution.straggler import follow_anew
 from vcohort.engine.inputs import GridSpec, Patients, PatientTable
 from vcohort.engine.methods import cure
 from vcohort.engine.methods.progression import probabilities
-from vcohort.results.missing import mask_missing
+from vcohort.simulation.missing import mask_missing
 from vcohort.simulation.preparation import draw_outcomes, program_of
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 from vcohort.sweeps.compute.batches import Batch, batches_of, block_of
 from vcohort.sweeps.compute.cells import Span, draw, join
 from vcohort.sweeps.compute.grids import resolve_cells
@@ -142,7 +142,7 @@ def reduce_on_device(plan: Plan, columns: Columns, whole: bool) -> Reduced:
 
 
 def _results(
-    plan: Plan, run: RunSettings, time: GridSpec, table: PatientTable, size: int, device: Device
+    plan: Plan, run: Run, time: GridSpec, table: PatientTable, size: int, device: Device
 ) -> list[Any]:
     """Return the results (patient, …), in blocks of a ``size``; strains last.
 
@@ -163,7 +163,7 @@ def _results(
 
 def _follow(
     plan: Plan,
-    run: RunSettings,
+    run: Run,
     time: GridSpec,
     table: PatientTable,
     most_strain: np.ndarray,
@@ -184,7 +184,7 @@ def _follow(
         followed = follow_anew(
             model, table, time, most_strain, run.tolerance, results, again, mortal=mortal
         )
-    variables = [each for endpoint in run.endpoints for each in endpoint.variables]
+    variables = [each for endpoint in run.all_endpoints for each in endpoint.variables]
     names = [*(each.name for each in variables), "cure_probability", "pfs_probability"]
     columns = dict(zip(names, results[:-1], strict=False))
     if followed.lost.any():
@@ -195,7 +195,7 @@ def _follow(
     return columns, followed.error
 
 
-def cell_work(plan: Plan, run: RunSettings, time: GridSpec) -> Work:
+def cell_work(plan: Plan, run: Run, time: GridSpec) -> Work:
     """Return what one block runs: what befalls its patients, what they could expect, strains."""
     model = plan.population.model
     outcomes = draw_outcomes(model, run, time)

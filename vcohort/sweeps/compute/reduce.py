@@ -39,7 +39,7 @@ def flags_of(plan: Plan) -> list[Variable]:
 
 def _read(plan: Plan) -> list[Variable]:
     own = ("outcome", "event_time")
-    variables = [each for endpoint in plan.run.endpoints for each in endpoint.variables]
+    variables = [each for endpoint in plan.run.all_endpoints for each in endpoint.variables]
     return [each for each in variables if each.name not in own]
 
 

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from vcohort.endpoints import Variable
 from vcohort.engine.execution.pilot import NO_DIGIT
-from vcohort.results.missing import fill_of
+from vcohort.simulation.missing import fill_of
 from vcohort.sweeps.compute.chunk import Cell
 from vcohort.sweeps.compute.reduce import (
     EVENTS,
@@ -139,7 +139,7 @@ def patient_variables(plan: Plan) -> list[Variable]:
     """Return what is kept of each patient, where the plan keeps patients."""
     if not plan.keep_patients:
         return []
-    variables = [each for endpoint in plan.run.endpoints for each in endpoint.variables]
+    variables = [each for endpoint in plan.run.all_endpoints for each in endpoint.variables]
     if plan.has_law:
         variables.append(Variable("patient_cure_probability", "P(cure by the horizon)", "1"))
     return variables

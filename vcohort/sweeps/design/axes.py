@@ -9,7 +9,7 @@ from typing import Any
 from vcohort.errors import unknown
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 
 _RUN = {
     "threshold": ("cells", "size below which the tumour is stochastic"),
@@ -19,9 +19,7 @@ _RUN = {
 _FIELDS = {"day": "day", "cells": "cells"}
 
 
-def apply(
-    population: Population, run: RunSettings, values: Mapping[str, float]
-) -> tuple[Population, RunSettings]:
+def apply(population: Population, run: Run, values: Mapping[str, float]) -> tuple[Population, Run]:
     """Return the population and the run of a cell with these swept values.
 
     A parameter's value moves the centre of its distribution; ``sigma`` is the population's.

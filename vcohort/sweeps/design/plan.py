@@ -13,7 +13,8 @@ from vcohort.errors import VcohortError, unknown
 from vcohort.given import whole
 from vcohort.populations.designs import DESIGNS
 from vcohort.populations.population import Population
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.checks import check_cohort
+from vcohort.simulation.run import Run
 from vcohort.sweeps.design.axes import apply, describe
 from vcohort.sweeps.design.chunks import Chunks, cut
 from vcohort.sweeps.design.layout import Layout, given_values, make_layout, names_in
@@ -39,7 +40,7 @@ class Plan:
     population: Population
     layout: Layout
     patients: int
-    run: RunSettings
+    run: Run
     design: str
     independent: bool
     days: tuple[float, ...]
@@ -58,7 +59,7 @@ class Plan:
         """Days that the time grid must hold."""
         return self.run.required_days + (self.days if self.has_law else ())
 
-    def cell(self, index: int) -> tuple[Population, RunSettings]:
+    def cell(self, index: int) -> tuple[Population, Run]:
         """Return the population and the run of a cell."""
         return apply(self.population, self.run, self.layout.cell(index))
 
@@ -67,7 +68,7 @@ def make_plan(
     population: Population,
     axes: Mapping[str, Any],
     n: int,
-    run: RunSettings,
+    run: Run,
     *,
     layout: str = "grid",
     cells: int | None = None,
@@ -133,7 +134,7 @@ def _check_values(plan: Plan) -> None:
         some = min(plan.patients, 256)
         run.regimen.check(plan.patients, run.horizon)
         if not any(np.ndim(value) for _, value, _ in run.regimen.named_fields()):
-            run.check_cohort(population.sample(some, run.seed))
+            check_cohort(run, population.sample(some, run.seed))
         elif plan.patients > SPAN:
             raise VcohortError(f"One value a patient is possible up to {SPAN} patients a cell.")
 

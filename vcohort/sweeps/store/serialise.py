@@ -18,14 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from vcohort.populations.population import Population
 from vcohort.records import plain, restored
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.settings import RunSettings
+from vcohort.simulation.run import Run
 from vcohort.sweeps.design.chunks import Chunks
 from vcohort.sweeps.design.layout import Layout
 from vcohort.sweeps.design.plan import Plan
 
 SCHEMA_VERSION = 2
-
-_RUN = ("method", "horizon", "threshold", "progression", "seed", "tolerance", "dtype")
 
 _PLAIN = ("patients", "design", "independent", "days", "until", "quantiles", "keep_patients")
 
@@ -76,9 +74,9 @@ def to_record(plan: Plan) -> dict[str, Any]:
             {"name": name, "over": over, "values": values.tolist()}
             for name, (over, values) in plan.layout.columns.items()
         ],
-        "run": {name: plain(getattr(plan.run, name)) for name in _RUN},
+        "run": plan.run.plain(),
         "regimen": plan.run.regimen.to_record(),
-        "endpoints": [plain(each) for each in plan.run.endpoints],
+        "endpoints": [plain(each) for each in plan.run.all_endpoints],
         **{name: plain(getattr(plan, name)) for name in _PLAIN},
         "chunk": list(plan.chunks.part),
     }
@@ -86,7 +84,7 @@ def to_record(plan: Plan) -> dict[str, Any]:
 
 def from_record(record: Mapping[str, Any]) -> Plan:
     """Return the plan that a record tells of."""
-    run = RunSettings(
+    run = Run(
         **record["run"],
         endpoints=tuple(restored(each) for each in record["endpoints"]),
         regimen=Regimen.from_record(record["regimen"]),

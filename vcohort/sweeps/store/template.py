@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from vcohort.models import LAW_KINDS
-from vcohort.results.missing import fill_of
 from vcohort.simulation.dataset import provenance
+from vcohort.simulation.missing import fill_of
 from vcohort.sweeps.compute.reduce import flags_of
 from vcohort.sweeps.compute.variables import (
     kept_variables,

@@ -1,0 +1,149 @@
+"""The settings of a run, checked before any work starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
+from vcohort.engine.methods.loop import METHODS as STEPPED
+from vcohort.errors import VcohortError, unknown
+from vcohort.given import number, numbers, whole
+from vcohort.populations.cohort import Cohort
+from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.run import Run
+
+METHODS = (*STEPPED, "exact")
+
+DTYPES = ("float32", "float64")
+
+# Rounding alone moves ln B by about this much, over a few hundred steps.
+_FINEST = {"float32": 2e-4, "float64": 1e-11}
+
+# What a dataset holds beside parameters, treatments and endpoints.
+_OWN = [("the dataset", name) for name in ("patient", "time", "N", "C", "B")]
+
+
+def checked(run: Run) -> dict[str, Any]:
+    """Return the settings of a run as it keeps them, each checked."""
+    if run.method not in METHODS:
+        raise unknown("method", run.method, METHODS)
+    given: Any = run.regimen
+    regimen = Regimen() if given is None else given
+    if not isinstance(regimen, Regimen):
+        raise VcohortError(
+            f"regimen = {regimen!r} is no regimen. Try vc.Regimen(vc.Infusion(day=100))."
+        )
+    if run.dtype not in DTYPES:
+        raise unknown("dtype", run.dtype, DTYPES)
+    numbers_of = _numbers(run)
+    horizon = numbers_of["horizon"]
+    save_at = _saved_days(run.save_at, horizon)
+    if run.method == "exact" and save_at is not None:
+        raise VcohortError(
+            "method 'exact' draws fates, not paths, so it has no states for save_at. Use "
+            "method='hybrid' for paths."
+        )
+    endpoints_of(tuple(run.endpoints), horizon)
+    return {
+        **numbers_of, "regimen": regimen, "save_at": save_at, "seed": whole("seed", run.seed),
+        "endpoints": tuple(run.endpoints),
+    }  # fmt: skip
+
+
+def _numbers(run: Run) -> dict[str, float]:
+    """Return the settings that are a number, each possible."""
+    found: dict[str, float] = {}
+    for name in ("horizon", "threshold", "progression", "tolerance"):
+        found[name] = number(name, getattr(run, name))
+        _require(math.isfinite(found[name]), name, found[name], "a finite number")
+    horizon, threshold, progression, tolerance = found.values()
+    _require(horizon > 0, "horizon", horizon, "greater than 0 days")
+    _require(horizon <= 1e6, "horizon", horizon, "at most 1e6 days")
+    _require(threshold >= 1, "threshold", threshold, "at least 1 cell")
+    _require(threshold <= 1e5, "threshold", threshold, "at most 1e5 cells")
+    _require(progression > 1, "progression", progression, "greater than 1")
+    finest = _FINEST[run.dtype]
+    hint = ": finer needs dtype='float64'" if run.dtype == "float32" else ""
+    _require(
+        finest <= tolerance <= 1, "tolerance", tolerance,
+        f"between {finest:g} and 1 in {run.dtype}{hint}",
+    )  # fmt: skip
+    return found
+
+
+def endpoints_of(given: tuple[Any, ...], horizon: float) -> tuple[Endpoint, ...]:
+    """Return the endpoints to fold, Outcome always; days past the horizon fall away."""
+    if given:
+        for each in given:
+            if not isinstance(each, Endpoint):
+                raise VcohortError(f"{each!r} is no endpoint. Try endpoints=[vc.Nadir()].")
+        chosen = tuple(each for each in given if each != Outcome())
+        for day in (day for each in chosen for day in each.required_days):
+            _require(day <= horizon, "day", day, f"within the horizon, {horizon:g}")
+        _refuse_shared_names([*_OWN, *_named((Outcome(), *chosen))])
+        return (Outcome(), *chosen)
+    days = tuple(day for day in Response().days if day <= horizon)
+    exposure = Kinetics(auc_until=min(Kinetics().auc_until, horizon))
+    return (Outcome(), Nadir(), exposure, Response(days))
+
+
+def check_cohort(run: Run, cohort: Cohort) -> None:
+    """Refuse a cohort that the run cannot take."""
+    run.regimen.check(len(cohort), run.horizon)
+    fields = (("the regimen", name) for name, _, _ in run.regimen.named_fields())
+    parameters = (("the model", name) for name in cohort.model.parameters)
+    _refuse_shared_names([*_OWN, *parameters, *fields, *_named(run.all_endpoints)])
+    if run.method == "exact" and not cohort.model.tumour_is_linear:
+        raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
+
+
+def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:
+    """Return the error for a closed form asked of a model that has none."""
+    return VcohortError(
+        f"{what} needs rates that do not depend on the tumour; model {cohort.model.name!r} has "
+        f"such rates. {instead}"
+    )
+
+
+def _named(endpoints: Iterable[Endpoint]) -> list[tuple[str, str]]:
+    """Return the names that endpoints give, each behind its endpoint."""
+    return [(repr(each), variable.name) for each in endpoints for variable in each.variables]
+
+
+def _refuse_shared_names(named: Iterable[tuple[str, str]]) -> None:
+    """Refuse two things that one dataset would hold under one name."""
+    owners: dict[str, str] = {}
+    for owner, name in named:
+        if name in owners:
+            raise VcohortError(
+                f"{owners[name]} and {owner} both have something of the name {name!r}: of one, the "
+                "numbers would be lost. Leave one out, or run it by itself."
+            )
+        owners[name] = owner
+
+
+def _require(condition: bool, name: str, value: Any, bound: str) -> None:
+    if not condition:
+        raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
+
+
+def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
+    if save_at is None:
+        return None
+    days = numbers("save_at", save_at)
+    if days.size == 0 or not np.isfinite(days).all():
+        raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
+    if (np.diff(days) <= 0).any():
+        raise VcohortError(
+            "save_at must be in increasing order, no day twice. Try np.unique(days)."
+        )
+    if days[0] < 0 or days[-1] > horizon:
+        outside = days[0] if days[0] < 0 else days[-1]
+        raise VcohortError(
+            f"save_at holds day {outside:g}, outside the run from 0 to the horizon, {horizon:g}."
+        )
+    return tuple(float(day) for day in days)
