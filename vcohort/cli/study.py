@@ -112,8 +112,8 @@ class Study(_OfARun):
 
     The settings of a run are those of :class:`vcohort.Run` that are a number or a text. ``set``
     overrides parameters, in cells and days, by a number or a distribution as text. ``infusion``
-    and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone. What a command
-    does not read is refused: :mod:`vcohort.cli.uses`.
+    and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone. What a
+    command does not read is refused: :mod:`vcohort.cli.uses`.
     """
 
     preset: str = "kimmel2021"
@@ -155,9 +155,8 @@ class Study(_OfARun):
                 "Nothing is swept. Give --axis K_C=6e10:8e10:21, or [sweep.axes] in the study."
             )
         return {
-            "population": self.population(), "n": self.patients, "regimen": self.regimen(),
-            "design": self.design, **{name: getattr(self, name) for name in PLAIN},
-            **self.sweep.arguments(),
+            "population": self.population(), "n": self.patients, "design": self.design,
+            "run": self.run(), **self.sweep.arguments(),
         }  # fmt: skip
 
     def given(self, *names: str) -> dict[str, Any]:

@@ -98,6 +98,18 @@ class Regimen:
         """The treatments that do not fall on day 0 for everyone."""
         return [each for each in self.treatments if not _is_first(each.day)]
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Regimen):
+            return NotImplemented
+        mine, others = list(self.named_fields()), list(other.named_fields())
+        return [name for name, _, _ in mine] == [name for name, _, _ in others] and all(
+            np.array_equal(value, value_of_other)
+            for (_, value, _), (_, value_of_other, _) in zip(mine, others, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.field_names))
+
     def __repr__(self) -> str:
         return f"Regimen({', '.join(repr(each) for each in self.treatments)})"
 

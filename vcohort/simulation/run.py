@@ -111,8 +111,8 @@ def settle(who: str, run: Run | None, given: Mapping[str, Any], **own: Any) -> R
             "into the run."
         )
     plain = Run()
-    unread = [name for name in DEFAULTS
-              if name not in given and getattr(run, name) != getattr(plain, name)]  # fmt: skip
+    free = {name: (getattr(plain, name), own.get(name)) for name in DEFAULTS if name not in given}
+    unread = [name for name, allowed in free.items() if getattr(run, name) not in allowed]
     if unread:
         raise VcohortError(
             f"{who} has no use for the run's {', '.join(unread)}. Leave what it has no use for at "

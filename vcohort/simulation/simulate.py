@@ -26,7 +26,7 @@ from vcohort.simulation.preparation import (
     program_of,
     run_followed,
 )
-from vcohort.simulation.run import Run, settle
+from vcohort.simulation.run import DEFAULTS, Run, settle
 
 
 def simulate(
@@ -58,9 +58,9 @@ def simulate(
     """
     run = settle(
         "simulate", run,
-        {"method": method, "horizon": horizon, "threshold": threshold, "progression": progression,
-         "regimen": regimen, "save_at": save_at, "seed": seed, "endpoints": endpoints,
-         "tolerance": tolerance, "dtype": dtype},
+        {**dict.fromkeys(DEFAULTS), "method": method, "horizon": horizon, "threshold": threshold,
+         "progression": progression, "regimen": regimen, "save_at": save_at, "seed": seed,
+         "endpoints": endpoints, "tolerance": tolerance, "dtype": dtype},
     )  # fmt: skip
     if block is not None:
         block = whole("block", block, least=1)
