@@ -1,9 +1,10 @@
 # Everything here sets itself up: python3 >= 3.11 and make are all a machine needs.
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow lint docs paper bench lock clean
+.PHONY: help demo test test-slow lint docs paper bench wheel lock clean
 
 help:
 	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
@@ -13,12 +14,13 @@ help:
 	@echo "make docs       the documentation, in docs/_build/html"
 	@echo "make paper      the paper's figures anew, and docs/paper.md"
 	@echo "make bench      speed, memory, peers: bench/results and docs/performance.md"
+	@echo "make wheel      the package, built and tried in an environment of its own, in dist/"
 	@echo "make lock       pin the newest dependencies in requirements.lock"
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "vcohort needs Python 3.11 or newer. Name one: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
@@ -53,11 +55,19 @@ bench: $(READY)
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.page
 
+wheel: $(READY)
+	rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv dist/trial
+	dist/trial/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock dist/*.whl
+	cd dist && trial/bin/vcohort demo --patients 100 --output trial/demo
+
 lock:
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --no-header --upgrade --output-file requirements.lock
 
 clean:
-	rm -rf .venv demo results docs/_build
+	rm -rf $(VENV) dist demo results docs/_build

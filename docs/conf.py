@@ -1,9 +1,8 @@
 """Sphinx configuration."""
 
+import hashlib
 from importlib.metadata import version as installed
 from pathlib import Path
-
-from vcohort.sweeps.store.code import Code
 
 project = "vcohort"
 author = "The vcohort developers"
@@ -26,9 +25,11 @@ html_title = "vcohort"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 # A page that has run is not run again, until it changes, or the code or JAX does.
 nb_execution_mode = "cache"
-_code = Code.here()
+_here = Path(__file__).parent
+_files = sorted((_here.parent / "vcohort").rglob("*.py"))
+_code = hashlib.sha256(b"".join(each.read_bytes() for each in _files)).hexdigest()
 nb_execution_cache_path = str(
-    Path(__file__).parent / "_build" / "cells" / f"{_code.digest[:16]}-jax-{_code.jax}"
+    _here / "_build" / "cells" / f"{_code[:16]}-jax-{installed('jax')}"
 )
 # A failure is a warning that names the page and shows the cell; `make docs` fails of it.
 nb_execution_raise_on_error = False

@@ -1,0 +1,61 @@
+"""How long one waits before anything happens, as ratios to importing what the package rests on.
+
+Processor time of whole processes, in turn; the smallest of some counts, since whatever else runs
+can only add to it. Writes bench/results/startup.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.machine import describe
+
+RESULTS = Path(__file__).parent / "results"
+TURNS = 7
+
+PROGRAMS = {
+    "import jax, xarray": ["-c", "import jax, xarray"],
+    "import jax": ["-c", "import jax"],
+    "import vcohort": ["-c", "import vcohort"],
+    "vcohort.simulate, vcohort.Population": [
+        "-c", "import vcohort; vcohort.simulate, vcohort.Population"
+    ],
+    "vcohort --help": ["-m", "vcohort", "--help"],
+    "vcohort --version": ["-m", "vcohort", "--version"],
+    "a mistyped command": ["-m", "vcohort", "simulat"],
+    "a mistyped option": ["-m", "vcohort", "fit", "--hwo"],
+    "a wrong number": ["-m", "vcohort", "simulate", "--horizon", "-1"],
+}  # fmt: skip
+
+
+def seconds(program: list[str]) -> float:
+    """Return the processor time of a process."""
+    before = os.times()
+    subprocess.run([sys.executable, *program], capture_output=True, check=False)
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
+
+
+def main() -> None:
+    """Measure all, in turn."""
+    least = dict.fromkeys(PROGRAMS, float("inf"))
+    for _ in range(TURNS):
+        for name, program in PROGRAMS.items():
+            least[name] = min(least[name], seconds(program))
+    base = least["import jax, xarray"]
+    found = {
+        **describe("python -m bench.startup", ["vcohort", "jax", "xarray", "typer"]),
+        "processor_seconds": {name: round(value, 3) for name, value in least.items()},
+        "ratio_to_import_jax_xarray": {name: round(x / base, 3) for name, x in least.items()},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "startup.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
