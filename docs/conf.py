@@ -28,9 +28,7 @@ nb_execution_mode = "cache"
 _here = Path(__file__).parent
 _files = sorted((_here.parent / "vcohort").rglob("*.py"))
 _code = hashlib.sha256(b"".join(each.read_bytes() for each in _files)).hexdigest()
-nb_execution_cache_path = str(
-    _here / "_build" / "cells" / f"{_code[:16]}-jax-{installed('jax')}"
-)
+nb_execution_cache_path = str(_here / "_build" / "cells" / f"{_code[:16]}-jax-{installed('jax')}")
 # A failure is a warning that names the page and shows the cell; `make docs` fails of it.
 nb_execution_raise_on_error = False
 # Seconds of one cell: a machine that does much else takes many times what it takes alone.

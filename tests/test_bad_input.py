@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from vcohort.simulation.run import Run
+from vcohort.sweeps.design.plan import make_plan
 
 COHORT = vc.Population("kimmel2021", 0.05).sample(4, seed=1)
 
@@ -110,6 +112,17 @@ def test_a_value_in_another_unit_is_allowed_with_a_warning():
 
 
 PLAIN = vc.Population("kimmel2021-figures").sample(4, seed=1)
+
+
+def swept(**axes):
+    """Lay out a sweep, and ask for each of its cells."""
+    regimen = vc.Regimen(vc.Infusion(30.0), vc.Infusion(60.0))
+    run = Run("exact", 100.0, regimen=regimen)
+    made = make_plan(vc.Population("kimmel2021-figures"), axes, 4, run)
+    for index in range(made.layout.cells):
+        made.cell(index)
+
+
 SLIPS = {
     "replace": lambda: PLAIN.replace(K_C=139.28),
     "replace, an array": lambda: PLAIN.replace(K_C=np.array([7e10, 139.28, 139.28, 7e10])),
@@ -123,6 +136,9 @@ SLIPS = {
     "a dose a patient": lambda: vc.Regimen(vc.Infusion(60.0, [0.0, 1.8e8, 1.8, 1.8])),
     "rows": lambda: vc.Regimen.from_nonmem({"TIME": [0, 28, 56], "AMT": [1.8, 1.8, 1.8]}),
     "another dose": lambda: vc.Regimen(vc.Infusion(60.0)).replace(infusion_1_cells=1.8),
+    "swept dose": lambda: swept(infusion_1_cells=[1.8, 3.6, 1.8e8]),
+    "swept doses": lambda: swept(**{"infusion_1_cells, infusion_2_cells": [1.8e8]}, C0=[1.8, 3.6]),
+    "swept parameter": lambda: swept(K_C=[139.28, 150.0, 7e10]),
     "bounds": lambda: vc.optimize_regimen(PLAIN, {"day": 5.0, "cells": (1.8, 3.6)}, "pfs_5000"),
 }
 

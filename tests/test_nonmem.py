@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import vcohort as vc
 
@@ -46,6 +47,30 @@ def test_repeats_and_patients():
     days = [[0, 0], [10, 5], [17, 20], [24, np.inf]]
     cells = [[1e8, 2e8], [3e8, 4e8], [3e8, 2e8], [3e8, 0]]
     np.testing.assert_array_equal(given(rows), np.stack([days, cells], axis=1))
+
+
+def column(values, units):
+    return xr.DataArray(values, dims="row", attrs={"units": units})
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [[1.0, 0.0], column([1.0, 0.0], "week"), column([7.0, 0.0], "d"),
+     pd.to_timedelta([7, 0], unit="D"), pd.to_timedelta([7, None], unit="D")],
+)  # fmt: skip
+def test_intervals_are_in_the_unit_of_the_days_unless_they_carry_their_own(interval):
+    rows = {"TIME": column([0.0, 4.0], "weeks"), "AMT": column([1e8, 2e8], "cells"),
+            "ADDL": [2, 0], "II": interval}  # fmt: skip
+    np.testing.assert_array_equal(given(rows), [[0, 1e8], [7, 1e8], [14, 1e8], [28, 2e8]])
+
+
+@pytest.mark.parametrize(
+    ("name", "units"), [("AMT", "1e6 cells"), ("AMT", "cells/kg"), ("TIME", "h"), ("II", "hours")]
+)
+def test_other_units_are_refused(name, units):
+    rows = {"TIME": [0.0, 28.0], "AMT": [1e8, 2e8], "ADDL": [1, 0], "II": [7.0, 0.0]}
+    with pytest.raises(vc.VcohortError, match=rf"The unit of \w+ is '{units}'"):
+        vc.Regimen.from_nonmem(rows | {name: column(rows[name], units)})
 
 
 def test_a_file_with_semicolons_and_decimal_commas(tmp_path):

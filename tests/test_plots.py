@@ -33,6 +33,17 @@ def test_survival_is_drawn_with_its_band_and_the_trial(ds):
     assert labels == ["a (n = 300)", "ZUMA-1 (n = 101)"]
 
 
+def test_names_of_cohorts_are_shown_as_they_are(ds):
+    trial = data.progression_free_survival().assign_attrs(label="_a $trial$")
+    axes = plots.progression_free_survival({"_one": ds, "$K_C$ low": ds, 7: ds}, trial=trial)
+    texts = axes.get_legend().get_texts()
+    shown = ["_one (n = 300)", "$K_C$ low (n = 300)", "7 (n = 300)", "_a $trial$"]
+    assert [text.get_text() for text in texts] == shown
+    assert not any(text.get_parse_math() for text in texts)
+    lines = axes.get_legend().legend_handles
+    assert [line.get_color() for line in lines] == [line.get_color() for line in axes.lines]
+
+
 def test_histograms_hold_every_patient(ds):
     axes = plots.event_times(ds)
     area = sum(patch.get_height() for patch in axes.patches)
@@ -273,20 +284,22 @@ def test_indices_are_drawn_with_their_intervals():
     assert "effect on cure" in plots.global_sensitivity(xr.Dataset(effects, coords)).get_xlabel()
 
 
+CURE = np.linspace(0, 1, 12).reshape(3, 4)
+MAP = xr.Dataset(
+    {
+        "cure_probability": (("K_C", "r_B"), CURE),
+        "sensitivity": (("K_C", "r_B", "parameter"), np.stack([CURE, -CURE], axis=-1)),
+    },
+    {
+        "K_C": ("K_C", [1.0, 2.0, 3.0], {"units": "cells"}),
+        "r_B": ("r_B", [1.0, 2.0, 3.0, 4.0], {"units": "/day"}),
+        "parameter": ["a", "b"],
+    },
+)
+
+
 def test_maps_and_regimens():
-    cure = np.linspace(0, 1, 12).reshape(3, 4)
-    ds = xr.Dataset(
-        {
-            "cure_probability": (("K_C", "r_B"), cure),
-            "sensitivity": (("K_C", "r_B", "parameter"), np.stack([cure, -cure], axis=-1)),
-        },
-        {
-            "K_C": ("K_C", [1.0, 2.0, 3.0], {"units": "cells"}),
-            "r_B": ("r_B", [1.0, 2.0, 3.0, 4.0], {"units": "/day"}),
-            "parameter": ["a", "b"],
-        },
-    )
-    panels = plots.sensitivity_map(ds, ["b"])
+    panels = plots.sensitivity_map(MAP, ["b"])
     assert [axes.get_title() for axes in panels] == ["mean P(cure)", "dP(cure) / d ln $b$"]
     about = {"units": "day", "long_name": "day"}
     grid = xr.Dataset(
@@ -300,7 +313,7 @@ def test_maps_and_regimens():
     np.testing.assert_allclose(axes.lines[1].get_xdata(), 30.0)
     two = xr.Dataset(
         {
-            "objective": (("on_day", "on_survival"), cure[:2, :2], {"long_name": "mean P(cure)"}),
+            "objective": (("on_day", "on_survival"), CURE[:2, :2], {"long_name": "mean P(cure)"}),
             "best": ("field", [30.0, 0.2]), "objective_best": 0.6, "objective_without": 0.1,
         },
         {
@@ -377,3 +390,49 @@ def test_what_a_sweep_does_not_have_is_not_drawn(options, message, grid):
     for draw in (plots.heatmap, plots.lines):
         with pytest.raises(vc.VcohortError, match=message):
             draw(grid, **options)
+
+
+def test_a_value_that_is_asked_for_is_drawn(grid):
+    (axes,) = plots.lines(grid, "cured", at={"sigma": 0.0, "gamma_B": 1.2})
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), grid["cured"].sel(gamma_B=1.2, sigma=0))
+    (axes,) = plots.heatmap(grid, "cured", at={"sigma": 0.1})
+    shown = axes.collections[0].get_array().reshape(3, 2)
+    np.testing.assert_allclose(shown, grid["cured"].sel(sigma=0.1))
+
+
+@pytest.mark.parametrize(
+    ("draw", "options", "message"),
+    [
+        (plots.heatmap, {"x": "K_C", "at": {"K_C": 7e10}}, "K_C has two places"),
+        (plots.lines, {"x": "K_C", "at": {"K_C": 7e10}}, "K_C has two places"),
+        (plots.lines, {"x": "K_C", "by": "K_C"}, "K_C has two places"),
+        (plots.heatmap, {"x": "K_C", "panels": "K_C"}, "K_C has two places"),
+        (plots.heatmap, {"x": "K_C", "y": "K_C"}, "needs two axes"),
+        (plots.heatmap, {"panels": "sgima"}, "Did you mean 'sigma'"),
+        (plots.lines, {"by": "sgima"}, "Did you mean 'sigma'"),
+    ],
+)
+def test_what_has_no_place_or_two_is_refused(draw, options, message, grid):
+    with pytest.raises(vc.VcohortError, match=message):
+        draw(grid, **options)
+
+
+@pytest.mark.parametrize(
+    ("draw", "count"),
+    [
+        (lambda ds, grid, axes: plots.trajectories(ds, axes=axes), 3),
+        (lambda ds, grid, axes: plots.sensitivity_map(MAP, axes=axes), 3),
+        (lambda ds, grid, axes: plots.sensitivity_map(MAP, ["b"], axes=axes), 2),
+        (lambda ds, grid, axes: plots.heatmap(grid, panels="sigma", axes=axes), 3),
+        (lambda ds, grid, axes: plots.lines(grid, x="K_C", panels="sigma", axes=axes), 3),
+        (lambda ds, grid, axes: plots.heatmap(grid, axes=axes), 1),
+        (lambda ds, grid, axes: [plots.event_times(ds, axes=axes)], 1),
+        (lambda ds, grid, axes: [plots.progression_free_survival(ds, axes=axes)], 1),
+    ],
+)
+def test_pictures_are_drawn_on_the_axes_given(draw, count, ds, grid):
+    given = plt.subplots(1, count, squeeze=False)[1]
+    assert draw(ds, grid, given) == list(given.ravel())
+    for wrong in (plt.subplots(1, count + 1)[1], "left", 3, []):
+        with pytest.raises(vc.VcohortError, match=f"{count} panel"):
+            draw(ds, grid, wrong)

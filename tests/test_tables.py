@@ -179,6 +179,17 @@ def twice(name):
     return pd.concat([frame, frame[[name]]], axis=1)
 
 
+def labelled(values, rows):
+    return xr.DataArray(values, {"row": list(rows)}, "row")
+
+
+@pytest.mark.parametrize("units", ["cells/ul", "cells / µl", "cells/\u03bcl", "as the observable"])
+def test_values_may_carry_the_unit_that_they_have(units):
+    value = xr.DataArray(VALUES[:2], dims="row", attrs={"units": units})
+    rows = {"day": DAYS[:2], "observable": ["C_per_ul", "C_per_ul"], "value": value}
+    assert read_observations(rows).value.tolist() == VALUES[:2]
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -209,7 +220,19 @@ def twice(name):
             COLUMNS | {"day": pd.Series(DAYS, index=[3, 2, 1, 0]), "value": pd.Series(VALUES)},
             "different labels",
         ),
+        (
+            COLUMNS | {"day": labelled(DAYS, [3, 2, 1, 0]), "value": labelled(VALUES, range(4))},
+            "different labels",
+        ),
+        (
+            COLUMNS | {"day": pd.Series(DAYS), "value": labelled(VALUES, [3, 2, 1, 0])},
+            "different labels",
+        ),
         (COLUMNS | {"day": xr.DataArray(DAYS, dims="row", attrs={"units": "h"})}, "unit of day"),
+        (
+            COLUMNS | {"value": xr.DataArray(VALUES, dims="row", attrs={"units": "cells/ml"})},
+            "unit of value is 'cells/ml'",
+        ),
         (xr.Dataset({"value": (("a", "b"), np.ones((2, 2)))}), "one dimension"),
         (pd.DataFrame(COLUMNS).set_index(pd.Index(DAYS, name="time")), "Unknown column 'time'"),
         (list(COLUMNS.values()), "is a CSV file's path"),
@@ -233,6 +256,7 @@ def test_flags_as_programs_write_them():
         ([np.int32(1), np.float32(1), Fraction(1), Decimal("1.0")], ["1"]),
         ([1, "2", 2.0, "1.0"], ["1", "2"]),
         (["P1", " P1", "P1\u00a0", "P1"], ["P1"]),
+        ([b"P1", "P1", np.bytes_("P2"), "P2"], ["P1", "P2"]),
         (["01", "01", "02", "02"], ["01", "02"]),
         ([1.5, "1.5", 2, 2], ["1.5", "2"]),
         ([2**53 + 1, str(2**53 + 1), 2**53, 2**53], [str(2**53 + 1), str(2**53)]),
@@ -250,6 +274,8 @@ def test_labels_of_one_patient(labels, patients):
         (["P1", "", "P2", "P2"], "nothing, in row 2"),
         (["P1", "  ", "P2", "P2"], "nothing, in row 2"),
         (["P1", "P1", None, "P2"], "nothing, in row 3"),
+        (["P1", ["P1"], "P2", "P2"], "no label, .*, in row 2"),
+        (["P1", "P1", ("P2",), "P2"], "no label, .*, in row 3"),
         ([1, 1, np.nan, 2], "nothing, in row 3"),
         ([1, 1, pd.NA, 2], "nothing, in row 3"),
         (["P1", "P1", "NA", "P2"], "nothing, in row 3"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class VcohortError(ValueError):
@@ -23,6 +25,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> VcohortError:
-    """Return the error for a name that does not exist."""
-    return VcohortError(f"Unknown {what} {name!r}. {did_you_mean(name, known)}")
+def unknown(what: str, name: Any, known: Iterable[str]) -> VcohortError:
+    """Return the error for a name that does not exist, or is no text."""
+    names = [str(each) for each in known]
+    return VcohortError(f"Unknown {what} {reprlib.repr(name)}. {did_you_mean(str(name), names)}")
+
+
+def one_of(what: str, name: Any, known: Iterable[str]) -> str:
+    """Return a name that is one of those known; refuse all else, of any type."""
+    names = list(known)
+    if not isinstance(name, str) or name not in names:
+        raise unknown(what, name, names)
+    return name
+
+
+def refuse_other(name: str, value: Any, kind: type, example: str) -> None:
+    """Refuse a value that is not of a ``kind``; ``example`` shows how to make one."""
+    if not isinstance(value, kind):
+        raise VcohortError(
+            f"{name} = {reprlib.repr(value)} is a {type(value).__name__}, where a "
+            f"{kind.__name__} is needed. Try {example}."
+        )

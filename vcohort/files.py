@@ -72,7 +72,7 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> P
 def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).resolve()
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise VcohortError(f"Cannot write {str(path)!r}: {error}. Give another name.") from None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
+from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -20,7 +22,7 @@ def floats(name: str, value: Any) -> NDArray[np.float64]:
 
     :raises VcohortError: for texts, truth values, complex numbers, what is masked or no number.
     """
-    found = _as_array(value)
+    found = as_array(value)
     if np.ma.is_masked(value) or not _are_numbers(found) or _holds_others(value):
         raise VcohortError(
             f"{name} = {reprlib.repr(value)} is impossible: it must be a number, or an array of "
@@ -50,6 +52,52 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
     return found
 
 
+def is_list(value: Any) -> bool:
+    """Whether a value is a list of things in an order: no text, no mapping, no set."""
+    # An array of no dimension says that it is iterable.
+    is_ordered = isinstance(value, Iterable) and bool(getattr(value, "ndim", 1))
+    return is_ordered and not isinstance(value, str | bytes | Mapping | Set)
+
+
+def names_of(name: str, value: Any, example: str) -> tuple[str, ...]:
+    """Return a list of names, at least one; refuse all else, such as one text or a set."""
+    found = tuple(value) if is_list(value) else ()
+    if not found or not all(isinstance(each, str) for each in found):
+        raise VcohortError(
+            f"{name} = {reprlib.repr(value)} is no list of names, at least one. Try {example}."
+        )
+    return tuple(str(each) for each in found)
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return a truth value; refuse all else, of which Python would take most for true."""
+    if not isinstance(value, bool | np.bool_):
+        raise VcohortError(f"{name} = {reprlib.repr(value)} is impossible: it is True or False.")
+    return bool(value)
+
+
+def unit_of(value: Any) -> str | None:
+    """Return the unit that an array carries in its attribute ``units``, if it does."""
+    attrs = getattr(value, "attrs", None)
+    told = attrs.get("units") if isinstance(attrs, Mapping) else None
+    return None if told is None else str(told)
+
+
+def spelt(unit: str) -> str:
+    """Return a unit without blanks, u for both letters that stand for a millionth."""
+    return re.sub("[\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}]", "u", "".join(unit.split()))
+
+
+def check_unit(name: str, value: Any, unit: str) -> None:
+    """Refuse an array that carries another unit than the one that it is read in."""
+    told = unit_of(value)
+    if told is not None and spelt(told) != spelt(unit):
+        raise VcohortError(
+            f"The unit of {name} is {told!r}, and it is read in {unit}. Convert it, such as by "
+            "vc.units, or give its numbers without a unit: values.to_numpy()."
+        )
+
+
 def labels_of(value: Any) -> NDArray[Any] | None:
     """Return the patients that an xarray array (patient,) names in its coordinate, if it does."""
     named = getattr(value, "coords", ())
@@ -63,7 +111,7 @@ def check_labels(name: str, labels: NDArray[Any] | None, patients: Any) -> None:
 
     They are taken by position: so labels, where there are any, must say the same.
     """
-    if labels is not None and not np.array_equal(labels, _as_array(patients)):
+    if labels is not None and not np.array_equal(labels, as_array(patients)):
         raise VcohortError(
             f"{name} is labelled with other patients than the cohort has, or with the same in "
             "another order. Sort it, such as values.sel(patient=cohort.patient), or give "
@@ -73,7 +121,7 @@ def check_labels(name: str, labels: NDArray[Any] | None, patients: Any) -> None:
 
 def whole(name: str, value: Any, below: int = 2**64, least: int = 0) -> int:
     """Return a whole number, of any library, from ``least`` to ``below``; refuse all else."""
-    found = _as_array(value)
+    found = as_array(value)
     is_whole = isinstance(value, int) or (not found.ndim and found.dtype.kind in "iu")
     if isinstance(value, bool) or not (is_whole and least <= int(value) < below):
         raise VcohortError(
@@ -95,7 +143,7 @@ def refuse_narrow(name: str, traced: Any) -> None:
         )
 
 
-def _as_array(value: Any) -> np.ndarray:
+def as_array(value: Any) -> np.ndarray:
     """Return an array; of what can be none, such as a ragged list or a traced value, of None."""
     try:
         return np.asarray(value)

@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from vcohort.given import truth
+
 
 class _Rate(ProgressColumn):
     """Units of work a second."""
@@ -28,7 +30,9 @@ class _Rate(ProgressColumn):
 def is_shown(show: bool | None) -> bool:
     """Whether a bar is shown: as told, else on a terminal or in a notebook."""
     console = Console(stderr=True)
-    return console.is_terminal or console.is_jupyter if show is None else show
+    if show is None:
+        return console.is_terminal or console.is_jupyter
+    return truth("progress", show)
 
 
 @contextmanager

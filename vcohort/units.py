@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
-from vcohort.given import floats
+from vcohort.given import check_unit, floats
 
 CELLS_PER_UL = 5e8
 """T cells in the body for one T cell per microlitre of blood."""
@@ -23,28 +23,39 @@ CELLS_PER_ML = 1e9
 
 def t_cells(per_ul: Any) -> Any:
     """Convert T cells per microlitre of blood to cells in the body."""
-    return _numbers("per_ul", per_ul) * CELLS_PER_UL
+    return _in("cells", _numbers("per_ul", per_ul, "cells/ul") * CELLS_PER_UL)
 
 
 def t_cells_per_ul(cells: Any) -> Any:
     """Convert T cells in the body to cells per microlitre of blood."""
-    return _numbers("cells", cells) / CELLS_PER_UL
+    return _in("cells/ul", _numbers("cells", cells, "cells") / CELLS_PER_UL)
 
 
 def tumour_cells(volume_ml: Any) -> Any:
     """Convert a tumour volume in millilitres to cells."""
-    return _numbers("volume_ml", volume_ml) * CELLS_PER_ML
+    return _in("cells", _numbers("volume_ml", volume_ml, "ml") * CELLS_PER_ML)
 
 
 def tumour_ml(cells: Any) -> Any:
     """Convert tumour cells to a volume in millilitres."""
-    return _numbers("cells", cells) / CELLS_PER_ML
+    return _in("ml", _numbers("cells", cells, "cells") / CELLS_PER_ML)
 
 
-def _numbers(name: str, value: Any) -> Any:
-    """Return a number, or numbers; a series or an array of any library keeps kind and labels."""
+def _in(unit: str, found: Any) -> Any:
+    """Return numbers that say in which unit they are now, if they can carry one."""
+    if hasattr(found, "attrs"):
+        found.attrs = {**found.attrs, "units": unit}
+    return found
+
+
+def _numbers(name: str, value: Any, unit: str) -> Any:
+    """Return a number, or numbers; a series or an array of any library keeps kind and labels.
+
+    :raises VcohortError: also for an array that carries another unit.
+    """
     if isinstance(value, Tracer):
         return value
+    check_unit(name, value, unit)
     plain = floats(name, value)
     if not plain.ndim:
         return float(plain)

@@ -243,7 +243,7 @@ def _pairs(
 
 def _pair(name: str, given: Any, horizon: float) -> tuple[float, float]:
     values = numbers(f"bounds of {name}", given)
-    if values.size > 2:
+    if values.size not in {1, 2}:
         raise VcohortError(f"The bounds of {name} must be two numbers, or one, not {values.size}.")
     low, high = float(values[0]), float(values[-1])
     if name == "day" and low == 0.0 < high:

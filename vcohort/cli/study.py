@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vcohort.cli.notation import parse_axis, parse_value
 from vcohort.cli.uses import unread_by
-from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.errors import VcohortError, did_you_mean, one_of
 from vcohort.files import read_plain
 from vcohort.models import Model, car_t
 from vcohort.populations.designs import DESIGNS
@@ -129,8 +129,7 @@ class Study(_OfARun):
 
     def check(self) -> None:
         """Refuse an impossible study before any work."""
-        if self.design not in DESIGNS:
-            raise unknown("design", self.design, DESIGNS)
+        one_of("design", self.design, DESIGNS)
         self.population()
         run = self.run()
         run.regimen.check(self.patients, run.horizon)

@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 import xarray as xr
 
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import number
 from vcohort.units import CELLS_PER_ML
 
@@ -75,8 +75,7 @@ def fit_table(*quartiles: str, detection_limit: float | None = None) -> xr.Datas
         name: [] for name in ("patient", "day", "observable", "value", "below")
     }
     for quartile in quartiles or QUARTILES:
-        if quartile not in QUARTILES:
-            raise unknown("quartile", str(quartile), QUARTILES)
+        one_of("quartile", quartile, QUARTILES)
         car = counts[f"car_t_{quartile}"].values
         columns["patient"] += [quartile] * (2 * len(days) + 1)
         columns["day"] += [*days, *days, 30.0]

@@ -10,8 +10,8 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.errors import VcohortError, unknown
-from vcohort.given import number
+from vcohort.errors import VcohortError, one_of, unknown
+from vcohort.given import is_list, number
 from vcohort.models import Cells
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
@@ -63,8 +63,8 @@ class Observable:
                 f"log = {self.log!r} of {self.name} is no function. Try lambda cells: "
                 "cells.log_car."
             )
-        if self.weighed_as is not None and self.weighed_as not in STATES:
-            raise unknown("state", str(self.weighed_as), STATES)
+        if self.weighed_as is not None:
+            one_of("state", self.weighed_as, STATES)
 
     def log_measured(self, cells: Cells) -> Array:
         """Return the log of the measurement in its unit, of cells of any shape."""
@@ -118,7 +118,7 @@ def find_observables(column: Iterable[Any], more: Iterable[Any] = ()) -> list[Ob
     """
     rows = list(column)
     known = dict(OBSERVABLES)
-    if isinstance(more, Observable | str) or not isinstance(more, Iterable):
+    if not is_list(more):
         raise VcohortError(f"observables = {more!r} is no list of vc.Observable.")
     for each in [*more, *(row for row in rows if isinstance(row, Observable))]:
         if not isinstance(each, Observable):

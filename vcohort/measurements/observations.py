@@ -15,6 +15,9 @@ from vcohort.tables.table import Table, read_table
 
 _EXAMPLE = "{'day': [7, 14], 'observable': ['C_per_ul', 'C_per_ul'], 'value': [31.6, 9.1]}"
 
+# The unit of values in datasets of fits.
+_OWN_UNIT = "as the observable"
+
 _COLUMNS = ("day", "observable", "value", "weight", "error", "below", "patient")
 
 
@@ -104,6 +107,8 @@ def _checked(table: Table, kinds: list[Observable]) -> Observations:
         _numbers(table, name, lowest) if name in table else np.full(rows, default)
         for name, lowest, default in (("weight", 0.0, 1.0), ("error", positive, np.nan))
     )
+    if table.units.get("value") != _OWN_UNIT:
+        table.check_unit("value", (kind.unit for kind in kinds))
     below = table.flags("below") if "below" in table else np.zeros(rows, bool)
     return Observations(
         patients,

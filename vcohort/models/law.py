@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.errors import unknown
+from vcohort.errors import one_of, refuse_other
 from vcohort.models.param import Param
 
 Values: TypeAlias = Mapping[str, Array]
@@ -97,6 +97,11 @@ class Proliferation(Law):
     rate: Callable[[Values, Cells], Array]
 
 
+_KINDS = {
+    "growth": Growth, "feedback": Feedback, "killing": Killing, "proliferation": Proliferation,
+}  # fmt: skip
+
+
 @cache
 def laws(kind: str) -> dict[str, Law]:
     """Return the laws of one kind by name: every file of the folder ``kind`` holds one.
@@ -112,8 +117,7 @@ def laws(kind: str) -> dict[str, Law]:
 def find_law(kind: str, law: str | Law) -> Law:
     """Return a law by its name; a law passes through."""
     if isinstance(law, Law):
+        refuse_other(kind, law, _KINDS[kind], f"one of vc.laws({kind!r})")
         return law
     known = laws(kind)
-    if law not in known:
-        raise unknown(f"{kind} law", law, known)
-    return known[law]
+    return known[one_of(f"{kind} law", law, known)]

@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import floats, number
+from vcohort.given import check_unit, floats, number, truth
 
 # A value this many times outside the usual range was most likely given in another unit.
 _UNIT_SLIP = 1e3
@@ -41,11 +41,21 @@ class Param:
         for field in ("default", "lower", "upper"):
             given = number(f"Param: {field}", getattr(self, field))
             object.__setattr__(self, field, given)
-        low, high = (number("Param: usual", each) for each in self.usual)
+        usual = floats("Param: usual", self.usual)
+        if usual.shape != (2,):
+            raise VcohortError(f"Param: usual = {self.usual!r} is impossible: give two numbers.")
+        low, high = usual.tolist()
         object.__setattr__(self, "usual", (low, high))
+        object.__setattr__(self, "closed", truth("Param: closed", self.closed))
+        if not (self.lower <= self.default <= self.upper and low <= high):
+            raise VcohortError(
+                f"Param {self.name!r}: default = {self.default:g} must lie between lower and "
+                f"upper, {self.lower:g} and {self.upper:g}, and usual, {low:g} to {high:g}, rise."
+            )
 
     def check(self, values: ArrayLike) -> None:
-        """Refuse impossible values: NaN, infinite, or out of bounds."""
+        """Refuse impossible values: NaN, infinite, out of bounds, in another unit."""
+        check_unit(self.name, values, self.unit)
         array = floats(self.name, values)
         if array.size and self._holds(array.min()) and self._holds(array.max()):
             return

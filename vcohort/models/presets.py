@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vcohort.errors import unknown
+from vcohort.errors import one_of
 from vcohort.models.shared import PAPER
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
@@ -68,6 +68,4 @@ def presets() -> dict[str, Preset]:
 
 def find_preset(name: str) -> Preset:
     """Return a preset by its name."""
-    if name not in presets():
-        raise unknown("preset", name, presets())
-    return presets()[name]
+    return presets()[one_of("preset", name, presets())]

@@ -16,7 +16,7 @@ from vcohort.plots.style import (
     SERIES,
     VERMILLION,
     panel,
-    plain,
+    panels_of,
     row_of,
     symbols,
 )
@@ -55,16 +55,19 @@ def global_sensitivity(
 
 def sensitivity_map(
     ds: xr.Dataset, parameters: Sequence[str] = (), *, axes: Sequence[Axes] | None = None
-) -> Sequence[Axes]:
+) -> list[Axes]:
     """Draw the map of :func:`vcohort.sensitivity_map`: P(cure), and derivatives to parameters.
 
     ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
+
+    :param axes: one for P(cure), and one a parameter.
+    :raises VcohortError: for another number of axes.
     """
     first, second = (str(name) for name in ds["cure_probability"].dims)
     size = abs(ds["sensitivity"]).mean([first, second]).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
     chosen = list(parameters) or [str(name) for name in strongest]
-    panels = axes if axes is not None else row_of(1 + len(chosen))
+    panels = panels_of(axes, 1 + len(chosen), row_of)
     labels = [f"{name}, {unit}" for name, unit in zip(
         symbols([first, second]), (ds[first].attrs["units"], ds[second].attrs["units"]), strict=True
     )]  # fmt: skip
@@ -100,7 +103,7 @@ def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
 def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the grid of :func:`vcohort.optimize_regimen` over one or two fields, and the best."""
-    axes = plain(panel(axes))
+    axes = panel(axes)
     over = [str(name) for name in ds["objective"].dims][:2]
     best = {f"on_{name}": float(ds["best"].sel(field=name)) for name in ds["field"].values}
     rest = {str(name): best[str(name)] for name in ds["objective"].dims[2:]}

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
-from vcohort.errors import unknown
+from vcohort.errors import one_of
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
 from vcohort.plots.style import (
     BLUE,
@@ -98,9 +98,8 @@ def model_weights(ds: xr.Dataset, criterion: str = "aicc", *, axes: Axes | None 
     :param criterion: ``"aicc"`` or ``"aic"``.
     :raises VcohortError: for another criterion.
     """
-    if criterion not in _WEIGHTS:
-        raise unknown("criterion", str(criterion), _WEIGHTS)
-    weight = by_patient(ds)[_WEIGHTS[criterion]].transpose("patient", "model")
+    chosen = _WEIGHTS[one_of("criterion", criterion, _WEIGHTS)]
+    weight = by_patient(ds)[chosen].transpose("patient", "model")
     return (_weight_rows if weight.sizes["patient"] > FEW else _weight_bars)(weight, axes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.errors import unknown
+from vcohort.errors import VcohortError, unknown
 from vcohort.plots.style import symbols
 
 _PANELS = 6
@@ -26,11 +26,19 @@ def names_of(ds: xr.Dataset) -> list[str]:
 
 
 def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any] | None) -> xr.DataArray:
-    """Take one value of each dimension that is not drawn: the one asked for, or the middle."""
+    """Take one value of each dimension that is not drawn: the one asked for, or the middle.
+
+    ``kept``: what is drawn over, each another.
+    """
     given = dict(at or {})
-    for name in given:
+    for name in [*kept, *given]:
         if name not in values.dims:
-            raise unknown("dimension", name, [str(each) for each in values.dims])
+            raise unknown("dimension", str(name), [str(each) for each in values.dims])
+        if [*kept, *given].count(name) > 1:
+            raise VcohortError(
+                f"{name} has two places in this picture. Draw over it once, or give its value in "
+                "at and draw over another."
+            )
     for name in [str(each) for each in values.dims if each not in kept]:
         if name not in given:
             values = values.isel({name: values.sizes[name] // 2}, drop=True)
@@ -41,7 +49,7 @@ def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any] | Non
     return values
 
 
-def panels_of(values: xr.DataArray, over: str | None) -> list[tuple[str, dict[str, int]]]:
+def parts_of(values: xr.DataArray, over: str | None) -> list[tuple[str, dict[str, int]]]:
     """Return the place of what goes into each panel, under its title; a few of many values."""
     if over is None:
         return [("", {})]

@@ -52,21 +52,24 @@ def gapped_looks() -> Iterator[tuple[str, str]]:
     return cycle([(_LINES[style], colour) for style, colour in zip(styles, cycle(SERIES))])
 
 
-def panel(axes: Axes | None = None) -> Axes:
+def panel(axes: Axes | Sequence[Axes] | None = None) -> Axes:
     """Return the axes given, or those of a new figure."""
-    if axes is None:
-        _, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    return plain(axes)
+    return panels_of(axes, 1, _one)[0]
+
+
+def _one(_: int) -> list[Axes]:
+    return [plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]]
 
 
 def panels_of(
-    axes: Sequence[Axes] | None, count: int, new: Callable[[int], list[Axes]]
+    axes: Axes | Sequence[Axes] | None, count: int, new: Callable[[int], list[Axes]]
 ) -> list[Axes]:
     """Return the axes given, ``count`` of them in any array, or those that ``new(count)`` makes."""
     if axes is None:
         return [plain(each) for each in new(count)]
-    given = list(np.ravel(np.asarray(axes, dtype=object)))
-    if len(given) != count or not all(isinstance(each, Axes) for each in given):
+    found = np.ravel(np.asarray(axes, object))
+    given = [each for each in found if isinstance(each, Axes)]
+    if not len(given) == found.size == count:
         raise VcohortError(
             f"This picture has {count} panels, and axes are {len(given)}. Give axes = "
             f"plt.subplots(1, {count}, squeeze=False)[1], or none."

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.plots.style import DAYS, GREY, looks, panel
+from vcohort.plots.style import DAYS, GREY, legend_of, looks, panel
 from vcohort.results.survival import progression_free_survival as estimate
 from vcohort.results.trial import Curve, Patients, Trial, follow, read_curve
 
@@ -43,22 +44,24 @@ def progression_free_survival(
         for name, ds in named.items()
     }
     axes = panel(axes)
+    drawn: list[Line2D] = []
     for (name, curve), (line, colour) in zip(curves.items(), looks(), strict=False):
         axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
-        axes.plot(curve.day, curve, line, color=colour, label=f"{name} ({_counted(curve)})")
+        label = f"{name} ({_counted(curve)})"
+        drawn += axes.plot(curve.day, curve, line, color=colour, label=label)
     axes.set_xlim(0, max(float(curve.day.max()) for curve in curves.values()))
     if seen is not None:
-        _draw_trial(seen, axes)
+        drawn += _draw_trial(seen, axes)
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
-    axes.legend(frameon=False)
+    legend_of(axes, drawn, [each.get_label() for each in drawn])
     return axes
 
 
-def _draw_trial(trial: Curve, axes: Axes) -> None:
+def _draw_trial(trial: Curve, axes: Axes) -> list[Line2D]:
     """Draw the steps to the last day that is known."""
     days = np.append(trial.days, trial.last)
     survival = np.append(trial.survival, trial.survival[-1])
-    axes.step(days, survival, where="post", color=GREY, lw=1.5, label=trial.label)
+    return axes.step(days, survival, where="post", color=GREY, lw=1.5, label=trial.label)
 
 
 def _last_day(ds: xr.Dataset | Patients) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.plots.slices import along_one_name, at_values, names_of, panels_of, with_ends
-from vcohort.plots.style import DAYS, looks, panel, plain, row_of, symbols
+from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
+from vcohort.plots.style import DAYS, looks, panel, panels_of, row_of, symbols
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -25,7 +25,7 @@ def heatmap(
     y: str | None = None,
     panels: str | None = None,
     at: Mapping[str, Any] | None = None,
-    axes: Axes | None = None,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> list[Axes]:
     """Draw a variable of a sweep over two of its axes as colours.
 
@@ -35,21 +35,25 @@ def heatmap(
     :param panels: an axis whose values get a picture each, up to six of them.
     :param at: values of other dimensions, such as ``{"day": 365}``; the nearest is taken, and where
         none is given the middle one.
+    :param axes: as many as there are pictures.
+    :raises VcohortError: for another number of axes, names that the sweep does not have.
     """
-    over = [str(name) for name in ds["steps"].dims if name != panels]
+    over = [str(name) for name in ds["steps"].dims]
     if over == ["cell"] and len(names_of(ds)) == 1:
         return lines(ds, variable, at=at, axes=axes)
     if over == ["cell"]:
+        if panels:
+            raise VcohortError("The points of a design are one picture. Leave out panels.")
         return [_points(ds, at_values(ds[_known(ds, variable)], ["cell"], at), x, y, panel(axes))]
-    x, y = _pair(over, x, y)
+    x, y = _pair(over, {panels, x, y, *(at or {})}, x, y)
     kept = [x, y, *([panels] if panels else [])]
     values = at_values(ds.sortby([x, y])[_known(ds, variable)], kept, at)
-    parts = panels_of(values, panels)
-    places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
+    parts = parts_of(values, panels)
+    places = _places(axes, len(parts))
     low, high = _range(variable, values)
     for place, (title, part) in zip(places, parts, strict=True):
         drawn = values.isel(part).transpose(y, x)
-        shown = plain(place).pcolormesh(
+        shown = place.pcolormesh(
             _edges(drawn[x]), _edges(drawn[y]), drawn, cmap="viridis", vmin=low, vmax=high
         )
         levels = [level for level in (0.25, 0.5, 0.75) if drawn.min() < level < drawn.max()]
@@ -69,7 +73,7 @@ def lines(
     by: str | None = None,
     panels: str | None = None,
     at: Mapping[str, Any] | None = None,
-    axes: Axes | None = None,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> list[Axes]:
     """Draw a variable of a sweep over one of its axes as lines, with bands.
 
@@ -77,10 +81,12 @@ def lines(
 
     :param x: the axis to draw over, or ``"day"``; by default the last that is left.
     :param by: an axis whose values get a line each, up to six of them.
-    :param panels, at: as of :func:`heatmap`.
+    :param panels, at, axes: as of :func:`heatmap`.
+    :raises VcohortError: as of :func:`heatmap`, and for a design, whose points are on no line.
     """
     ds = along_one_name(ds)
-    over = [str(name) for name in ds["steps"].dims if name not in {panels, by}]
+    taken = {panels, by, *(at or {})}
+    over = [str(name) for name in ds["steps"].dims if name not in taken]
     if over == ["cell"]:
         raise VcohortError("The points of a design are on no line. Draw them with heatmap.")
     x = x or (over[-1] if over else "day")
@@ -89,11 +95,10 @@ def lines(
         raise unknown("axis", x, [str(name) for name in ds[variable].dims])
     # Axes may be given in any order, and a line goes from left to right.
     middle, *ends = (at_values(each, kept, at) for each in with_ends(ds.sortby(x), variable))
-    parts = panels_of(middle, panels)
-    places = [panel(axes)] if len(parts) == 1 else row_of(len(parts))
+    parts = parts_of(middle, panels)
+    places = _places(axes, len(parts))
     for place, (title, part) in zip(places, parts, strict=True):
-        plain(place)
-        for (style, colour), (name, one) in zip(looks(), panels_of(middle, by), strict=False):
+        for (style, colour), (name, one) in zip(looks(), parts_of(middle, by), strict=False):
             here = {**part, **one}
             line = middle.isel(here)
             if ends:
@@ -109,6 +114,11 @@ def lines(
     return places
 
 
+def _places(axes: Axes | Sequence[Axes] | None, count: int) -> list[Axes]:
+    """Return the axes given, or those of a new figure, for so many pictures."""
+    return [panel(axes)] if count == 1 else panels_of(axes, count, row_of)
+
+
 def _edges(centres: xr.DataArray) -> np.ndarray:
     """Return the edges of cells about these centres; a single one is as wide as it is large."""
     values = centres.values
@@ -120,8 +130,7 @@ def _edges(centres: xr.DataArray) -> np.ndarray:
 
 
 def _points(ds: xr.Dataset, values: xr.DataArray, x: str | None, y: str | None, axes: Axes) -> Axes:
-    swept = names_of(ds)
-    x, y = x or swept[0], y or swept[1]
+    x, y = _pair(names_of(ds), {x, y}, x, y)
     low, high = _range(str(values.name), values)
     shown = axes.scatter(ds[x], ds[y], c=values, cmap="viridis", vmin=low, vmax=high, s=18)
     axes.set(xlabel=_label(ds, x), ylabel=_label(ds, y))
@@ -129,13 +138,20 @@ def _points(ds: xr.Dataset, values: xr.DataArray, x: str | None, y: str | None, 
     return axes
 
 
-def _pair(over: list[str], x: str | None, y: str | None) -> tuple[str, str]:
+def _pair(
+    over: list[str], taken: Container[str | None], x: str | None, y: str | None
+) -> tuple[str, str]:
+    """Return what is drawn over: x and y, else those of ``over`` that are not taken."""
     for name in (x, y):
         if name is not None and name not in over:
             raise unknown("axis", name, over)
-    left = [name for name in over if name not in (x, y)]
-    if len(left) + len({x, y} - {None}) < 2:
-        raise VcohortError(f"A heatmap needs two axes; this sweep has {over}. Draw lines instead.")
+    left = [name for name in over if name not in taken]
+    given = [name for name in dict.fromkeys((x, y)) if name is not None]
+    if len(left) + len(given) < 2 or (x is not None and x == y):
+        raise VcohortError(
+            f"A heatmap needs two axes, and there are {sorted([*given, *left])}. Draw lines "
+            "instead."
+        )
     y = y or left.pop(0)
     return x or left[-1], y
 

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS
-from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, plain
+from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, panels_of
 from vcohort.simulation.missing import known_outcomes
 from vcohort.units import t_cells_per_ul, tumour_ml
 
@@ -18,17 +18,20 @@ from vcohort.units import t_cells_per_ul, tumour_ml
 _FLOOR_CELLS = 1 / 3
 
 
-def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw N, C (per microlitre) and B (ml) of every patient of ``ds``, coloured by outcome.
 
     ``ds`` needs ``save_at``; choose few patients: ``ds.isel(patient=slice(20))``. The dashed
     line is the stochastic threshold, the dotted one the smallest progression size; a dot
     marks a cure. Patients without an outcome are left out; the legend's title says how many.
+
+    :param axes: three.
+    :raises VcohortError: for another number of axes.
     """
     kept = known_outcomes(ds)
     ds = ds.isel(patient=kept)
-    panels = axes if axes is not None else _three_panels()
-    normal, car, tumour = (plain(each) for each in panels)
+    panels = panels_of(axes, 3, _side_by_side)
+    normal, car, tumour = panels
     day = ds["time"].values
     for patient in range(ds.sizes["patient"]):
         one = ds.isel(patient=patient)
@@ -42,8 +45,8 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> Seque
     return panels
 
 
-def _three_panels() -> Sequence[Axes]:
-    return plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", sharex=True)[1]
+def _side_by_side(count: int) -> list[Axes]:
+    return list(plt.subplots(1, count, figsize=(11, 3.6), layout="constrained", sharex=True)[1])
 
 
 def _tumour(axes: Axes, one: xr.Dataset, colour: str) -> None:

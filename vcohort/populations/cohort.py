@@ -12,8 +12,8 @@ import jax
 import jax.core
 import numpy as np
 
-from vcohort.errors import VcohortError, VcohortWarning, unknown
-from vcohort.given import check_labels, floats, labels_of, refuse_narrow
+from vcohort.errors import VcohortError, VcohortWarning, refuse_other, unknown
+from vcohort.given import check_labels, check_unit, floats, labels_of, refuse_narrow, unit_of
 from vcohort.models import Model, car_t, find_preset
 
 _COUNTED = 2.0**24
@@ -43,6 +43,8 @@ class Cohort:
             object.__setattr__(self, "patient", np.asarray(self.patient))
         if isinstance(self.values, Mapping):
             for name, value in self.values.items():
+                if unit_of(value) is not None:
+                    check_unit(name, value, self.model.param(name).unit)
                 check_labels(name, labels_of(value), self.patient)
             wide = {name: _wide(name, value) for name, value in self.values.items()}
             object.__setattr__(self, "values", wide)
@@ -56,7 +58,7 @@ class Cohort:
         Series and labelled arrays are read by position; those of xarray that name their patients
         must all name the same, in one order.
         """
-        model = model or car_t()
+        model = model_of(model)
         defaults = preset_values(preset, model)
         for name, value in values.items():
             model.param(name).check(value)
@@ -94,7 +96,7 @@ class Cohort:
         must name the cohort's, in its order.
         """
         for name, value in values.items():
-            self.model.param(name)
+            check_unit(name, value, self.model.param(name).unit)
             check_labels(name, labels_of(value), self.patient)
         full = {name: _filled(name, value, len(self)) for name, value in values.items()}
         for name, value in full.items():
@@ -193,6 +195,19 @@ def _wide(name: str, value: Any) -> Any:
 
 def _traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
+
+
+def model_of(given: Any) -> Model:
+    """Return a model that was given; by default that of the paper."""
+    model = car_t() if given is None else given
+    refuse_other("model", model, Model, "vc.car_t(growth='logistic')")
+    return model
+
+
+def check_cohort(cohort: Any) -> None:
+    """Refuse what is no cohort, such as the population that one is drawn from."""
+    example = "vc.Population('kimmel2021', sigma=0.1).sample(1000)"
+    refuse_other("cohort", cohort, Cohort, example)
 
 
 def is_traced(cohort: Cohort) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import qmc
 
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import whole
 from vcohort.populations.distributions import Floats
 
@@ -64,9 +64,8 @@ def uniforms(design: str, seed: int, *, first: int, count: int, columns: int, to
     In ``"random"`` and ``"sobol"`` patient i depends on (seed, i) alone. A Latin
     hypercube is laid out for its ``total`` number of patients.
     """
-    if design not in _DESIGNS:
-        raise unknown("design", design, _DESIGNS)
-    points = _DESIGNS[design](whole("seed", seed), first, count, columns, total)
+    lay_out = _DESIGNS[one_of("design", design, _DESIGNS)]
+    points = lay_out(whole("seed", seed), first, count, columns, total)
     edge = np.finfo(np.float64).epsneg
     inside = np.clip(points, edge, 1.0 - edge)
     # They are shared: a distribution of the user's own must not write into them.

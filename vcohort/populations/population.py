@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import number, whole
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
-from vcohort.populations.cohort import Cohort, preset_values
-from vcohort.populations.designs import uniforms
+from vcohort.populations.cohort import Cohort, model_of, preset_values
+from vcohort.populations.designs import DESIGNS, uniforms
 from vcohort.populations.distributions import (
     FAMILIES,
     Distribution,
@@ -57,7 +57,7 @@ class Population:
         joint: MultivariateNormal | None = None,
         **overrides: float | Distribution,
     ) -> None:
-        self._compose(preset, sigma, model or car_t(), joint, overrides)
+        self._compose(preset, sigma, model_of(model), joint, overrides)
         self._advise([*overrides, *(joint.names if joint else ())])
 
     def _compose(
@@ -115,6 +115,7 @@ class Population:
         (``design="latin-hypercube"``: on n too). ``design``: ``"random"``, ``"sobol"``
         or ``"latin-hypercube"``. Raises :class:`VcohortError` for impossible values.
         """
+        one_of("design", design, DESIGNS)
         n = _patients(n, len(self.distributions))
         first = whole("first", first, 2**63 - n)
         if design == "latin-hypercube" and first:
@@ -234,6 +235,11 @@ class Population:
         if self.model != car_t():
             named["model"] = self.model.name
         return f"Population({self.preset!r}, {', '.join(f'{k}={v!r}' for k, v in named.items())})"
+
+
+def check_population(population: Any) -> None:
+    """Refuse what is no population, such as a cohort that was drawn from one."""
+    refuse_other("population", population, Population, "vc.Population('kimmel2021', sigma=0.1)")
 
 
 def _same(law: Distribution, other: Distribution | None) -> bool:

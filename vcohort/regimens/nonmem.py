@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.regimens.nonmem_rules import dose_rows, patient_rows, zeros
+from vcohort.regimens.nonmem_rules import dose_rows, intervals, patient_rows, zeros
 from vcohort.regimens.treatments import Infusion
 from vcohort.tables.table import Table, read_table
 
@@ -39,7 +39,7 @@ def _given(table: Table, rows: np.ndarray) -> list[tuple[float, float]]:
     repeats = zeros(table, "ADDL")[rows].astype(int)
     row = np.repeat(rows, repeats + 1)
     within = np.array([k for count in repeats for k in range(count + 1)])
-    days = table.days("TIME")[row] + within * zeros(table, "II")[row]
+    days = table.days("TIME")[row] + within * intervals(table)[row]
     return sorted(zip(days.tolist(), zeros(table, "AMT")[row].tolist(), strict=True))
 
 

@@ -78,8 +78,17 @@ def zeros(table: Table, name: str) -> np.ndarray:
     return np.nan_to_num(table.numbers(name)) if name in table else np.zeros(len(table))
 
 
+def intervals(table: Table) -> np.ndarray:
+    """Return the days between doses, zero where there are none; in the unit of TIME by default."""
+    if "II" not in table:
+        return np.zeros(len(table))
+    unit = table.units.get("II", table.units.get("TIME"))
+    return np.nan_to_num(table.days("II", unit))
+
+
 def _events(table: Table) -> np.ndarray:
     """Return which rows are doses by their event; their amount must say the same."""
+    table.check_unit("AMT", ("cells",))
     cells = zeros(table, "AMT")
     event = zeros(table, "EVID") if "EVID" in table else np.where(cells > 0, _DOSE, _OBSERVATION)
     for row in np.flatnonzero(~np.isin(event, (_OBSERVATION, _DOSE, _OTHER))):
@@ -100,7 +109,7 @@ def _events(table: Table) -> np.ndarray:
 
 
 def _check_repeats(table: Table, is_dose: np.ndarray) -> None:
-    interval, additional = zeros(table, "II"), zeros(table, "ADDL")
+    interval, additional = intervals(table), zeros(table, "ADDL")
     whole = (additional == np.floor(additional)) & (additional >= 0)
     _refuse_where(table, ~(whole & (additional <= _MOST_REPEATS)), "ADDL",
                   f"It must be a whole number, at most {_MOST_REPEATS}")  # fmt: skip

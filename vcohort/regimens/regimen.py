@@ -82,6 +82,8 @@ class Regimen:
         """
         with reading("regimen"):
             found = json.loads(record) if isinstance(record, str) else record
+            if not isinstance(found, list | tuple):
+                raise TypeError(f"a {type(found).__name__}, where a list is needed")
             return cls(*(restored(each, variables) for each in found))
 
     def to_record(self, *, by_variable: bool = False) -> list[Any]:
@@ -133,6 +135,15 @@ class Regimen:
 
         :raises VcohortError: for a name that the regimen does not have, impossible values.
         """
+        found = self.at(**fields)
+        _advise([each for prefix, each in found._numbered() if f"{prefix}_cells" in fields])
+        return found
+
+    def at(self, **fields: Field) -> Regimen:
+        """Return the regimen of a cell: :meth:`replace`, but without a word on units.
+
+        What is said of an axis is said once, by those who lay it out.
+        """
         known = dict(self._settable())
         changed: dict[int, dict[str, Field]] = {}
         for name, value in fields.items():
@@ -140,9 +151,9 @@ class Regimen:
                 raise unknown("field of the regimen", name, known)
             index, field = known[name]
             changed.setdefault(index, {})[field] = value
-        new = [each.replace(**changed.get(i, {})) for i, each in enumerate(self.treatments)]
-        _advise([new[index] for index, fields in changed.items() if "cells" in fields])
-        return self._of(new)
+        return self._of(
+            each.replace(**changed.get(i, {})) for i, each in enumerate(self.treatments)
+        )
 
     def plus(self, *treatments: Treatment) -> Regimen:
         """Return the regimen with more treatments."""

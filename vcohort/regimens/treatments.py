@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.given import check_labels, floats, labels_of, refuse_narrow
+from vcohort.given import check_labels, check_unit, floats, labels_of, refuse_narrow
 from vcohort.records import recordable
+from vcohort.tables.days import in_days
 
 Field: TypeAlias = Any
 """A number, or one a patient: an array (patient,)."""
@@ -25,7 +26,8 @@ class Infusion:
 
     ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
     default as many as the patient's first infusion, C0. Each a number or an array (patient,), by
-    position; patients that an xarray array names must be the cohort's, in its order.
+    position; patients that an xarray array names must be the cohort's, in its order. Days may carry
+    their unit (the attribute ``units``, spans of time), and cells that of cells alone.
     The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
 
     Of traced values (``jax.jit``, ``jax.grad``) those that would be refused, such as a negative
@@ -183,7 +185,11 @@ def _field(kind: str, name: str, value: Field, high: float) -> Field:
         # A product, so that the derivative is NaN too. Rounding may lift a share of all above 1.
         is_possible = (value >= 0.0) & (value <= high * (1.0 + 1e-6))
         return value * jnp.where(is_possible, 1.0, jnp.nan)
-    array = floats(f"{kind}: {name}", value)
+    if name == "day":
+        array = in_days(f"{kind}: day", value)
+    else:
+        check_unit(f"{kind}: {name}", value, "cells" if name == "cells" else "1")
+        array = floats(f"{kind}: {name}", value)
     if array.ndim > 1:
         raise VcohortError(
             f"{kind}({name}) has the shape {array.shape}: give one number, or an array (patient,)."

@@ -101,9 +101,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     if "://" in str(path):
         raise VcohortError(f"{path} is an address, and only files are read. Download it first.")
-    if (Path(path) / "zarr.json").exists():
-        raise VcohortError(f"{path} is a store, not a file. Open it: vc.open_sweep({str(path)!r})")
     try:
+        if (Path(path) / "zarr.json").exists():
+            raise VcohortError(f"a store, and no file. Open it: vc.open_sweep({str(path)!r})")
         is_ours = _check_seal(Path(path))
         groups = _read(Path(path).resolve())
         if is_ours:

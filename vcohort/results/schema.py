@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints import Outcome
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, refuse_other
 from vcohort.results.kinds import KINDS, problems_of
 from vcohort.simulation.dataset import COHORT, SCHEMA_VERSION, STATES
 from vcohort.simulation.missing import known_outcomes, strange_outcomes
@@ -34,7 +34,8 @@ def validate(ds: xr.Dataset) -> xr.Dataset:
     The attribute ``kind`` says which; without it the dataset must be a cohort. Of a cohort,
     patients without an outcome (masked, or missing) are warned of; all without one are refused.
     """
-    if ds.attrs.get("kind", COHORT) in KINDS:
+    refuse_other("ds", ds, xr.Dataset, "what vc.simulate returns")
+    if str(ds.attrs.get("kind", COHORT)) in KINDS:
         check_kind({"/": ds})
         return ds
     problems = [*_attribute_problems(ds), *_variable_problems(ds)]

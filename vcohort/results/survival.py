@@ -20,7 +20,7 @@ from scipy import stats
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.results.trial import Patients, follow
-from vcohort.tables.days import in_days
+from vcohort.tables.days import days_of
 
 
 class LogRank(NamedTuple):
@@ -46,9 +46,7 @@ def progression_free_survival(
     :raises VcohortError: for days beyond which nobody was followed, where no patient has an
         outcome, and for a trial's curve, which does not tell how many are followed.
     """
-    at = np.atleast_1d(in_days("days", days))
-    if at.ndim > 1:
-        raise VcohortError(f"days must be numbers in a row, not of shape {at.shape}.")
+    at = days_of("days", days)
     confidence = number("confidence", confidence)
     if not 0 < confidence < 1:
         raise VcohortError(

@@ -10,11 +10,12 @@ import numpy as np
 
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.methods.loop import METHODS as STEPPED
-from vcohort.errors import VcohortError, unknown
-from vcohort.given import number, numbers, whole
+from vcohort.errors import VcohortError, one_of
+from vcohort.given import is_list, number, whole
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
+from vcohort.tables.days import days_of
 
 METHODS = (*STEPPED, "exact")
 
@@ -29,16 +30,14 @@ _OWN = [("the dataset", name) for name in ("patient", "time", "N", "C", "B")]
 
 def checked(run: Run) -> dict[str, Any]:
     """Return the settings of a run as it keeps them, each checked."""
-    if run.method not in METHODS:
-        raise unknown("method", run.method, METHODS)
+    one_of("method", run.method, METHODS)
     given: Any = run.regimen
     regimen = Regimen() if given is None else given
     if not isinstance(regimen, Regimen):
         raise VcohortError(
             f"regimen = {regimen!r} is no regimen. Try vc.Regimen(vc.Infusion(day=100))."
         )
-    if run.dtype not in DTYPES:
-        raise unknown("dtype", run.dtype, DTYPES)
+    one_of("dtype", run.dtype, DTYPES)
     numbers_of = _numbers(run)
     horizon = numbers_of["horizon"]
     save_at = _saved_days(run.save_at, horizon)
@@ -47,6 +46,8 @@ def checked(run: Run) -> dict[str, Any]:
             "method 'exact' draws fates, not paths, so it has no states for save_at. Use "
             "method='hybrid' for paths."
         )
+    if not is_list(run.endpoints):
+        raise VcohortError(f"endpoints = {run.endpoints!r} is no list. Try endpoints=[vc.Nadir()].")
     endpoints_of(tuple(run.endpoints), horizon)
     return {
         **numbers_of, "regimen": regimen, "save_at": save_at, "seed": whole("seed", run.seed),
@@ -91,7 +92,7 @@ def endpoints_of(given: tuple[Any, ...], horizon: float) -> tuple[Endpoint, ...]
     return (Outcome(), Nadir(), exposure, Response(days))
 
 
-def check_cohort(run: Run, cohort: Cohort) -> None:
+def check_fits(run: Run, cohort: Cohort) -> None:
     """Refuse a cohort that the run cannot take."""
     run.regimen.check(len(cohort), run.horizon)
     fields = (("the regimen", name) for name, _, _ in run.regimen.named_fields())
@@ -134,7 +135,7 @@ def _require(condition: bool, name: str, value: Any, bound: str) -> None:
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
     if save_at is None:
         return None
-    days = numbers("save_at", save_at)
+    days = days_of("save_at", save_at)
     if days.size == 0 or not np.isfinite(days).all():
         raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from vcohort.endpoints import Variable
 from vcohort.endpoints.outcome import MISSING, OUTCOMES
-from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.errors import VcohortError, VcohortWarning, refuse_other
 
 LOST = "could not be followed: a rate is too fast for the steps"
 NO_PATH = "have no path: they were masked, or their equations could not be followed"
@@ -81,6 +81,7 @@ def known_outcomes(ds: xr.Dataset, *, stacklevel: int = 3) -> np.ndarray:
     :raises VcohortError: where there is no ``outcome``, none is known, or one is none of -1, 0, 1
         and 2.
     """
+    refuse_other("ds", ds, xr.Dataset, "what vc.simulate returns")
     for name in ("outcome", "event_time"):
         if name not in ds:
             raise VcohortError(

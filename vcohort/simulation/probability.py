@@ -21,13 +21,14 @@ from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.methods import cure
 from vcohort.engine.methods.progression import probabilities
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import number, numbers
-from vcohort.populations.cohort import Cohort, check_values, is_traced
+from vcohort.given import number
+from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table, run_followed
 from vcohort.simulation.run import Run, settle
+from vcohort.tables.days import days_of
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
@@ -61,6 +62,7 @@ def cure_probability(
     :param horizon: and ``regimen``, ``tolerance``, ``dtype``: settings of a :class:`Run`.
     :raises VcohortError: where a rate of the model depends on the tumour.
     """
+    check_cohort(cohort)
     given = {"horizon": horizon, "regimen": regimen, "tolerance": tolerance, "dtype": dtype}
     run = settle("cure_probability", run, given, method="exact")
 
@@ -97,8 +99,9 @@ def progression_free_probability(
         probability shows; noisy, it does.
     :raises VcohortError: where a rate of the model depends on the tumour; for impossible days.
     """
+    check_cohort(cohort)
     warn_small_tumours(cohort)
-    at = numbers("days", days)
+    at = days_of("days", days)
     if not isinstance(noise, jax.core.Tracer):
         noise = number("noise", noise)
         if not 0.0 <= noise < np.inf:

@@ -12,10 +12,10 @@ import xarray as xr
 from vcohort.endpoints import Endpoint, Variable
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import whole
-from vcohort.populations.cohort import Cohort, check_values, is_traced
+from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.checks import check_cohort
+from vcohort.simulation.checks import check_fits
 from vcohort.simulation.dataset import assemble
 from vcohort.simulation.missing import mask_missing, warn_missing
 from vcohort.simulation.preparation import (
@@ -56,6 +56,7 @@ def simulate(
     :param progress: show a progress bar; None shows one on a terminal or in a notebook.
     :raises VcohortError: for impossible input, before any work.
     """
+    check_cohort(cohort)
     run = settle(
         "simulate", run,
         {**dict.fromkeys(DEFAULTS), "method": method, "horizon": horizon, "threshold": threshold,
@@ -71,7 +72,7 @@ def simulate(
         )
     check_values(cohort)
     _tell_shared_numbers(cohort)
-    check_cohort(run, cohort)
+    check_fits(run, cohort)
     table = make_patient_table(cohort, run)
     resolution = choose_grid(cohort, table, run, run.required_days)
     variables = [variable for endpoint in run.all_endpoints for variable in endpoint.variables]

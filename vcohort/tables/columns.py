@@ -29,7 +29,7 @@ def columns_of(rows: Any, example: str) -> list[tuple[Any, Any]]:
         ]
         return levels + [(name, rows.iloc[:, place]) for place, name in enumerate(rows.columns)]
     if isinstance(rows, Mapping):
-        _refuse_shuffled(rows)
+        refuse_shuffled(rows)
         return list(rows.items())
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         return [(name, rows[name]) for name in rows.columns]
@@ -68,16 +68,25 @@ def _of_dataset(ds: xr.Dataset) -> list[tuple[Any, Any]]:
     return [(name, each) for name, each in ds.variables.items() if name not in _NO_NAMES]
 
 
-def _refuse_shuffled(columns: Mapping[Any, Any]) -> None:
-    """Refuse series whose rows have other labels: by place they would be mixed up."""
-    series = {name: each for name, each in columns.items() if isinstance(each, pd.Series)}
-    for name, each in series.items():
-        first = next(iter(series))
-        if not each.index.equals(series[first].index):
+def refuse_shuffled(columns: Mapping[Any, Any]) -> None:
+    """Refuse series and arrays whose rows have other labels: by place they would be mixed up."""
+    found = {name: _index_of(each) for name, each in columns.items()}
+    labelled = {name: index for name, index in found.items() if index is not None}
+    for name, index in labelled.items():
+        first = next(iter(labelled))
+        if not index.equals(labelled[first]):
             raise VcohortError(
-                f"The rows of {first} and {name} have different labels (their index). Put them "
-                "into one data frame, or give plain lists."
+                f"The rows of {first} and {name} have different labels (their index, or their "
+                "coordinate). Put them into one data frame, or give plain lists."
             )
+
+
+def _index_of(column: Any) -> pd.Index | None:
+    """Return the labels of a column's rows, if it has any."""
+    if isinstance(column, pd.Series):
+        return column.index
+    is_row = isinstance(column, xr.DataArray) and column.ndim == 1
+    return column.indexes.get(column.dims[0]) if is_row else None
 
 
 def _cells(name: Any, column: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import as_array, floats, unit_of
 
 # A year of 365.25 days, and its twelfth.
 _DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
@@ -34,14 +34,24 @@ def days_in(name: str, unit: str | None) -> float:
     return _DAYS[one]
 
 
+def days_of(name: str, given: Any) -> np.ndarray:
+    """Return a list of days (n,), one number among them, as :func:`in_days` reads them."""
+    found = np.atleast_1d(in_days(name, given))
+    if found.ndim > 1:
+        raise VcohortError(
+            f"{name} has the shape {found.shape}: it must be a list of days, of one dimension."
+        )
+    return found
+
+
 def in_days(name: str, given: Any) -> np.ndarray:
     """Return days as float64, of numbers whose ``units`` may be others, or of spans of time.
 
     :raises VcohortError: for dates, texts, truth values, other units.
     """
-    values = np.asarray(given)
+    values = as_array(given)
     if values.dtype.kind == "m":
         return values / np.timedelta64(1, "D")
     if values.dtype.kind == "M":
-        raise VcohortError(f"{name} holds dates: give days since the first infusion.")
-    return floats(name, given) * days_in(name, getattr(given, "attrs", {}).get("units"))
+        raise VcohortError(f"{name} holds dates: give numbers of days since the first infusion.")
+    return floats(name, given) * days_in(name, unit_of(given))

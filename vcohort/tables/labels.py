@@ -24,6 +24,10 @@ def label_of(cell: Any) -> str:
         raise ValueError("nothing")
     if isinstance(cell, bool | np.bool_):
         raise ValueError(f"a truth value, {cell}")
+    if isinstance(cell, bytes):
+        cell = cell.decode()
+    if isinstance(cell, Iterable) and not isinstance(cell, str):
+        raise ValueError(f"no label, {cell!r}")
     if isinstance(cell, float | np.floating) and not abs(cell) < 2**53:
         raise ValueError(f"{cell}, of which the last digits are lost")
     text = str(cell).strip()

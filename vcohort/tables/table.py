@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.errors import VcohortError
+from vcohort.given import spelt
 from vcohort.tables.cells import days_of, decimal_sign, flag_of, number_of
 from vcohort.tables.columns import cells_by_name, columns_of
 from vcohort.tables.csv_files import read_lines
@@ -64,6 +65,15 @@ class Table:
             raise VcohortError(f"The unit of {name} is {told!r}, and its name says another.")
         read = self.read(name, lambda cell: days_of(cell, self.sign, length), "numbers of days")
         return np.array(read, np.float64)
+
+    def check_unit(self, name: str, wanted: Iterable[str]) -> None:
+        """Refuse a column that carries a unit, unless it is the only one that its rows are in."""
+        told, units = self.units.get(name), sorted(set(wanted))
+        if told is not None and [spelt(told)] != [spelt(unit) for unit in units]:
+            raise VcohortError(
+                f"The unit of {name} is {told!r}, but its rows are in {' and '.join(units)}. "
+                "Convert it, such as by vc.units, and give no other unit."
+            )
 
     def flags(self, name: str) -> np.ndarray:
         """Return a column of 1 and 0 (or true and false) as truth values."""

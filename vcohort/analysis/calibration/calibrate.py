@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from vcohort.analysis.calibration.varied import SPREADS, Varied, deviates_of, fi
 from vcohort.analysis.sensitivity.outputs import keep_followed
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import whole
+from vcohort.given import truth, whole
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.designs import uniforms
 from vcohort.populations.population import Population
@@ -34,7 +33,7 @@ from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.probability import progression_free_probability
 from vcohort.simulation.run import Run, settle
 from vcohort.simulation.simulate import simulate
-from vcohort.tables.days import in_days
+from vcohort.tables.days import days_of
 
 # The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
 # fine: the last moves a progression by less than a day.
@@ -105,9 +104,7 @@ def calibrate(
     """
     given = {"progression": progression, "regimen": regimen, "seed": seed}
     run = settle("calibrate", run, given)
-    starts = whole("starts", starts, 1001, 1)
-    if not isinstance(weights, bool | np.bool_):
-        raise VcohortError(f"weights = {reprlib.repr(weights)} is impossible: it is True or False.")
+    starts, weights = whole("starts", starts, 1001, 1), truth("weights", weights)
     at, target = _target(trial, days)
     varied = find_varied(population, free)
     _warn_few(at, len(varied))
@@ -134,8 +131,8 @@ def _target(trial: Trial, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarra
     """Return the days (day,) and the trial's survival on them."""
     curve = read_curve(trial)
     at = np.arange(0.0, min(400.0, curve.last) + 1e-9, 10.0) if days is None else days
-    at = np.atleast_1d(in_days("days", at))
-    inside = at.ndim == 1 and at.size > 1 and (np.diff(at) > 0).all()
+    at = days_of("days", at)
+    inside = at.size > 1 and (np.diff(at) > 0).all()
     if not (inside and at[0] >= 0 and at[-1] <= curve.last):
         raise VcohortError(
             f"days must increase, at least two of them, from 0 to the trial's last day, "

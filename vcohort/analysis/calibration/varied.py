@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 from scipy.special import ndtri
 
+from vcohort.analysis.free import free_names
 from vcohort.errors import VcohortError
 from vcohort.models import Param
 from vcohort.populations.designs import uniforms
@@ -22,7 +23,7 @@ from vcohort.populations.distributions import (
     is_distribution,
     median_of,
 )
-from vcohort.populations.population import Population
+from vcohort.populations.population import Population, check_population
 
 # Relative spreads that are looked at, and the one that a parameter starts from that had none.
 SPREADS, _FIRST_SPREAD = (0.01, 1.0), 0.3
@@ -63,16 +64,14 @@ def find_varied(population: Population, free: Sequence[str]) -> tuple[Varied, ..
     :raises VcohortError: for unknown parameters, those that vary together or are 0, and those of
         other distributions than normal and log-normal ones.
     """
-    if isinstance(free, str) or not len(free):
-        raise VcohortError(f"free = {free!r} is no list of parameters. Try ['r_B', 'K_C'].")
-    if len(set(free)) < len(free):
-        raise VcohortError(f"free = {list(free)} has a parameter twice.")
+    check_population(population)
+    names = free_names(free, population.model)
     if population.joint is not None:
         raise VcohortError(
             f"calibrate fits parameters that vary independently; {population.joint!r} ties some "
             "together. Leave joint out."
         )
-    return tuple(_varied(population, name) for name in free)
+    return tuple(_varied(population, name) for name in names)
 
 
 def _varied(population: Population, name: str) -> Varied:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, one_of
 from vcohort.measurements.observables import STATES
 from vcohort.measurements.observations import Observations
 from vcohort.units import CELLS_PER_UL
@@ -144,9 +144,7 @@ LOSSES = {
 def find_loss(loss: str | Residuals) -> Loss:
     """Return a loss by its name; a user's function becomes one."""
     if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise unknown("loss", loss, LOSSES)
-        return LOSSES[loss]
+        return LOSSES[one_of("loss", loss, LOSSES)]
     if not callable(loss):
         raise VcohortError(
             f"loss = {loss!r} is neither a name nor a function of (predicted, measured, values). "

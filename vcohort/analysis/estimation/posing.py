@@ -12,6 +12,7 @@ import numpy as np
 
 from vcohort.analysis.estimation.losses import Measured, Residuals, find_loss, peaks
 from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subject
+from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.errors import VcohortError
@@ -39,7 +40,7 @@ def make_problem(
     """
     rows, known_loss = read_observations(data, observables), find_loss(loss)
     cohort = _one_each(cohort, rows)
-    names = _free_names(free, cohort.model)
+    names = free_names(free, cohort.model)
     _check_enough(rows, names)
     known_loss.check(rows)
     limits = _limits(names, cohort.model, {} if bounds is None else bounds)
@@ -95,18 +96,6 @@ def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
     values = {name: np.repeat(np.asarray(value), len(data.patients)) for name, value in
               cohort.values.items()}  # fmt: skip
     return Cohort(values, np.arange(len(data.patients)), cohort.model, cohort.origin)
-
-
-def _free_names(free: Sequence[str], model: Model) -> tuple[str, ...]:
-    is_list = isinstance(free, Iterable) and not isinstance(free, str | Mapping | set)
-    names = tuple(free) if is_list else ()
-    if not names or not all(isinstance(name, str) for name in names):
-        raise VcohortError(f"free = {free!r} is no list of parameters. Try ['K_C', 'rho_C'].")
-    names = tuple(model.param(str(name)).name for name in names)
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise VcohortError(f"{twice[0]} is twice among the free parameters.")
-    return names
 
 
 def _check_enough(data: Observations, names: tuple[str, ...]) -> None:

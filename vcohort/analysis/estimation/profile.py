@@ -21,7 +21,7 @@ from vcohort.analysis.estimation.posing import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem, observed_and_limits
 from vcohort.analysis.estimation.solver import Candidates, polish
 from vcohort.errors import VcohortError
-from vcohort.given import number, whole
+from vcohort.given import names_of, number, whole
 from vcohort.measurements.observables import Observable
 from vcohort.populations.cohort import Cohort
 from vcohort.progress import progress_bar
@@ -103,9 +103,9 @@ def profile_likelihood(
 
 
 def _chosen(parameters: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
-    chosen = names if parameters is None else tuple(parameters)
-    if isinstance(parameters, str) or not chosen:
-        raise VcohortError(f"parameters = {parameters!r} is no list. Try {list(names[:1])}.")
+    if parameters is None:
+        return names
+    chosen = names_of("parameters", parameters, str(list(names[:1])))
     for name in chosen:
         if name not in names or chosen.count(name) > 1:
             twice = "is twice in parameters" if name in names else "is not free, so has no profile"

@@ -107,7 +107,10 @@ def _checked_models(models: Mapping[str, Model] | None) -> dict[str, Model]:
     for name, model in models.items():
         if not isinstance(model, Model):
             raise VcohortError(f"models[{name!r}] = {model!r} is no model. Try vc.car_t(...).")
-    return {str(name): model for name, model in models.items()}
+    named = {str(name): model for name, model in models.items()}
+    if len(named) < len(models):
+        raise VcohortError(f"Two models have one name: {', '.join(map(repr, models))}.")
+    return named
 
 
 def _default_models() -> dict[str, Model]:

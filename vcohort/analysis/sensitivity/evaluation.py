@@ -13,7 +13,7 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import floats
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.distributions import median_of, values_at, varies
-from vcohort.populations.population import Population
+from vcohort.populations.population import Population, check_population
 from vcohort.simulation.missing import check_kept
 from vcohort.simulation.run import Run
 
@@ -61,6 +61,7 @@ class Evaluated(NamedTuple):
 
 def varied(population: Population) -> list[str]:
     """Return the parameters that vary, however rarely; each must do so by itself."""
+    check_population(population)
     if population.joint is not None:
         raise VcohortError(
             "Sobol' and Morris need parameters that vary independently; joint ties "

@@ -12,7 +12,7 @@ import xarray as xr
 
 from vcohort.analysis.sensitivity.evaluation import Evaluated, OutputsLike, evaluate_at, varied
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import number, whole
+from vcohort.given import number, truth, whole
 from vcohort.populations.distributions import values_at, varies
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
@@ -68,7 +68,7 @@ def sobol_indices(
              "tolerance": tolerance}  # fmt: skip
     run = settle("sobol_indices", run, given, method="deterministic")
     names, confidence = varied(population), _share(confidence)
-    n = whole("n", n, least=2)
+    n, second_order = whole("n", n, least=2), truth("second_order", second_order)
     if n & (n - 1):
         raise VcohortError(f"n = {n} is impossible: give a power of 2, such as 1024.")
     problem = _unit_cube(names)

@@ -19,15 +19,16 @@ from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.engine.methods.path import path
 from vcohort.errors import VcohortError
-from vcohort.given import numbers
+from vcohort.given import is_list, names_of
 from vcohort.models import Model
-from vcohort.populations.cohort import Cohort
+from vcohort.populations.cohort import Cohort, check_cohort
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import STATES, TIME, provenance
 from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import choose_grid, make_patient_table
 from vcohort.simulation.run import Run, settle
+from vcohort.tables.days import days_of
 
 # Patients differentiated at a time.
 _BLOCK = 64
@@ -81,9 +82,10 @@ def local_sensitivity(
         :class:`Run`.
     :raises VcohortError: for unknown parameters or outputs, or impossible days.
     """
-    at = numbers("days", days)
+    at = days_of("days", days)
     if at.size < 2:
         raise VcohortError("local_sensitivity needs at least two days, to follow a path.")
+    check_cohort(cohort)
     names = _names(cohort, parameters)
     run = settle(
         "local_sensitivity", run,
@@ -91,7 +93,7 @@ def local_sensitivity(
         tolerance=1e-6, method="deterministic", horizon=float(at[-1]), save_at=tuple(at),
         dtype="float64",
     )  # fmt: skip
-    asked = Outputs(find_measures(outputs) if len(outputs) else (), run)
+    asked = Outputs(() if is_list(outputs) and not len(outputs) else find_measures(outputs), run)
     asked.check(cohort)
     found = _derivatives(cohort, names, asked, at, progress)
     return _dataset(cohort, names, asked.measures, at, found)
@@ -101,13 +103,12 @@ def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
     """Return the parameters asked for, each known to the model."""
     if parameters is None:
         return [name for name in cohort.model.parameters if name not in ("N0", "C0", "B0")]
-    if isinstance(parameters, str) or not len(parameters):
-        raise VcohortError(f"parameters = {parameters!r} is no list of names. Try ['K_C', 'r_B'].")
-    for name in parameters:
-        cohort.model.param(str(name).removeprefix(_INVERSE))
-    if len({*parameters}) < len(parameters):
-        raise VcohortError(f"parameters = {list(parameters)} names one twice. Name each once.")
-    return [str(name) for name in parameters]
+    names = list(names_of("parameters", parameters, "['K_C', 'r_B']"))
+    for name in names:
+        cohort.model.param(name.removeprefix(_INVERSE))
+    if len({*names}) < len(names):
+        raise VcohortError(f"parameters = {names} names one twice. Name each once.")
+    return names
 
 
 def _derivatives(

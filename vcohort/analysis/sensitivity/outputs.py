@@ -21,8 +21,9 @@ from vcohort.engine.methods.free_days import mean_free_days
 from vcohort.engine.methods.path import Path, path
 from vcohort.engine.methods.progression import progression_free
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import names_of
 from vcohort.models import Model
-from vcohort.populations.cohort import Cohort, check_values
+from vcohort.populations.cohort import Cohort, check_cohort, check_values
 from vcohort.progress import progress_bar
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.missing import LOST, check_kept
@@ -80,9 +81,11 @@ class Measure:
 
 def find_measures(names: Sequence[str]) -> tuple[Measure, ...]:
     """Return measures by their names, such as ``cure``, ``pfs_365`` and ``C_auc_28``."""
-    if isinstance(names, str) or not len(names):
-        raise VcohortError(f"{names!r} is no list of measures. Try ['cure', 'pfs_365'].")
-    return tuple(_find(str(name)) for name in names)
+    found = tuple(_find(name) for name in names_of("outputs", names, "['cure', 'pfs_365']"))
+    twice = [each.name for each in found if found.count(each) > 1]
+    if twice:
+        raise VcohortError(f"{twice[0]} is twice among the outputs. Keep one.")
+    return found
 
 
 def _find(name: str) -> Measure:
@@ -104,6 +107,7 @@ class Outputs:
 
     def check(self, cohort: Cohort) -> None:
         """Refuse days past the horizon, and a cohort that cannot be measured so."""
+        check_cohort(cohort)
         horizon = self.run.horizon
         for each in self.measures:
             if each.day is not None and each.day > horizon:

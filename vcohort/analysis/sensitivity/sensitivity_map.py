@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Hashable, Mapping
 from functools import partial
 
@@ -17,7 +18,7 @@ from vcohort.engine.methods import cure
 from vcohort.errors import VcohortError
 from vcohort.given import floats, whole
 from vcohort.populations.cohort import Cohort, check_values
-from vcohort.populations.population import Population
+from vcohort.populations.population import Population, check_population
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
@@ -105,9 +106,11 @@ def sensitivity_map(
 
 
 def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
-    if len(axes) != 2:
+    check_population(population)
+    if not isinstance(axes, Mapping) or len(axes) != 2:
         raise VcohortError(
-            f"A map has two axes, not {len(axes)}. Try {{'K_C': values, 'gamma_B': values}}."
+            f"axes = {reprlib.repr(axes)} are impossible: a map has two, by name. Try "
+            "{'K_C': values, 'gamma_B': values}."
         )
     grids = {name: np.atleast_1d(floats(name, values)) for name, values in axes.items()}
     for name, values in grids.items():

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import floats, truth
 from vcohort.populations.distributions.families import LogNormal, Normal
 from vcohort.populations.distributions.law import FLOOR, Distribution, Floats, number_of
 from vcohort.records import recordable
@@ -41,7 +41,7 @@ class MultivariateNormal:
         self.names = tuple(sorted(centres))
         self.centre = np.array([centres[name] for name in self.names])
         self.covariance = matrix[np.ix_(order, order)]
-        self.log = _truth("log", log)
+        self.log = truth("MultivariateNormal: log", log)
         self._factor = _factor(self.covariance)
 
     def quantiles(self, u: Floats) -> dict[str, Floats]:
@@ -182,11 +182,3 @@ def _factor(covariance: Floats) -> Floats:
 
 def _no_covariance(bound: str) -> VcohortError:
     return VcohortError(f"MultivariateNormal: that is no covariance: it must be {bound}.")
-
-
-def _truth(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise VcohortError(
-            f"MultivariateNormal: {name} = {value!r} is impossible: it must be True or False."
-        )
-    return bool(value)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from vcohort.errors import unknown
+from vcohort.models import Param
+from vcohort.models.shared import C0
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
@@ -30,11 +32,21 @@ def apply(population: Population, run: Run, values: Mapping[str, float]) -> tupl
         name: value for name, value in values.items() if name not in fields and name not in choices
     }
     if fields:
-        choices["regimen"] = run.regimen.replace(**fields)
+        choices["regimen"] = run.regimen.at(**fields)
     return (
         population.at(**rest) if rest else population,
         replace(run, **choices) if choices else run,
     )
+
+
+def advised(name: str, population: Population, regimen: Regimen) -> Param | None:
+    """Return the parameter whose usual range tells in which unit a swept name is, if there is one.
+
+    Doses are in the unit of the first, which is C0.
+    """
+    if name in regimen.field_names and name.endswith("_cells"):
+        return C0
+    return population.model.parameters.get(name)
 
 
 def describe(name: str, population: Population, regimen: Regimen) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vcohort.errors import VcohortError, unknown
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import floats, whole
 from vcohort.populations.designs import uniforms
 from vcohort.populations.distributions import (
@@ -62,9 +62,12 @@ def make_layout(
         ``"latin-hypercube"`` (``cells`` points).
     :raises VcohortError: for values that make no axis.
     """
+    if not isinstance(axes, Mapping):
+        raise VcohortError(
+            f"axes = {reprlib.repr(axes)} are not given by name. Try {{'K_C': [6e10, 8e10]}}."
+        )
     named = dict(axes)
-    if kind not in LAYOUTS:
-        raise unknown("layout", kind, LAYOUTS)
+    one_of("layout", kind, LAYOUTS)
     if not named:
         raise VcohortError("Nothing is swept. Try {'K_C': np.linspace(6e10, 8e10, 21)}.")
     designed = kind in {"sobol", "latin-hypercube"}

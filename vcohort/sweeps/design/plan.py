@@ -9,15 +9,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from vcohort.errors import VcohortError, unknown
-from vcohort.given import whole
+from vcohort.errors import VcohortError, one_of
+from vcohort.given import number, numbers, truth, whole
 from vcohort.populations.designs import DESIGNS
-from vcohort.populations.population import Population
-from vcohort.simulation.checks import check_cohort
+from vcohort.populations.population import Population, check_population
+from vcohort.simulation.checks import check_fits
 from vcohort.simulation.run import Run
-from vcohort.sweeps.design.axes import apply, describe
+from vcohort.sweeps.design.axes import advised, apply, describe
 from vcohort.sweeps.design.chunks import Chunks, cut
 from vcohort.sweeps.design.layout import Layout, given_values, make_layout, names_in
+from vcohort.tables.days import days_of
 
 # Patients whose columns are held at a time, sorted for their quantiles. A larger cell is run in
 # spans of so many, and its quantiles are read off histograms.
@@ -81,19 +82,20 @@ def make_plan(
     chunk: int | None = None,
 ) -> Plan:
     """Return the checked plan."""
+    check_population(population)
     n = whole("n", n, least=1)
     laid = make_layout(axes, layout, cells, run.seed)
     wanted = [day for day in DAYS if day <= run.horizon] if days is None else days
     together = _chunk_cells(laid.cells, n) if chunk is None else whole("chunk", chunk, least=1)
     plan = Plan(
-        population, laid, n, run, design, independent,
+        population, laid, n, run, design, truth("independent", independent),
         _increasing("days", wanted, 0.0, run.horizon),
-        min(DAYS[-1], run.horizon) if until is None else float(until),
+        min(DAYS[-1], run.horizon) if until is None else number("until", until),
         _increasing("quantiles", quantiles, 0.0, 1.0),
-        keep_patients, cut(laid.shape, together),
+        truth("keep_patients", keep_patients), cut(laid.shape, together),
     )  # fmt: skip
     _check(plan)
-    _advise(population, axes)
+    _advise(plan, axes)
     return plan
 
 
@@ -104,8 +106,7 @@ def _chunk_cells(cells: int, patients: int) -> int:
 
 def _check(plan: Plan) -> None:
     run = plan.run
-    if plan.design not in DESIGNS:
-        raise unknown("design", plan.design, DESIGNS)
+    one_of("design", plan.design, DESIGNS)
     if run.save_at is not None:
         raise VcohortError("A sweep keeps no states. Simulate the cells of interest with save_at.")
     if plan.design == "latin-hypercube" and (plan.independent or plan.patients > SPAN):
@@ -134,27 +135,24 @@ def _check_values(plan: Plan) -> None:
         some = min(plan.patients, 256)
         run.regimen.check(plan.patients, run.horizon)
         if not any(np.ndim(value) for _, value, _ in run.regimen.named_fields()):
-            check_cohort(run, population.sample(some, run.seed))
+            check_fits(run, population.sample(some, run.seed))
         elif plan.patients > SPAN:
             raise VcohortError(f"One value a patient is possible up to {SPAN} patients a cell.")
 
 
-def _advise(population: Population, axes: Mapping[str, Any]) -> None:
+def _advise(plan: Plan, axes: Mapping[str, Any]) -> None:
     """Warn, once an axis, of values for which another unit was probably meant."""
-    parameters = population.model.parameters
     for key, given in axes.items():
         for name in names_in(key):
-            if name in parameters:
-                parameters[name].advise(given_values(name, given))
+            param = advised(name, plan.population, plan.run.regimen)
+            if param is not None:
+                param.advise(given_values(name, given), name)
 
 
 def _increasing(name: str, given: Any, low: float, high: float) -> tuple[float, ...]:
-    try:
-        values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
-        raise VcohortError(f"{name} must be a list of numbers, not {given!r}.") from None
+    values = days_of(name, given) if name == "days" else numbers(name, given)
     inside = (values > low) & ((values < high) | (values == high) & (name == "days"))
-    if values.ndim != 1 or not inside.all() or (np.diff(values) <= 0).any():
+    if not inside.all() or (np.diff(values) <= 0).any():
         raise VcohortError(
             f"{name} = {given!r} is impossible: give numbers between {low:g} and {high:g}, in "
             "increasing order."
