@@ -31,8 +31,6 @@ NAMES = {
     "preset": vc.Population,
     "preset of values": vc.Cohort.from_values,
     "design": lambda given: POPULATION.sample(4, design=given),
-    "method": lambda given: vc.simulate(COHORT, given),
-    "dtype": lambda given: vc.cure_probability(COHORT, dtype=given),
     "layout": lambda given: vc.sweep(POPULATION, {"K_C": [7e10]}, 4, layout=given),
     "design of a sweep": lambda given: vc.sweep(POPULATION, {"K_C": [7e10]}, 4, design=given),
     "loss": lambda given: vc.fit(DATA, ["rho_C"], loss=given),
@@ -40,6 +38,14 @@ NAMES = {
     "criterion": lambda given: plots.model_weights(xr.Dataset(), given),
     "quartile": vc.data.fit_table,
     **{kind: law(kind) for kind in ("growth", "feedback", "killing", "proliferation")},
+}
+
+# What None leaves to the default.
+SETTINGS = {
+    "method": lambda given: vc.simulate(COHORT, given),
+    "dtype": lambda given: vc.cure_probability(COHORT, dtype=given),
+    "run": lambda given: vc.simulate(COHORT, run=given),
+    "run of a fit": lambda given: vc.fit(DATA, ["rho_C"], run=given),
 }
 
 LISTS = {
@@ -93,7 +99,7 @@ def cases(doors, *fine):
 @pytest.mark.parametrize(
     ("door", "fine"),
     [
-        *cases(NAMES), *cases(COHORTS), *cases(POPULATIONS), *cases(DATASETS),
+        *cases(NAMES), *cases(SETTINGS, None), *cases(COHORTS), *cases(POPULATIONS), *cases(DATASETS),
         *cases({name: door for name, door in LISTS.items() if name in {"free", "measures"}}),
         *cases({"free": LISTS["free of a calibration"]}),
         *cases({name: LISTS[name] for name in ("parameters", "profiles")}, None),
@@ -101,7 +107,7 @@ def cases(doors, *fine):
         *cases(TRUTHS, True), *cases(PATHS, "", "nought"),
         *cases({"model": lambda given: vc.Population(model=given)}, None),
         *cases({"model of values": lambda given: vc.Cohort.from_values(model=given)}, None),
-        *cases({"endpoints": lambda given: vc.simulate(COHORT, endpoints=given)}, [],
+        *cases({"endpoints": lambda given: vc.simulate(COHORT, endpoints=given)}, None,
                STRANGE[7], STRANGE[12]),
         *cases({"axes": lambda given: vc.sweep(POPULATION, given)}),
         *cases({"axes of a map": lambda given: vc.sensitivity_map(POPULATION, given)}),

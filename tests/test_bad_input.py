@@ -117,7 +117,7 @@ PLAIN = vc.Population("kimmel2021-figures").sample(4, seed=1)
 def swept(**axes):
     """Lay out a sweep, and ask for each of its cells."""
     regimen = vc.Regimen(vc.Infusion(30.0), vc.Infusion(60.0))
-    run = Run("exact", 100.0, regimen=regimen)
+    run = Run(method="exact", horizon=100.0, regimen=regimen)
     made = make_plan(vc.Population("kimmel2021-figures"), axes, 4, run)
     for index in range(made.layout.cells):
         made.cell(index)
