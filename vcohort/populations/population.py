@@ -14,7 +14,7 @@ from vcohort.given import number, whole
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
 from vcohort.populations.cohort import Cohort, preset_values
-from vcohort.populations.designs import uniforms
+from vcohort.populations.designs import points_of, room_for
 from vcohort.populations.distributions import (
     Distribution,
     Fixed,
@@ -29,10 +29,11 @@ from vcohort.populations.distributions import (
     moved,
     values_at,
 )
-from vcohort.records import plain, reading, restored
+from vcohort.records import is_recordable, plain, reading, restored
+from vcohort.threads import cores, run_all
 
-# Patients drawn at a time: bounds the memory of the uniform numbers.
-_CHUNK = 1 << 17
+# Patients drawn at a time, so that their numbers stay in a core's cache; and by a thread in one go.
+_PART, _TASK = 1 << 14, 1 << 16
 
 _BYTES = 8
 
@@ -121,15 +122,20 @@ class Population:
                 "design='random' or 'sobol' for parts."
             )
         values = {name: np.empty(n) for name in self.distributions}
-        for start in range(0, n, _CHUNK):
-            count = min(_CHUNK, n - start)
-            points = uniforms(
-                design, seed, first=first + start, count=count, columns=len(values), total=n
-            )
-            for name, drawn in self.quantiles(points).items():
-                values[name][start : start + count] = drawn
-        for name, drawn in values.items():
-            self.model.param(name).check(drawn)
+        points = points_of(design, seed, first=first, count=n, columns=len(values), total=n)
+        laws = [*self.distributions.values(), *([self.joint] if self.joint else [])]
+        # What is the user's own may keep what it is given, and not be meant for several threads.
+        is_own = not all(map(is_recordable, laws))
+
+        def draw(index: int) -> None:
+            room = None if is_own else room_for(min(_PART, n), len(values))
+            for start in range(_TASK * index, min(_TASK * (index + 1), n), _PART):
+                part = slice(start, min(start + _PART, n))
+                for name, drawn in self.quantiles(points(part, room)).items():
+                    self.model.param(name).check(drawn)
+                    values[name][part] = drawn
+
+        run_all(draw, -(-n // _TASK), 1 if is_own else cores())
         return Cohort(values, np.arange(first, first + n), self.model, self._origin(seed, design))
 
     def quantiles(

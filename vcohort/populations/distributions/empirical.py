@@ -54,7 +54,7 @@ class Empirical:
         """Return it from the name of a data set."""
         if len(inside) != 1:
             raise VcohortError(
-                f"empirical({', '.join(inside)}): empirical takes 1 data set, not {len(inside)}."
+                f"'empirical({', '.join(inside)})': empirical takes 1 data set, not {len(inside)}."
             )
         from vcohort import data  # noqa: PLC0415 - takes long to import
 

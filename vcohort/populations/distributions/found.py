@@ -10,6 +10,7 @@ from typing import Any
 from vcohort.populations import distributions
 from vcohort.populations.distributions.law import Distribution
 from vcohort.populations.distributions.numbers import text_name
+from vcohort.records import is_recordable
 
 
 @cache
@@ -30,9 +31,9 @@ def families_in_text() -> dict[str, Any]:
 def name_of(law: Distribution) -> str:
     """Return the name of a distribution's family; of one of the user's own, that of its class."""
     kind: Any = type(law)
-    return kind.family if kind in families().values() else kind.__name__
+    return kind.family if is_recordable(law) else kind.__name__
 
 
 def draw_alike(law: Distribution, other: Distribution | None) -> bool:
     """Whether two laws draw the same values; of the user's own only one and the same object."""
-    return law is other or (type(law) in families().values() and law == other)
+    return law is other or (is_recordable(law) and law == other)

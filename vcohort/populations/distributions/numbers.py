@@ -46,7 +46,11 @@ def in_text(family: str, inside: Sequence[str], count: int) -> list[float]:
     if len(inside) != count:
         noun = "number" if count == 1 else "numbers"
         raise VcohortError(f"{whole!r}: {name} takes {count} {noun}, not {len(inside)}.")
+    return [_number(whole, part) for part in inside]
+
+
+def _number(whole: str, part: str) -> float:
     try:
-        return [float(part) for part in inside]
-    except ValueError as error:
-        raise VcohortError(f"{whole!r} is not understood: {error}. Give numbers.") from None
+        return float(part)
+    except ValueError:
+        raise VcohortError(f"{whole!r} is not understood: {part!r} is no number.") from None
