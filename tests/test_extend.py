@@ -90,6 +90,7 @@ def test_the_page_s_distribution_is_drawn_and_moved(log_logistic):
         assert stats.kstest(made.sample(5000, seed=1)["K_C"], law.cdf).pvalue > P_LIMIT
 
 
+@pytest.mark.slow
 def test_the_page_s_distribution_is_calibrated(log_logistic):
     """To a trial of its own kind: another median and spread are found again."""
     there = vc.Population("kimmel2021-figures", r_B=log_logistic(0.12, 0.2)).sample(
