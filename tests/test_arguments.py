@@ -99,7 +99,8 @@ def cases(doors, *fine):
 @pytest.mark.parametrize(
     ("door", "fine"),
     [
-        *cases(NAMES), *cases(SETTINGS, None), *cases(COHORTS), *cases(POPULATIONS), *cases(DATASETS),
+        *cases(NAMES), *cases(SETTINGS, None), *cases(COHORTS), *cases(POPULATIONS),
+        *cases(DATASETS),
         *cases({name: door for name, door in LISTS.items() if name in {"free", "measures"}}),
         *cases({"free": LISTS["free of a calibration"]}),
         *cases({name: LISTS[name] for name in ("parameters", "profiles")}, None),

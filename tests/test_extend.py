@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.integrate import solve_ivp
 
 import vcohort as vc
+from tests.conftest import P_LIMIT
 from vcohort.models import Cells
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extend.md").read_text(encoding="utf-8")
@@ -74,16 +77,56 @@ def test_a_law_of_ones_own():
     assert float(model.rates(values, cells).death) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
 
 
-def test_the_page_s_distribution():
-    law = example("class TwoKinds")["TwoKinds"](7e10, 0.2, 0.9)
-    population = vc.Population("kimmel2021-figures", K_C=law)
-    values, counts = np.unique(population.sample(4096, design="sobol")["K_C"], return_counts=True)
-    assert values == pytest.approx([6.3e10, 7e10])
-    assert counts / 4096 == pytest.approx([0.2, 0.8], abs=1e-3)
-    moved = population.replace(K_C=1.4e11)
-    assert moved.distributions["K_C"].quantile(np.array([0.1, 0.5])) == pytest.approx(
-        [1.26e11, 1.4e11]
+@pytest.fixture(scope="module")
+def log_logistic():
+    return example("class LogLogistic")["LogLogistic"]
+
+
+def test_the_page_s_distribution_is_drawn_and_moved(log_logistic):
+    """By scipy: the law of Fisk is the log-logistic."""
+    population = vc.Population("kimmel2021-figures", K_C=log_logistic(7e10, 0.1))
+    for made, centre in ((population, 7e10), (population.replace(K_C=1.4e11), 1.4e11)):
+        law = stats.fisk(10.0, scale=centre)
+        assert stats.kstest(made.sample(5000, seed=1)["K_C"], law.cdf).pvalue > P_LIMIT
+
+
+@pytest.mark.slow
+def test_the_page_s_distribution_is_calibrated(log_logistic):
+    """To a trial of its own kind: another median and spread are found again."""
+    there = vc.Population("kimmel2021-figures", r_B=log_logistic(0.12, 0.2)).sample(
+        4096, design="sobol"
     )
+    days = np.arange(0.0, 400.0, 20.0)
+    pfs = np.asarray(vc.progression_free_probability(there, days)).mean(axis=0)
+    here = vc.Population("kimmel2021-figures", r_B=log_logistic(0.09, 0.1))
+    ds = vc.calibrate(here, {"day": days, "pfs": pfs}, ["r_B"], days=days, n=1024, starts=1,
+                      progress=False)  # fmt: skip
+    found = vc.calibrated(here, ds).distributions["r_B"]
+    assert found.median == pytest.approx(0.12, rel=0.03)
+    assert found.spread == pytest.approx(0.2, rel=0.1)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, np.inf), (6e10, 9e10)])
+def test_the_page_s_distribution_is_a_prior(log_logistic, low, high):
+    truth, at = stats.fisk(10.0, scale=7e10), np.linspace(6.1e10, 8.9e10, 9)
+    with jax.enable_x64(True):
+        found = log_logistic(7e10, 0.1).prior(low, high).log_prob(at)
+    mass = truth.cdf(high) - truth.cdf(low)
+    np.testing.assert_allclose(found, truth.logpdf(at) - np.log(mass), atol=1e-9)
+
+
+@pytest.mark.slow
+def test_a_posterior_of_next_to_no_data_is_the_page_s_prior(log_logistic):
+    """What is measured says nothing: the draws' quartiles are the prior's between the bounds."""
+    rows = {"day": [7.0], "observable": ["B_ml"], "value": [100.0], "error": [1e3]}
+    prior, bounds = log_logistic(0.1, 0.2), (0.05, 0.15)
+    drawn = vc.posterior(rows, ["r_B"], priors={"r_B": prior}, bounds={"r_B": bounds}, draws=2000,
+                         progress=False)["posterior"]["r_B"].values  # fmt: skip
+    assert bounds[0] < drawn.min() < drawn.max() < bounds[1]
+    truth = stats.fisk(5.0, scale=0.1)
+    ends = truth.cdf(bounds)
+    wanted = truth.ppf(ends[0] + np.array([0.25, 0.5, 0.75]) * np.ptp(ends))
+    assert np.quantile(drawn, [0.25, 0.5, 0.75]) == pytest.approx(wanted, rel=0.02)
 
 
 def test_the_page_s_observable_is_fitted():

@@ -12,7 +12,8 @@ import jax, numpy as np
 import vcohort as vc
 
 warnings.simplefilter("ignore")
-cohort = vc.Population("kimmel2021-figures", 0.05).sample(8, seed=1)
+# So many are drawn in several threads.
+cohort = vc.Population("kimmel2021-figures", 0.05).sample(200_000, seed=1).select(slice(8))
 uses = {
     "simulate": lambda: vc.simulate(cohort, "exact", 50.0, endpoints=[vc.Nadir()]),
     "probability": lambda: vc.cure_probability(cohort, 50.0),

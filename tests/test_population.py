@@ -18,6 +18,14 @@ def test_patient_i_depends_on_seed_and_i_alone():
         assert np.array_equal(part.patient, np.arange(500, 800))
 
 
+@pytest.mark.parametrize("first", [8190, 65_530, 131_070, 199_990])
+def test_nor_on_which_thread_draws_it(first):
+    population = vc.Population("kimmel2021", 0.1)
+    whole, part = population.sample(200_010, seed=3), population.sample(20, seed=3, first=first)
+    for name in whole.values:
+        assert np.array_equal(whole[name][first : first + 20], part[name])
+
+
 def test_overriding_one_parameter_leaves_the_others_draws_alone():
     plain = vc.Population("kimmel2021", 0.1).sample(50, seed=1)
     moved = vc.Population("kimmel2021", 0.1, r_B=vc.LogNormal(0.1, 0.5)).sample(50, seed=1)

@@ -31,6 +31,11 @@ def recordable(kind: _Kind) -> _Kind:
     return kind
 
 
+def is_recordable(value: Any) -> bool:
+    """Whether a value is of a class that records hold, and so of this package."""
+    return _known.get(type(value).__name__) is type(value)
+
+
 def plain(value: Any, elsewhere: Mapping[int, str] | None = None) -> Any:
     """Return a value as what JSON can hold. A tuple is a list there, a list an array.
 
@@ -51,7 +56,7 @@ def plain(value: Any, elsewhere: Mapping[int, str] | None = None) -> Any:
 def _described(value: Any, elsewhere: Mapping[int, str] | None) -> dict[str, Any]:
     """Return an object of this package as its fields, any other as its text."""
     kind = type(value)
-    if is_dataclass(value) and _known.get(kind.__name__) is kind:
+    if is_dataclass(value) and is_recordable(value):
         given = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
         return {"is": kind.__name__,
                 **{key: plain(part, elsewhere) for key, part in given.items()}}  # fmt: skip

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-import vcohort as vc
 from vcohort.errors import VcohortError, unknown
 
 if TYPE_CHECKING:
@@ -23,15 +22,6 @@ T = TypeVar("T")
 
 _CALL = re.compile(r"\s*([A-Za-z]+)\s*\((.*)\)\s*")
 
-_DISTRIBUTIONS: dict[str, tuple[int, str]] = {
-    "fixed": (1, "Fixed"),
-    "normal": (2, "Normal"),
-    "lognormal": (2, "LogNormal"),
-    "uniform": (2, "Uniform"),
-}
-
-_OBSERVED = ("zuma1",)
-
 
 def parse_value(text: str | float) -> float | Distribution:
     """Return the number or distribution that a text says."""
@@ -40,21 +30,20 @@ def parse_value(text: str | float) -> float | Distribution:
     call = _CALL.fullmatch(text)
     if call is None:
         return _number(text)
-    name, inside = call.group(1).lower(), [part.strip() for part in call.group(2).split(",")]
-    if name not in {*_DISTRIBUTIONS, "empirical"}:
-        raise unknown("distribution", name, [*_DISTRIBUTIONS, "empirical"])
-    count, kind = _DISTRIBUTIONS.get(name, (1, None))
-    if len(inside) != count:
-        what = "numbers" if kind else "data set"
-        raise VcohortError(f"{text!r}: {name} takes {count} {what}, not {len(inside)}.")
-    if kind is None:
-        return _observed(inside[0])
-    return getattr(vc, kind)(*(_number(part) for part in inside))
+    from vcohort.populations.distributions import families_in_text
+
+    name, known = call.group(1).lower(), families_in_text()
+    if name not in known:
+        raise unknown("distribution", name, known)
+    return known[name].from_text(*(part.strip() for part in call.group(2).split(",")))
 
 
 def is_number(value: str | float) -> bool:
-    """Whether a value is one number, and no distribution."""
-    return isinstance(parse_value(value), float | vc.Fixed)
+    """Whether a value is one number, and no distribution that varies."""
+    from vcohort.populations.distributions import is_distribution, varies
+
+    parsed: Any = parse_value(value)
+    return not (is_distribution(parsed) and varies(parsed))
 
 
 def parse_setting(text: str) -> tuple[str, str]:
@@ -138,12 +127,6 @@ def parse_axis(name: str, text: str) -> Any:
     if not (1 <= count <= 1_000_000 and count == int(count)):
         raise wrong
     return (np.geomspace if is_log else np.linspace)(low, high, int(count))
-
-
-def _observed(name: str) -> vc.Empirical:
-    if name not in _OBSERVED:
-        raise unknown("data set", name, _OBSERVED)
-    return vc.Empirical(vc.data.baseline_tumour_cells().values)
 
 
 def _number(text: str) -> float:

@@ -211,8 +211,8 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
         return
     if workers is not None and (scheduler is not None or workers < 1):
         raise VcohortError("Give --workers N from 1 on, or --scheduler ADDRESS, not both.")
-    from vcohort.engine.execution.blocks import cores
     from vcohort.sweeps.execution.cluster import distributed
+    from vcohort.threads import cores
 
     dask = distributed()
     if workers is None:

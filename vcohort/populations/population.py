@@ -14,23 +14,26 @@ from vcohort.given import number, whole
 from vcohort.models import Model, car_t
 from vcohort.models.shared import INITIAL
 from vcohort.populations.cohort import Cohort, model_of, preset_values
-from vcohort.populations.designs import DESIGNS, uniforms
+from vcohort.populations.designs import DESIGNS, points_of, room_for
 from vcohort.populations.distributions import (
-    FAMILIES,
     Distribution,
+    Fixed,
     Floats,
-    MultivariateNormal,
+    Joint,
     Normal,
-    as_distribution,
+    check_joint,
+    draw_alike,
     is_distribution,
+    joint_values,
     median_of,
     moved,
     values_at,
 )
-from vcohort.records import plain, reading, restored
+from vcohort.records import is_recordable, plain, reading, restored
+from vcohort.threads import cores, run_all
 
-# Patients drawn at a time: bounds the memory of the uniform numbers.
-_CHUNK = 1 << 17
+# Patients drawn at a time, so that their numbers stay in a core's cache; and by a thread in one go.
+_PART, _TASK = 1 << 14, 1 << 16
 
 _BYTES = 8
 
@@ -54,7 +57,7 @@ class Population:
         sigma: float = 0.0,
         *,
         model: Model | None = None,
-        joint: MultivariateNormal | None = None,
+        joint: Joint | None = None,
         **overrides: float | Distribution,
     ) -> None:
         self._compose(preset, sigma, model_of(model), joint, overrides)
@@ -65,14 +68,13 @@ class Population:
         preset: str,
         sigma: Any,
         model: Model,
-        joint: MultivariateNormal | None,
+        joint: Joint | None,
         overrides: Mapping[str, Any],
     ) -> None:
         sigma = number("sigma", sigma)
         if not (np.isfinite(sigma) and sigma >= 0):
             raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
-        if not isinstance(joint, MultivariateNormal | None):
-            raise VcohortError(f"joint = {joint!r} is impossible: give a vc.MultivariateNormal.")
+        check_joint(joint)
         self.preset, self.sigma, self.model, self.joint = preset, sigma, model, joint
         self.overrides = {name: _given(name, value) for name, value in overrides.items()}
         together = {name: joint.marginal(name) for name in joint.names} if joint else {}
@@ -81,16 +83,13 @@ class Population:
         chosen = {**self.overrides, **together}
         for name, value in chosen.items():
             model.param(name).check(_typical(value))
-        centres = {**preset_values(preset, model), **chosen}
-        steady = {param.name for param in INITIAL}
+        centres: dict[str, Any] = {**preset_values(preset, model), **chosen}
+        by_sigma = _varied_by(sigma, centres)
         self.distributions: dict[str, Distribution] = {
-            name: as_distribution(value, 0.0 if name in steady else sigma)
+            name: Normal(value, sigma * value) if name in by_sigma else _steady(value)
             for name, value in centres.items()
         }
-        if sigma > 0 and not any(
-            law is not chosen.get(name) and isinstance(law, Normal)
-            for name, law in self.distributions.items()
-        ):
+        if sigma > 0 and not by_sigma:
             raise VcohortError(
                 f"By sigma = {sigma:g} nothing varies: each rate and capacity has a distribution "
                 "of its own, and N0, C0 and B0 vary by their own alone. Leave sigma out."
@@ -124,15 +123,20 @@ class Population:
                 "design='random' or 'sobol' for parts."
             )
         values = {name: np.empty(n) for name in self.distributions}
-        for start in range(0, n, _CHUNK):
-            count = min(_CHUNK, n - start)
-            points = uniforms(
-                design, seed, first=first + start, count=count, columns=len(values), total=n
-            )
-            for name, drawn in self.quantiles(points).items():
-                values[name][start : start + count] = drawn
-        for name, drawn in values.items():
-            self.model.param(name).check(drawn)
+        points = points_of(design, seed, first=first, count=n, columns=len(values), total=n)
+        laws = [*self.distributions.values(), *([self.joint] if self.joint else [])]
+        # What is the user's own may keep what it is given, and not be meant for several threads.
+        is_own = not all(map(is_recordable, laws))
+
+        def draw(index: int) -> None:
+            room = None if is_own else room_for(min(_PART, n), len(values))
+            for start in range(_TASK * index, min(_TASK * (index + 1), n), _PART):
+                part = slice(start, min(start + _PART, n))
+                for name, drawn in self.quantiles(points(part, room)).items():
+                    self.model.param(name).check(drawn)
+                    values[name][part] = drawn
+
+        run_all(draw, -(-n // _TASK), 1 if is_own else cores())
         return Cohort(values, np.arange(first, first + n), self.model, self._origin(seed, design))
 
     def quantiles(
@@ -147,14 +151,14 @@ class Population:
         laws = other.distributions if other else {}
         columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
         drawn = {
-            name: known[name] if _same(law, laws.get(name)) else values_at(law, columns[name])
+            name: known[name] if draw_alike(law, laws.get(name)) else values_at(law, columns[name])
             for name, law in self.distributions.items()
         }
         if self.joint and other and self.joint is other.joint:
             return drawn | {name: known[name] for name in self.joint.names}
         if self.joint:
             together = np.stack([columns[name] for name in self.joint.names], axis=1)
-            drawn |= self.joint.quantiles(together)
+            drawn |= joint_values(self.joint, together)
         return drawn
 
     def replace(
@@ -242,9 +246,18 @@ def check_population(population: Any) -> None:
     refuse_other("population", population, Population, "vc.Population('kimmel2021', sigma=0.1)")
 
 
-def _same(law: Distribution, other: Distribution | None) -> bool:
-    """Whether two laws draw the same values; of the user's own only one and the same object."""
-    return law is other or (type(law) in FAMILIES and law == other)
+def _varied_by(sigma: float, centres: Mapping[str, Any]) -> set[str]:
+    """Return the parameters that sigma varies: rates and capacities given as numbers.
+
+    Nothing varies by any share of itself.
+    """
+    initial = {param.name for param in INITIAL}
+    numbers = {name: value for name, value in centres.items() if not is_distribution(value)}
+    return {name for name, value in numbers.items() if sigma * value > 0} - initial
+
+
+def _steady(value: Any) -> Distribution:
+    return value if is_distribution(value) else Fixed(value)
 
 
 def _given(name: str, value: Any) -> Any:

@@ -76,10 +76,10 @@ def calibrate(
     """Fit location and spread of parameters so that progression-free survival is a trial's.
 
     The curve is the mean of each patient's exact probability, on fixed random numbers; its
-    derivatives lead least squares, from several starts. A parameter that was given as
-    :class:`Normal` stays normal; one that is :class:`LogNormal`, or that was given no
-    distribution, is log-normal (median, standard deviation of the log). Use the result by
-    :func:`vcohort.calibrated`.
+    derivatives lead least squares, from several starts. A parameter stays of the family that it
+    was given: :class:`Normal` (mean, its relative standard deviation), :class:`LogNormal` (median,
+    standard deviation of the log), or one of your own that says its location and spread. One that
+    was given no distribution is log-normal. Use the result by :func:`vcohort.calibrated`.
 
     :param trial: the curve, each of whose values holds until the next day: a DataArray over
         ``day``, or a table (a CSV file's path, a data frame, columns by name) of ``day`` and
@@ -117,13 +117,11 @@ def calibrate(
 
 def calibrated(population: Population, calibration: xr.Dataset) -> Population:
     """Return the population with the distributions that :func:`vcohort.calibrate` found."""
-    laws: dict[str, Any] = {
-        str(name): law_of(str(family), float(location), float(spread))
-        for name, family, location, spread in zip(
-            *(calibration[part].values for part in ("parameter", "family", "location", "spread")),
-            strict=True,
-        )
-    }
+    parts = ("parameter", "family", "location", "spread")
+    laws: dict[str, Any] = {}
+    for each in zip(*(calibration[part].values for part in parts), strict=True):
+        name, family, location, spread = str(each[0]), str(each[1]), float(each[2]), float(each[3])
+        laws[name] = law_of(name, family, location, spread, population.overrides.get(name))
     return population.replace(**laws)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jax import Array
 from scipy.special import ndtri
@@ -16,53 +16,63 @@ from vcohort.errors import VcohortError
 from vcohort.models import Param
 from vcohort.populations.designs import uniforms
 from vcohort.populations.distributions import (
-    FLOOR,
+    HYPERPARAMETERS,
     Distribution,
     LogNormal,
-    Normal,
+    families,
     is_distribution,
     median_of,
+    missing,
+    name_of,
+    values_at,
 )
 from vcohort.populations.population import Population, check_population
 
 # Relative spreads that are looked at, and the one that a parameter starts from that had none.
 SPREADS, _FIRST_SPREAD = (0.01, 1.0), 0.3
 
+# Where the values of a distribution are held against its quantiles, and how near they must be.
+_PROBABILITIES, _NEAR = np.linspace(0.05, 0.95, 7), 1e-5
+
 
 @dataclass(frozen=True)
 class Varied:
-    """The family of its distribution, and where the search for location and spread begins."""
+    """The distribution it begins with, and where the search for location and spread begins."""
 
     param: Param
-    normal: bool
+    law: Any
     location: float
     spread: float
 
     @property
     def family(self) -> str:
         """The name of the family."""
-        return "normal" if self.normal else "log-normal"
+        return name_of(self.law)
 
     def values(self, log_location: Array, log_spread: Array, z: Array) -> Array:
         """Return the patients' values at normal deviates ``z``, differentiable."""
-        location, spread = jnp.exp(log_location), jnp.exp(log_spread)
-        if self.normal:
-            return location * jnp.maximum(1.0 + spread * z, FLOOR)
-        return location * jnp.exp(spread * z)
+        return self.law.values(log_location, log_spread, z)
 
 
-def law_of(family: str, location: float, spread: float) -> Distribution:
-    """Return the distribution of a location and a relative spread."""
-    if family == "normal":
-        return Normal(location, spread * location)
-    return LogNormal(location, spread)
+def law_of(name: str, family: str, location: float, spread: float, own: Any) -> Distribution:
+    """Return a parameter's distribution of a location and a relative spread.
+
+    ``own``: what its population has now, which says how one of the user's own is made.
+    """
+    kind = own if is_distribution(own) and name_of(own) == family else families().get(family)
+    if kind is None:
+        raise VcohortError(
+            f"The calibration found {name} as {family}, a distribution of your own. Give the "
+            "population that was calibrated, which has one."
+        )
+    return kind.from_hyperparameters(location, spread)
 
 
 def find_varied(population: Population, free: Sequence[str]) -> tuple[Varied, ...]:
     """Return the free parameters as the population has them.
 
     :raises VcohortError: for unknown parameters, those that vary together or are 0, and those of
-        other distributions than normal and log-normal ones.
+        distributions that do not say what their location and spread are.
     """
     check_population(population)
     names = free_names(free, population.model)
@@ -77,24 +87,43 @@ def find_varied(population: Population, free: Sequence[str]) -> tuple[Varied, ..
 def _varied(population: Population, name: str) -> Varied:
     param = population.model.param(name)
     given: Any = population.overrides.get(name)
-    if isinstance(given, Normal):
-        return Varied(param, True, given.mean, _inside(given.sd / given.mean))
-    if isinstance(given, LogNormal):
-        return Varied(param, False, given.median, _inside(given.sigma))
     if is_distribution(given):
-        raise VcohortError(
-            f"{name} is {given!r}, which calibrate would replace by a log-normal distribution. "
-            f"Leave it out of free, or start from vc.LogNormal({median_of(given):.4g}, "
-            f"{_FIRST_SPREAD}) or vc.Normal."
-        )
+        _check_law(name, given)
+        location, spread = given.hyperparameters()
+        return Varied(param, given, location, float(np.clip(spread, *SPREADS)))
     centre = median_of(population.distributions[name])
     if not centre > 0:
         raise VcohortError(f"{name} is 0: calibrate scales it, which leaves it 0. Give another.")
-    return Varied(param, False, centre, _FIRST_SPREAD)
+    return Varied(param, LogNormal(centre, _FIRST_SPREAD), centre, _FIRST_SPREAD)
 
 
-def _inside(spread: float) -> float:
-    return float(np.clip(spread, *SPREADS))
+def _check_law(name: str, law: Any) -> None:
+    """Refuse a distribution without hyperparameters, or with others than those of its quantiles."""
+    absent = missing(law, *HYPERPARAMETERS)
+    if absent:
+        raise VcohortError(
+            f"{name} is {law!r}, which calibrate would replace by a log-normal distribution: its "
+            f"class has no {', '.join(absent)} of its own. Leave {name} out of free, add what is "
+            f"missing, or start from vc.LogNormal({median_of(law):.4g}, {_FIRST_SPREAD}) or "
+            "vc.Normal."
+        )
+    location, spread = law.hyperparameters()
+    if not (0.0 < location < np.inf and 0.0 <= spread < np.inf):
+        raise VcohortError(
+            f"{name} is {law!r}, whose hyperparameters() are {location!r} and {spread!r}: the "
+            "location must be greater than 0, the spread at least 0."
+        )
+    wanted = values_at(law, _PROBABILITIES)
+    with jax.enable_x64(True), np.errstate(divide="ignore"):
+        logs = np.log(location), np.log(spread)
+        values = np.asarray(law.values(*logs, ndtri(_PROBABILITIES)))
+    again = values_at(law.from_hyperparameters(location, spread), _PROBABILITIES)
+    for method, found in (("values", values), ("from_hyperparameters", again)):
+        if not np.allclose(found, wanted, rtol=_NEAR, atol=0.0):
+            raise VcohortError(
+                f"{name} is {law!r}, whose {method} at its own hyperparameters() gives {found[0]:g}"
+                f" where its quantile({_PROBABILITIES[0]:g}) is {wanted[0]:g}. They must agree."
+            )
 
 
 def deviates_of(

@@ -78,9 +78,9 @@ def posterior(
     penalty of the loss has no part: priors take its place. Of draws from the priors, each chain
     starts at one of the likeliest. Needs the extra: ``pip install "vcohort[bayes]"``.
 
-    :param priors: :class:`LogNormal`, :class:`Normal` (cut at 0) or :class:`Uniform` by name, each
-        cut to the bounds, if any were given for its parameter; by default log-uniform between the
-        bounds.
+    :param priors: :class:`LogNormal`, :class:`Normal` (cut at 0), :class:`Uniform`, or one of your
+        own with a method ``prior``, by name, each cut to the bounds, if any were given for its
+        parameter; by default log-uniform between the bounds.
     :param chains, warmup, draws: chains run side by side, and how long each.
     :param data, free, cohort, loss, bounds, regimen, tolerance, observables: as for
         :func:`vcohort.fit`. Limits alone will do where their errors are known.

@@ -6,15 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, uniform
 
 from vcohort.analysis.estimation.posing import check_names
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.errors import VcohortError
-from vcohort.populations.distributions import Distribution, LogNormal, Normal, Uniform, median_of
+from vcohort.populations.distributions import (
+    Distribution,
+    families,
+    is_distribution,
+    mass_between,
+    median_of,
+    missing,
+    varies,
+)
 
 # A prior with less of its mass between the bounds says something else than they do.
 _LEAST_MASS = 1e-6
+
+# What lies in the tails of a prior need not vary, and may be more than numbers hold.
+_TAIL = 0.01
+
+# How far beyond its bounds a law of NumPyro is tried, in shares of them.
+_BEYOND = 1e-3
 
 
 def laws_of(
@@ -25,8 +38,8 @@ def laws_of(
     Without a prior it is log-uniform between the bounds. A prior is cut to the bounds that were
     given for its parameter (``bounded``), and to what the parameter may be at all.
 
-    :raises VcohortError: for priors of what is not free, of other families than normal, log-normal
-        and uniform, without spread, or with next to no mass between the bounds.
+    :raises VcohortError: for priors of what is not free, without the method ``prior`` or a spread,
+        with next to no mass between the bounds, or values beyond them.
     """
     names, given = problem.spec.names, {} if priors is None else priors
     check_names("priors", given, names, "{'K_C': vc.LogNormal(7e10, 0.3)}")
@@ -36,57 +49,54 @@ def laws_of(
     }
 
 
-def _law(problem: Problem, index: int, prior: Distribution | None, is_bounded: bool) -> Any:
+def _law(problem: Problem, index: int, prior: Any, is_bounded: bool) -> Any:
     from numpyro import distributions as dist  # noqa: PLC0415 - an extra
 
     param = problem.spec.model.param(problem.spec.names[index])
     low, high = problem.limits[index].tolist()
     if prior is None:
-        law = dist.LogUniform(low, high)
+        law: Any = dist.LogUniform(low, high)
     else:
         low, high = (low, high) if is_bounded else (param.lower, param.upper)
-        law = _cut(param.name, prior, low, high)
+        _check(param.name, prior, low, high)
+        law = prior.prior(low, high)
+        _check_support(param.name, prior, law, low, high)
         param.advise(median_of(prior))
     return law.expand([len(problem.cohort)]).to_event(1)
 
 
-def _cut(name: str, prior: Distribution, low: float, high: float) -> Any:
-    """Return a prior between two bounds; refuse one that leaves nothing to draw there."""
-    from numpyro import distributions as dist  # noqa: PLC0415 - an extra
-
-    match prior:
-        case LogNormal(median, sigma):
-            centre, spread = np.log(median), sigma
-            ends = np.log(max(low, np.finfo(float).tiny)), np.log(high)
-        case Normal(mean, sd):
-            centre, spread, ends = mean, sd, (low, high)
-        case Uniform(lower, upper):
-            centre, spread, ends = lower, upper - lower, (low, high)
-        case _:
-            raise VcohortError(
-                f"The prior of {name}, {prior!r}, is none of LogNormal, Normal and Uniform."
-            )
-    if not 0.0 < spread < np.inf:
+def _check(name: str, prior: Any, low: float, high: float) -> None:
+    """Refuse what is no prior, and one that leaves nothing to draw between two bounds."""
+    if not is_distribution(prior) or missing(prior, "prior(low, high)"):
+        able = [kind.__name__ for kind in families().values() if hasattr(kind, "prior")]
+        raise VcohortError(
+            f"The prior of {name}, {prior!r}, has no method prior(low, high) of its own, which "
+            f"gives NumPyro's distribution between two bounds. Give one of {', '.join(able)}, or "
+            "add it to your own."
+        )
+    if not varies(prior, _TAIL):
         raise VcohortError(
             f"The prior of {name}, {prior!r}, does not vary. Give {name} in the cohort, and do not "
             "free it."
         )
-    shape = uniform if isinstance(prior, Uniform) else norm
-    if _mass(shape, *((side - centre) / spread for side in ends)) < _LEAST_MASS:
+    if mass_between(prior, low, high) < _LEAST_MASS:
         raise VcohortError(
             f"The prior of {name}, {prior!r}, has next to no mass between {low:g} and {high:g}, "
             f"where {name} must lie. Check its unit, or widen the bounds."
         )
-    if isinstance(prior, Uniform):
-        return dist.Uniform(max(centre, low), min(centre + spread, high))
-    sides: Any = {"low": float(ends[0])}
-    sides |= {"high": float(ends[1])} if np.isfinite(ends[1]) else {}
-    law: Any = dist.TruncatedNormal(float(centre), float(spread), **sides)
-    if isinstance(prior, Normal):
-        return law
-    return dist.TransformedDistribution(law, dist.transforms.ExpTransform(law.support))
 
 
-def _mass(shape: Any, low: float, high: float) -> float:
-    """Return the mass between two ends; on the side where rounding leaves small ones."""
-    return float(shape.sf(low) - shape.sf(high) if low > 0 else shape.cdf(high) - shape.cdf(low))
+def _check_support(name: str, prior: Any, law: Any, low: float, high: float) -> None:
+    """Refuse what is no law of NumPyro, or reaches beyond the bounds it was to be cut to."""
+    from numpyro import distributions as dist  # noqa: PLC0415 - an extra
+
+    what = f"The prior of {name}, {prior!r}: its prior({low:g}, {high:g})"
+    if not isinstance(law, dist.Distribution) or law.batch_shape or law.event_shape:
+        raise VcohortError(f"{what} returns {law!r}, not NumPyro's distribution of one number.")
+    support: Any = law.support
+    reach = _BEYOND * max(abs(end) for end in (low, high, median_of(prior)) if np.isfinite(end))
+    outside = [end for end in (low - reach, high + reach) if np.isfinite(end)]
+    if any(bool(support(end)) for end in outside):
+        raise VcohortError(
+            f"{what} has values beyond these bounds. It must be cut to them: {name} lies between."
+        )

@@ -8,9 +8,7 @@ to their place, so neither order nor number of devices can be seen in them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
 import jax
@@ -19,6 +17,7 @@ import numpy as np
 from vcohort.engine.compiling.forks import about_to_run
 from vcohort.engine.compiling.kept import first_alone, nan_is_meant
 from vcohort.engine.inputs import Patients, PatientTable
+from vcohort.threads import cores, run_all
 
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
 """``work(patients)``: results with the patient first, for one block."""
@@ -104,28 +103,7 @@ def spread(
     def run(index: int) -> None:
         task(index, devices[index % len(devices)])
 
-    workers = threads or _workers(len(devices))
-    if min(tasks, workers) == 1:
-        for index in range(tasks):
-            run(index)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        pending = {pool.submit(run, index) for index in range(tasks)}
-        try:
-            done, _ = wait(pending, return_when=FIRST_EXCEPTION)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        pool.shutdown(wait=True, cancel_futures=True)
-    for future in done:
-        future.result()
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    run_all(run, tasks, threads or _workers(len(devices)))
 
 
 def _workers(devices: int) -> int:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from vcohort.engine.execution.blocks import cores
 from vcohort.progress import progress_bar
 from vcohort.sweeps.compute.batches import CPU_BATCH
 from vcohort.sweeps.compute.chunk import compute_chunk
@@ -20,6 +19,7 @@ from vcohort.sweeps.compute.variables import read_cells
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.store.processes import share, wait_for_all
 from vcohort.sweeps.store.store import Writer
+from vcohort.threads import cores
 
 Arrays = dict[str, np.ndarray]
 
