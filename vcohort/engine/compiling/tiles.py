@@ -27,7 +27,7 @@ _TILE, _LEAST = 128, 16
 _LARGEST = 1 << 17
 
 # The mark is a private one of XLA's: with other versions tiles have not been measured.
-KNOWN = ("0.10.",)
+KNOWN = ("0.10.", "0.11.", "0.12.")
 
 COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": "512"}
 """For ``jax.jit``: LLVM uses half the width of a vector register unless told otherwise."""
