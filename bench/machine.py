@@ -80,7 +80,11 @@ def print_peak():
 
 
 def write(name, report):
+    write_as(f"{name}-{jax.default_backend()}", report)
+
+
+def write_as(name, report):
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}-{jax.default_backend()}.json"
+    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     print(f"wrote {path}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.engine.compiling import operations, tiles
+from vcohort.engine.compiling import operations
 from vcohort.engine.compiling.tiles import in_tiles
 
 TARGET = np.float32(2.0)
@@ -23,14 +23,6 @@ def settle(values, unread, target):
 
     end, path = jax.lax.scan(step, values, None, length=30)
     return end, path[::10].T
-
-
-@pytest.fixture(autouse=True)
-def any_version():
-    """Try tiles with every JAX; the package itself uses them where they were measured."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "KNOWN", (jax.__version__,))
-        yield
 
 
 @pytest.fixture
@@ -55,21 +47,50 @@ def test_a_patients_bits_do_not_depend_on_its_place(run):
     np.testing.assert_array_equal(whole[43:], part)
 
 
-def test_each_tile_is_one_program(run):
-    """XLA must still know the mark: without it tiles cost more than they save."""
-    values = jnp.zeros(256)
-    compiled = run.lower(values, values).compile().as_text()
-    calls = [each for each in compiled.splitlines() if " call(" in each]
-    assert calls
-    assert all('xla_cpu_small_call="true"' in each for each in calls)
+def kernels(work, folder):
+    """Return how many programs XLA makes of 300 patients' work: it writes each to a file."""
+    tiled = jax.jit(lambda values: in_tiles(work, (0,), 1, values))
+    kept = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", float("inf"))
+    try:
+        tiled.lower(jnp.zeros(300)).compile({"xla_dump_to": str(folder)})
+    finally:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", kept)
+    return len(list(folder.glob("*.o")))
+
+
+def loops(count, step):
+    """Return work of so many loops, one after the other."""
+
+    def work(values):
+        for rate in range(count):
+            values = jax.lax.fori_loop(0, 30, lambda _, x, by=rate: step(x + by), values)
+        return values
+
+    return work
+
+
+def test_each_tile_is_one_program(tmp_path):
+    """More work in a tile makes no more programs; where XLA must make several, this shows."""
+
+    def more(name, step):
+        found = [kernels(loops(count, step), tmp_path / f"{name}-{count}") for count in (1, 3)]
+        assert found[0] > 0
+        return found[1] - found[0]
+
+    assert more("one", jnp.exp) == 0
+    assert more("several", lambda x: jnp.exp(jnp.sort(x))) > 0
 
 
 def test_what_holds_much_of_a_patient_is_not_cut():
     """XLA shares large arrays out among threads, which no tile can."""
-    run = jax.jit(lambda values: in_tiles(settle, (0, 0, None), 100_000, values, values, TARGET))
-    assert "xla_cpu_small_call" not in run.lower(jnp.zeros(256)).as_text()
-    run = jax.jit(lambda values: in_tiles(settle, (0, 0, None), 30, values, values, TARGET))
-    assert "xla_cpu_small_call" in run.lower(jnp.zeros(256)).as_text()
+
+    def loops_of(rows):
+        run = jax.jit(lambda values: in_tiles(settle, (0, 0, None), rows, values, values, TARGET))
+        return run.lower(jnp.zeros(256)).as_text().count("stablehlo.while")
+
+    assert loops_of(100_000) == 1
+    assert loops_of(30) == 2
 
 
 @pytest.mark.parametrize(

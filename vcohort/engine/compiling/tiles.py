@@ -1,7 +1,7 @@
 """On a CPU, a block is worked through in tiles that fit the processor's first caches.
 
-XLA runs a time loop as some fifty small programs a step, started one by one, each over the whole
-block. Told that a called function is small it compiles the function, loops and all, as one.
+Over a whole block each operation of a step goes through memory. A tile's work, loops and all, is
+compiled as one program: else XLA would start some fifty small ones a step, tile by tile.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _TILE, _LEAST = 128, 16
 # XLA would share out larger arrays among threads, which a function compiled as one cannot.
 _LARGEST = 1 << 17
 
-# The mark is a private one of XLA's: with other versions tiles have not been measured.
-KNOWN = ("0.10.",)
+# Their XLA makes one program of a loop only where a private mark says so, and each operation of
+# an unmarked tile would be started on its own. From JAX 0.12 on it does so by itself.
+_MARKED = ("0.10.", "0.11.")
 
 COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": "512"}
 """For ``jax.jit``: LLVM uses half the width of a vector register unless told otherwise."""
@@ -44,8 +45,8 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     patients = jax.tree.leaves(block[0])[0].shape[0]
     width = max(leaf.dtype.itemsize for leaf in leaves)
     tile = min(_TILE, patients, _LARGEST // (width * max(rows, 1)))
-    known = jax.default_backend() == "cpu" and jax.__version__.startswith(KNOWN)
-    if not known or tile < min(_LEAST, patients) or not all(leaf.size for leaf in leaves):
+    fit = jax.default_backend() == "cpu" and tile >= min(_LEAST, patients)
+    if not fit or not all(leaf.size for leaf in leaves):
         return work(*block)
     traced = _trace(work, axes, tile, *block)
     if traced is None:
@@ -125,13 +126,16 @@ def _run(
 
 
 def _as_one(work: Callable[..., T], *tile: Any) -> T:
-    """Call a function that XLA is to compile as one program."""
+    """Call a function that XLA is to compile as one program, apart from what is around it."""
+    together = jax.lax.optimization_barrier
+    if not jax.__version__.startswith(_MARKED):
+        return together(work(*together(tile)))
 
     def reading(*tile: Any) -> tuple[T, list[Array]]:
         return work(*tile), [jnp.ravel(leaf)[:1] for leaf in jax.tree.leaves(tile)]
 
     # XLA stops at a parameter that nothing reads: each is read, and what was read is kept.
-    return jax.lax.optimization_barrier(call(reading, *tile, xla_cpu_small_call="true"))[0]
+    return together(call(reading, *tile, xla_cpu_small_call="true"))[0]
 
 
 def call(work: Callable[..., T], *inputs: Any, **marks: str) -> T:
