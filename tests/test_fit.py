@@ -316,6 +316,8 @@ GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]
         ({"day": [], "observable": [], "value": []}, ["K_C"], {}, "empty"),
         (GOOD | {"value": [30.0, np.nan]}, ["K_C"], {}, "value = nan is impossible"),
         (GOOD | {"value": [30.0, "nine"]}, ["K_C"], {}, "column value holds text"),
+        (GOOD | {"value": [30.0, "<0.5"]}, ["K_C"], {}, "the limit, and 1 in the column 'below'"),
+        (GOOD | {"time": [7, 14]}, ["K_C"], {}, "Unknown column 'time'. Known: below, day"),
         (GOOD | {"observable": ["C_per_ul", "C_per_ml"]}, ["K_C"], {}, "Did you mean"),
         (GOOD | {"day": [7.0, -1.0]}, ["K_C"], {}, "day = -1 is impossible"),
         (GOOD | {"day": [7.0, 2e6]}, ["K_C"], {}, "horizon"),

@@ -120,9 +120,10 @@ def test_fitted_curves_of_few_patients_share_a_panel(count):
     looks = {(line.get_linestyle(), line.get_color()) for line in car.lines[:count]}
     assert len(looks) == count
     # Labels that matplotlib would set as mathematics, or leave out.
-    assert words_of(car.get_legend()) == [*LABELS[:count], "below the limit", "not counted"]
-    assert not any(text.get_parse_math() for text in car.get_legend().get_texts())
-    assert own.get_ylabel() == "CD3 cells, cells/µl" and own.get_legend() is None
+    (legend,) = car.figure.legends
+    assert words_of(legend) == [*LABELS[:count], "below the limit", "not counted"]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
+    assert own.get_ylabel() == "CD3 cells, cells/µl"
     car.figure.canvas.draw()
 
 
@@ -168,7 +169,7 @@ def test_each_patient_of_a_comparison_has_a_panel_and_each_model_a_line():
     assert words_of(panels[0].figure.legends[0])[:2] == ["T", "_none"]
     car, _ = plots.fitted_curves(ds.sel(patient="b"))
     np.testing.assert_allclose(curves_of(car), ds["curve"][1, :, 0])
-    assert car.get_title() == "patient b" and words_of(car.get_legend())[:2] == ["T", "_none"]
+    assert car.get_title() == "patient b" and words_of(car.figure.legends[0])[:2] == ["T", "_none"]
 
 
 @pytest.mark.parametrize(("count", "panels"), [(2, 2), (7, 14)])
@@ -208,7 +209,7 @@ def test_a_fit_from_the_disk_is_drawn_as_the_one_in_memory(tmp_path):
     for one, other in zip(now.lines, then.lines, strict=True):
         np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
         assert one.get_marker() == other.get_marker()
-    assert words_of(now.get_legend()) == words_of(then.get_legend())
+    assert words_of(now.figure.legends[0]) == words_of(then.figure.legends[0])
 
 
 def test_profiles_end_at_their_interval():

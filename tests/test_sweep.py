@@ -60,8 +60,15 @@ def test_shares_and_their_intervals_are_those_of_the_patients(whole):
             interval = stats.binomtest(int(count[place]), N).proportion_ci(method="wilson")
             assert float(whole[f"{name}_lower"][place]) == pytest.approx(interval.low, abs=1e-12)
             assert float(whole[f"{name}_upper"][place]) == pytest.approx(interval.high, abs=1e-12)
-    rest = 1.0 - whole["cured"] - whole["progressed"]
-    np.testing.assert_allclose(whole["undecided"], rest, atol=1e-12)
+    np.testing.assert_array_equal(whole["undecided"], (whole["outcome"] == 0).mean("patient"))
+
+
+def test_no_share_is_off_by_the_rounding_of_others():
+    """1 - 0.3 - 0.7 is less than 0."""
+    axes = {"K_C": np.linspace(6.6e10, 7.4e10, 24)}
+    ds = vc.sweep(vc.Population("kimmel2021-figures"), axes, 10, seed=1, **OUTCOME)
+    assert np.unique(ds["cured"]).size > 4
+    np.testing.assert_array_equal(ds["undecided"], 0.0)
 
 
 def test_survival_is_that_of_the_patients(whole):

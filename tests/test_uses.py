@@ -25,7 +25,7 @@ COMMANDS = {
     "sweep --dry-run": ["sweep", "--dry-run", "--axis", "K_C=6e10,7e10"],
     "fit": ["fit", "zuma1", "--free", "rho_C"],
     "fit --how profile": ["fit", "zuma1", "--free", "rho_C", "--how", "profile"],
-    "fit --how compare": ["fit", "zuma1", "--free", "rho_C", "--how", "compare"],
+    "fit --how compare": ["fit", "zuma1", "--how", "compare"],
     "fit --how posterior": ["fit", "zuma1", "--free", "rho_C", "--how", "posterior"],
     "sensitivity --how sobol": ["sensitivity"],
     "sensitivity --how morris": ["sensitivity", "--how", "morris"],

@@ -115,9 +115,7 @@ def _put(temporary: Path, target: Path, overwrite: bool) -> None:
 
 
 def _is_there(path: str | os.PathLike[str]) -> VcohortError:
-    return VcohortError(
-        f"{path} is there already. Give another name with -o, or replace it: --force."
-    )
+    return VcohortError(f"{path} is there already. Give another name, or replace it: --force.")
 
 
 def _cannot_write(path: str | os.PathLike[str], error: Exception) -> VcohortError:

@@ -35,14 +35,14 @@ StudyFile: TypeAlias = Annotated[
     Path | None, typer.Option("--study", help="A study file (TOML): preset, sigma, set, regimen.")
 ]
 Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .png, .pdf or .svg.")]
-Free: TypeAlias = Annotated[
-    str, typer.Option(help="Parameters to fit; compare: beside those of each law.")
-]
 
 _BUILT_IN = "zuma1"
 
 _FIT_WAYS = ("fit", "profile", "compare", "posterior")
 _SENSITIVITY_WAYS = ("sobol", "morris", "map", "local")
+
+# What a fit frees, unless it is told.
+_FREE = "r_N,rho_C,K_C,a,b,gamma_B,k_B"
 
 # What the comparison of laws holds, unless it is asked to fit it.
 _HELD = ("K_N", "r_B")
@@ -58,7 +58,10 @@ def fit(
         str,
         typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
     ],
-    free: Free = "r_N,rho_C,K_C,a,b,gamma_B,k_B",
+    free: Annotated[
+        str | None,
+        typer.Option(help=f"Parameters to fit: {_FREE}; compare: of K_N,r_B, beside all others."),
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path("fit.nc"),
     how: Annotated[
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
@@ -85,7 +88,7 @@ def fit(
         own={"--starts": starts}, defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     rows = vc.data.fit_table() if table == _BUILT_IN else table
-    names = options.names("--free", free)
+    names = _free_names(free, how)
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
         "cohort": _middle_patient(chosen, settings), "regimen": chosen.regimen(), "loss": loss,
@@ -113,6 +116,20 @@ def fit(
             draw = vc.plots.posterior
             _tell(screen, ds["summary"].to_dataset(), ("patient", "parameter"))
     outputs.write(screen, ds, draw)
+
+
+def _free_names(free: str | None, how: str) -> list[str]:
+    """Return what ``--free`` names; a comparison fits all that it does not hold in any case."""
+    if how != "compare":
+        return options.names("--free", _FREE if free is None else free)
+    names = [] if free is None else options.names("--free", free)
+    idle = [name for name in names if name not in _HELD]
+    if idle:
+        raise VcohortError(
+            f"--free {','.join(idle)} says nothing to --how compare, which fits all parameters of "
+            f"each law but {' and '.join(_HELD)}. Leave it out; to hold one: --set NAME=VALUE."
+        )
+    return names
 
 
 @options.with_run_flags("sensitivity")
@@ -389,7 +406,7 @@ def _tell(screen: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "p
 def _pair(text: str) -> tuple[str, Any]:
     """Return ``NAME=LOW:HIGH`` as a name and its bounds; one number is both."""
     name, value = parse_setting(text)
-    found = list(parse_fields(name, value, ("low", "high")).values())
+    found = list(parse_fields(name, value, ("low", "high"), least=1).values())
     return name, (found[0], found[-1])
 
 

@@ -47,7 +47,6 @@ def run_demo(folder: Path, patients: int, seed: int, console: Console, force: bo
     _draw(outcomes)
     written.append(save_picture(picture, force))
     console.print(summary_table(rows))
-    console.print("Patients a second: all of the run counts, compiling too.")
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
 

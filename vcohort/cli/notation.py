@@ -64,12 +64,18 @@ def by_name(flag: str, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
     return found
 
 
-def parse_fields(flag: str, text: str, names: tuple[str, ...]) -> dict[str, float]:
-    """Return the numbers of ``100:0.01`` under their names; the last may be missing."""
+def parse_fields(
+    flag: str, text: str, names: tuple[str, ...], least: int | None = None
+) -> dict[str, float]:
+    """Return the numbers of ``100:0.01`` under their names, all or the first ``least`` of them."""
     parts = text.split(":")
-    form = ":".join(name.upper() for name in names)
-    if len(parts) > len(names):
-        raise VcohortError(f"{flag} {text!r} has too many parts. Write {form}.")
+    fewest = len(names) if least is None else least
+    form = " or ".join(
+        ":".join(name.upper() for name in names[:count]) for count in range(fewest, len(names) + 1)
+    )
+    if not fewest <= len(parts) <= len(names):
+        lot = "few" if len(parts) < fewest else "many"
+        raise VcohortError(f"{flag} {text!r} has too {lot} parts. Write {form}.")
     try:
         return {name: parse_number(part) for name, part in zip(names, parts, strict=False)}
     except ValueError:
@@ -92,7 +98,7 @@ def parse_number(text: str) -> float:
 def parse_range(flag: str, text: str) -> np.ndarray:
     """Return the numbers of ``LOW:HIGH:COUNT``, evenly spaced."""
     fields = parse_fields(flag, text, ("low", "high", "count"))
-    count = fields.get("count", 0.0)
+    count = fields["count"]
     if not (1 <= count <= 10_000 and count == int(count)):
         raise VcohortError(
             f"{flag} {text!r} is not understood. Write LOW:HIGH:COUNT, the last a whole number."

@@ -123,7 +123,8 @@ def study_of(
     if given:
         fields["set"] = {**fields.get("set", {}), **given}
     if infuse:
-        fields["infusion"] = [parse_fields("--infuse", text, ("day", "cells")) for text in infuse]
+        names = ("day", "cells")
+        fields["infusion"] = [parse_fields("--infuse", text, names, least=1) for text in infuse]
     if deplete:
         names = ("day", "survival")
         fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]

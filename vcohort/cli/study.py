@@ -99,6 +99,12 @@ class SweepEntry(BaseModel):
             name: parse_axis(name, value) if isinstance(value, str) else value
             for name, value in self.axes.items()
         }
+        for name, value in axes.items():
+            if isinstance(value, tuple) and self.layout in {"grid", "table"}:
+                raise VcohortError(
+                    f"The axis {name} = {self.axes[name]!r} is a range, for a design. Say how many "
+                    f"values: {self.axes[name]}:21, or which: {value[0]:g},{value[1]:g}."
+                )
         return {**self.model_dump(), "axes": axes}
 
 
@@ -217,7 +223,10 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"The study file {path} is no study: its brackets are nested too deeply."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise VcohortError(f"The study file {path} is not TOML: {error}.") from None
+        raise VcohortError(
+            f"The study file {path} is not TOML: {error}. Texts stand in quotes: "
+            'preset = "kimmel2021".'
+        ) from None
     except ValueError:
         raise VcohortError(
             f"The study file {path} holds a whole number of more than 64 bits."

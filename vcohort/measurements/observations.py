@@ -20,6 +20,8 @@ _OWN_UNIT = "as the observable"
 
 _COLUMNS = ("day", "observable", "value", "weight", "error", "below", "patient")
 
+_VALUES = "numbers (what is below a limit: the limit, and 1 in the column 'below')"
+
 
 @dataclass(frozen=True)
 class Observations:
@@ -115,7 +117,7 @@ def _checked(table: Table, kinds: list[Observable]) -> Observations:
         index[order],
         _numbers(table, "day", 0.0)[order],
         tuple(kinds[row].name for row in order),
-        _numbers(table, "value", 0.0)[order],
+        _numbers(table, "value", 0.0, _VALUES)[order],
         weight[order],
         error[order],
         below[order],
@@ -123,8 +125,8 @@ def _checked(table: Table, kinds: list[Observable]) -> Observations:
     )
 
 
-def _numbers(table: Table, name: str, lowest: float) -> np.ndarray:
-    values = table.days(name) if name == "day" else table.numbers(name)
+def _numbers(table: Table, name: str, lowest: float, wanted: str = "numbers") -> np.ndarray:
+    values = table.days(name) if name == "day" else table.numbers(name, wanted)
     for row in np.flatnonzero(~(values >= lowest))[:1]:
         what = "a number of days" if name == "day" else "a number"
         bound = "greater than 0" if lowest else "at least 0"

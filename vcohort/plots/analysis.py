@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
@@ -15,11 +16,15 @@ from vcohort.plots.style import (
     ORANGE,
     SERIES,
     VERMILLION,
+    name_levels,
     panel,
     panels_of,
     row_of,
     symbols,
 )
+
+# Names of points that are nearer to each other, in widths and heights of the axes, would overlap.
+_NEAR = np.array([0.04, 0.04])
 
 
 def global_sensitivity(
@@ -34,9 +39,8 @@ def global_sensitivity(
     one = ds.isel(output=0) if output is None else ds.sel(output=output)
     if "mu_star" in one:
         axes.plot(one["mu_star"], one["sigma"], "o", color=BLUE)
-        for x, y, name in zip(one["mu_star"].values, one["sigma"].values,
-                              symbols(one["parameter"].values), strict=True):  # fmt: skip
-            axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points")
+        _name_points(axes, one["mu_star"].values, one["sigma"].values,
+                     symbols(one["parameter"].values))  # fmt: skip
         axes.set(xlabel=f"mean absolute effect on {one['output'].item()}", ylabel="its spread")
         return axes
     one = one.sortby("total")
@@ -51,6 +55,24 @@ def global_sensitivity(
     axes.set_xlim(left=0)
     axes.legend(frameon=False, loc="lower right")
     return axes
+
+
+def _name_points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> None:
+    """Write the names beside their points; of points too near for that, beside the last of them."""
+    axes.autoscale_view()
+    places = axes.transLimits.transform(np.stack([x, y], axis=-1))
+    groups: list[list[int]] = []
+    for index in np.argsort(x, kind="stable"):
+        near = [group for group in groups
+                if (abs(places[index] - places[group[0]]) < _NEAR).all()]  # fmt: skip
+        if near:
+            near[0].append(index)
+        else:
+            groups.append([index])
+    for group in groups:
+        last = group[-1]
+        axes.annotate(", ".join(names[index] for index in group), (x[last], y[last]),
+                      xytext=(4, 3), textcoords="offset points")  # fmt: skip
 
 
 def sensitivity_map(
@@ -79,8 +101,8 @@ def sensitivity_map(
     for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):
         shown = each.pcolormesh(ds[second], ds[first], values, cmap=colours, vmin=low, vmax=high,
                                 shading="gouraud")  # fmt: skip
-        each.contour(ds[second], ds[first], ds["cure_probability"], [0.25, 0.5, 0.75],
-                     colors=GREY, linewidths=0.8)  # fmt: skip
+        name_levels(each.contour(ds[second], ds[first], ds["cure_probability"], [0.25, 0.5, 0.75],
+                                 colors=GREY, linewidths=0.8))  # fmt: skip
         each.set(xlabel=labels[1], ylabel=labels[0], title=title)
         each.figure.colorbar(shown, ax=each)
     return panels
@@ -108,7 +130,7 @@ def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     best = {f"on_{name}": float(ds["best"].sel(field=name)) for name in ds["field"].values}
     rest = {str(name): best[str(name)] for name in ds["objective"].dims[2:]}
     values = ds["objective"].sel(rest, method="nearest")
-    about = [f"{ds[name].attrs['long_name']}, {ds[name].attrs['units']}" for name in over]
+    about = [_about(ds[name]) for name in over]
     target = ds["objective"].attrs["long_name"]
     if len(over) == 1:
         axes.plot(ds[over[0]], values, "o-", color=BLUE)
@@ -121,3 +143,9 @@ def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     axes.set(xlabel=about[0], ylabel=about[1])
     axes.figure.colorbar(shown, ax=axes, label=target)
     return axes
+
+
+def _about(field: xr.DataArray) -> str:
+    """Return name and unit, in lines that fit beside an axis."""
+    name, units = field.attrs["long_name"], field.attrs["units"]
+    return fill(name if units == "1" else f"{name}, {units}", 40)

@@ -22,10 +22,10 @@ from vcohort.plots.style import (
     as_it_is,
     gapped_looks,
     legend_of,
-    number_ticks,
     panels_of,
     row_of,
 )
+from vcohort.plots.ticks import number_ticks
 
 _Mark: TypeAlias = tuple[bool, bool]
 
@@ -40,6 +40,9 @@ _MARKS: dict[_Mark, str] = {
 _COLUMNS = 8
 
 _SMALL = 7
+
+# Inches for the legend beside the panels.
+_BESIDE = 1.6
 
 
 def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
@@ -57,7 +60,7 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
     patients, kinds = ds.sizes["patient"], ds.sizes["kind"]
     is_apart = patients > (1 if over == "model" else FEW)
     groups = [ds.isel(patient=[index]) for index in range(patients)] if is_apart else [ds]
-    new = partial(_small_multiples, sections=kinds) if is_apart else row_of
+    new = partial(_small_multiples, sections=kinds) if is_apart else partial(row_of, beside=_BESIDE)
     panels = panels_of(axes, kinds * len(groups), new)
     seen: list[_Mark] = []
     for index in range(kinds):
@@ -66,8 +69,10 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
                  for each, group in zip(own, groups, strict=True)]  # fmt: skip
         _scale(own, ds.isel(kind=index))
         seen += [mark for marks in found for mark in marks]
-        if not is_apart:
+        if not is_apart and axes is not None:
             _legend(own[0], own[0].lines if index == 0 else [], ds, over, found[0])
+    if not is_apart and axes is None:
+        _legend(panels[0].figure, panels[0].lines, ds, over, seen, loc="outside right upper")
     if is_apart:
         _shrink(panels, ds, is_own=axes is None)
         lines = panels[0].lines if over == "model" else []

@@ -23,11 +23,11 @@ from vcohort.plots.style import (
     grid_of,
     legend_of,
     looks,
-    number_ticks,
     panel,
     panels_of,
     symbols,
 )
+from vcohort.plots.ticks import number_ticks
 
 _WEIGHTS = {"aicc": "weight", "aic": "weight_aic"}
 
@@ -54,10 +54,20 @@ def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     scales = ["log" if asks_for_log(values) else "linear" for values in (rank, loss.values)]
     axes.set(xlabel="start, the best first", ylabel="loss", title=", ".join(told),
              xscale=scales[0], yscale=scales[1])  # fmt: skip
+    _keep_plateaus(axes)
     number_ticks(axes)
     if scales[0] == "linear":
         axes.set_xticks(rank)
     return axes
+
+
+def _keep_plateaus(axes: Axes) -> None:
+    """Show losses that differ by far less than a tenth as the one level that they are."""
+    low, high = axes.get_ylim()
+    least = 0.1 * max(abs(low), abs(high))
+    if high - low < least:
+        middle = 0.5 * (low + high)
+        axes.set_ylim(middle - 0.5 * least, middle + 0.5 * least)
 
 
 def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
@@ -81,11 +91,9 @@ def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes
             if np.isfinite(profile[side]):
                 each.axvline(float(profile[side]), color=GREY, ls=":", lw=0.8)
         inside = profile["value"].values[profile["deviance"].values < 2.5 * level]
-        # Few ticks fit on a log axis that spans less than a factor of three.
-        wide = inside.max() > 3 * inside.min()
-        each.set(xlabel=f"{symbol}, {profile['unit'].item()}", ylabel="deviance",
-                 xscale="log" if wide else "linear", xlim=(inside.min(), inside.max()),
-                 ylim=(0, 2.5 * level))  # fmt: skip
+        each.set(xlabel=f"{symbol}, {profile['unit'].item()}", ylabel="deviance", xscale="log",
+                 xlim=(inside.min(), inside.max()), ylim=(0, 2.5 * level))  # fmt: skip
+        number_ticks(each)
     as_it_is(panels[0].title, title)
     return panels
 
@@ -165,5 +173,6 @@ def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> list[
             each.stairs(height, np.exp(edges), color=colour, ls=line)
         unit = samples[name].attrs["units"]
         each.set(xlabel=symbol if unit == "1" else f"{symbol}, {unit}", xscale="log", yticks=[])
+        number_ticks(each)
     as_it_is(panels[0].title, title)
     return panels

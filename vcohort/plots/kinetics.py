@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
+from vcohort.plots.ticks import number_ticks
 from vcohort.simulation.missing import NO_PATH, check_kept
 from vcohort.units import t_cells_per_ul
 
@@ -35,5 +36,6 @@ def car_t_kinetics(
             label="trial: median and quartiles",
         )  # fmt: skip
     axes.set(xlabel=DAYS, ylabel="CAR T cells per µl of blood", yscale="log")
+    number_ticks(axes)
     axes.legend(frameon=False, title=missing_title(kept))
     return axes

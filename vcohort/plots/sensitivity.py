@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, panel, symbols
+from vcohort.plots.ticks import number_ticks
 
 
 def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
@@ -19,6 +20,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     ranking = ranking.sortby(ranking)
     axes.barh(symbols(ranking["parameter"].values), ranking.values, color=BLUE)
     axes.set(xlabel="relative sensitivity, squared L2 norm", xscale="log")
+    number_ticks(axes)
     return axes
 
 

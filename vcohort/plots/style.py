@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
 from matplotlib.figure import FigureBase
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.errors import VcohortError
@@ -77,15 +77,6 @@ def panels_of(
     return [plain(each) for each in given]
 
 
-def number_ticks(axes: Axes) -> None:
-    """Write 1, 2 and 5 beside a log axis of less than two decades, which has few powers of ten."""
-    low, high = axes.get_ylim()
-    if axes.get_yscale() == "log" and high < 100 * low:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-
-
 def as_it_is(text: Text, label: object) -> None:
     """Show a label of the user's, in which $ and _ are letters like others."""
     text.set_text(str(label))
@@ -104,15 +95,20 @@ def legend_of(
         as_it_is(text, label)
 
 
+def name_levels(lines: ContourSet) -> None:
+    """Write its level into each contour line."""
+    lines.axes.clabel(lines, fmt="%g", fontsize=7)
+
+
 def missing_title(kept: np.ndarray) -> str | None:
     """Return the title of a legend that says how many patients were left out, if any."""
     count = int(kept.size - kept.sum())
     return f"{count:,} of {kept.size:,} patients are missing" if count else None
 
 
-def row_of(count: int) -> list[Axes]:
-    """Return the axes of a new figure, side by side."""
-    figure = plt.figure(figsize=(4.4 * count, 3.8), layout="constrained")
+def row_of(count: int, beside: float = 0.0) -> list[Axes]:
+    """Return the axes of a new figure, side by side, with some inches beside them."""
+    figure = plt.figure(figsize=(4.4 * count + beside, 3.8), layout="constrained")
     return [figure.add_subplot(1, count, index + 1) for index in range(count)]
 
 

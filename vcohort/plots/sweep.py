@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
-from vcohort.plots.style import DAYS, looks, panel, panels_of, row_of, symbols
+from vcohort.plots.style import DAYS, looks, name_levels, panel, panels_of, row_of, symbols
+from vcohort.plots.ticks import number_ticks
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -56,10 +57,14 @@ def heatmap(
         shown = place.pcolormesh(
             _edges(drawn[x]), _edges(drawn[y]), drawn, cmap="viridis", vmin=low, vmax=high
         )
+        place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title,
+                  xscale=_scale(drawn[x]), yscale=_scale(drawn[y]))  # fmt: skip
+        number_ticks(place)
         levels = [level for level in (0.25, 0.5, 0.75) if drawn.min() < level < drawn.max()]
         if variable in _SHARES and min(drawn.shape) > 1 and levels:
-            place.contour(drawn[x], drawn[y], drawn, levels, colors="white", linewidths=0.8)
-        place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title)
+            name_levels(
+                place.contour(drawn[x], drawn[y], drawn, levels, colors="white", linewidths=0.8)
+            )
         if place is places[-1]:
             place.figure.colorbar(shown, ax=places, label=_named(ds, variable))
     return places
@@ -106,11 +111,16 @@ def lines(
                 place.fill_between(line[x], lower, upper, color=colour, alpha=0.2, lw=0)
             marker = "o" if line.size == 1 else ""
             place.plot(line[x], line, style, color=colour, label=name, marker=marker)
-        place.set(xlabel=_label(ds, x), ylabel=_named(ds, variable), title=title)
+        place.set(xlabel=_label(ds, x), ylabel=_named(ds, variable), title=title,
+                  xscale=_scale(middle[x]))  # fmt: skip
+        number_ticks(place)
         if variable in _SHARES:
             place.set_ylim(0, 1.02)
-        if by:
+        if by and axes is not None:
             place.legend(frameon=False)
+    if by and axes is None:
+        # Lines may be anywhere in the panels.
+        places[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return places
 
 
@@ -125,8 +135,24 @@ def _edges(centres: xr.DataArray) -> np.ndarray:
     if values.size == 1:
         half = abs(values[0]) / 2 or 0.5
         return np.array([values[0] - half, values[0] + half])
+    if _scale(centres) == "log":
+        return np.exp(_between(np.log(values)))
+    return _between(values)
+
+
+def _between(values: np.ndarray) -> np.ndarray:
     between = (values[1:] + values[:-1]) / 2
     return np.concatenate([[2 * values[0] - between[0]], between, [2 * values[-1] - between[-1]]])
+
+
+def _scale(values: xr.DataArray) -> str:
+    """Return "log" for values in even ratios, which lie on each other else."""
+    known = np.sort(values.values.astype(float))
+    if known.size < 3 or known[0] <= 0 or known[-1] < 10 * known[0]:
+        return "linear"
+    return (
+        "log" if np.ptp(np.diff(np.log(known))) < 0.01 * np.log(known[-1] / known[0]) else "linear"
+    )
 
 
 def _points(ds: xr.Dataset, values: xr.DataArray, x: str | None, y: str | None, axes: Axes) -> Axes:

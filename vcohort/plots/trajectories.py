@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, panels_of
+from vcohort.plots.ticks import number_ticks
 from vcohort.simulation.missing import known_outcomes
 from vcohort.units import t_cells_per_ul, tumour_ml
 
@@ -41,6 +42,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
         _tumour(tumour, one, colour)
     for axis, name, unit in ((normal, "normal T cells", "µl"), (car, "CAR T cells", "µl")):
         axis.set(ylabel=f"{name} per {unit}", xlabel=DAYS, yscale="log")
+        number_ticks(axis)
     _tumour_axis(tumour, ds, missing_title(kept))
     return panels
 
@@ -65,4 +67,5 @@ def _tumour_axis(axes: Axes, ds: xr.Dataset, title: str | None) -> None:
     axes.set(ylabel="tumour in ml", xlabel=DAYS, yscale="log", ylim=(tumour_ml(_FLOOR_CELLS), top))
     for event in sorted({int(outcome) for outcome in ds["outcome"].values}):
         axes.plot([], [], color=OUTCOME[event], label=MEANINGS[event])
-    axes.legend(frameon=False, loc="upper center", title=title)
+    # The line of progression would strike the words through.
+    axes.legend(loc="upper center", title=title, framealpha=1.0, edgecolor="none")

@@ -53,7 +53,7 @@ def summarise(ds: xr.Dataset) -> Summary:
 
 def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
     """Return a table of summaries, each with its seconds of computing, under their names."""
-    table = Table("")
+    table = Table("", caption="patients a second: of the whole run, with compiling")
     for name in columns:
         table.add_column(name, justify="right")
     rows: dict[str, Callable[[Summary, float], str]] = {

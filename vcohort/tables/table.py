@@ -49,9 +49,9 @@ class Table:
             units={rename(name): unit for name, unit in self.units.items()},
         )
 
-    def numbers(self, name: str) -> np.ndarray:
-        """Return a column as float64, NaN where a cell is blank."""
-        read = self.read(name, lambda cell: number_of(cell, self.sign), "numbers")
+    def numbers(self, name: str, wanted: str = "numbers") -> np.ndarray:
+        """Return a column as float64, NaN where a cell is blank; ``wanted`` as of :meth:`read`."""
+        read = self.read(name, lambda cell: number_of(cell, self.sign), wanted)
         return np.array(read, np.float64)
 
     def days(self, name: str, unit: str | None = None) -> np.ndarray:

@@ -88,7 +88,8 @@ def _check_log(data: Observations) -> None:
     if (data.value[data.counted] <= 0).any():
         raise VcohortError(
             "loss 'log' needs values above 0. Where nothing was found, give the limit of "
-            "detection as the value, and 1 in the column 'below'."
+            "detection as the value, and 1 in the column 'below'; or take another loss, such as "
+            "'linear' or, for the built-in table zuma1, 'kimmel2021'."
         )
 
 

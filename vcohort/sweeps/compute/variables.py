@@ -52,7 +52,9 @@ def _outcomes(plan: Plan) -> Iterator[Kept]:
     yield from _counted("cured", "cured", "share whose first event is cure")
     yield from _counted("progressed", "progressed", "share whose first event is progression")
     yield Kept("undecided", (), "1", "share without an event", lambda kept: (
-        1.0 - _share(kept, "cured") - _share(kept, "progressed")
+        # Counts, since the rounding of two shares leaves no 0, or less.
+        (np.asarray(kept["patients"], np.float64) - kept["cured"] - kept["progressed"])
+        / known(kept["patients"])
     ))  # fmt: skip
     yield Kept("missing", (), "1", "patients whose equations could not be followed", lambda kept: (
         kept["missing"]
