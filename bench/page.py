@@ -180,7 +180,7 @@ def draw(rows):
         axis.set(title=ABOUT[name].split(":")[0].rstrip("."), xlabel="patients")
         axis.legend(fontsize=7)
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("patients a second")
+    axes[0].set_ylabel("patients per second")
     figure.savefig(PICTURE, dpi=130)
 
 

@@ -220,7 +220,7 @@ def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):
     assert names == [
         "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc", "virtual-zuma1.png"
     ]  # fmt: skip
-    assert "cured" in result.stdout and "patients a second" in result.stdout
+    assert "cured" in result.stdout and "patients per second" in result.stdout
 
 
 SWEEP = """

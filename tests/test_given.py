@@ -136,7 +136,7 @@ PLAIN = {
 
 
 def doors(cohort, value):
-    """Return, from every place that takes one value a patient, what it made of them."""
+    """Return, from every place that takes one value per patient, what it made of them."""
     one = vc.Infusion(value)
     yield cohort.replace(r_B=value)["r_B"]
     yield vc.Cohort.from_values("kimmel2021-figures", r_B=value)["r_B"]

@@ -1,1 +1,1 @@
-"""What cohorts are analysed by: one method a file, each returning a dataset."""
+"""What cohorts are analysed by: one method per file, each returning a dataset."""

@@ -153,7 +153,9 @@ def sensitivity(
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option("-n", help="sobol: base samples; morris: trajectories; map: patients a cell."),
+        typer.Option(
+            "-n", help="sobol: base samples; morris: trajectories; map: patients per cell."
+        ),
     ] = None,
     study: StudyFile = None,
     preset: options.Preset = None,

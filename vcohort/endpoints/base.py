@@ -103,7 +103,7 @@ class Endpoint(ABC):
 
     @abstractmethod
     def final(self, carry: Carry) -> tuple[Array, ...]:
-        """Return one value a variable."""
+        """Return one value per variable."""
 
 
 class TCellEndpoint(Endpoint):

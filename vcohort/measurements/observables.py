@@ -1,4 +1,4 @@
-"""What can be measured of a patient: one entry an observable, in the unit of its measurement."""
+"""What can be measured of a patient: one entry per observable, in the unit of its measurement."""
 
 from __future__ import annotations
 

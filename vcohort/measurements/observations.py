@@ -1,4 +1,4 @@
-"""Measurements of patients, as a long table: one row a measurement."""
+"""Measurements of patients, as a long table: one row per measurement."""
 
 from __future__ import annotations
 

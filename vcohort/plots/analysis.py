@@ -82,7 +82,7 @@ def sensitivity_map(
 
     ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
 
-    :param axes: one for P(cure), and one a parameter.
+    :param axes: one for P(cure), and one per parameter.
     :raises VcohortError: for another number of axes.
     """
     first, second = (str(name) for name in ds["cure_probability"].dims)

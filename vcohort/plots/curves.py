@@ -1,4 +1,4 @@
-"""Fitted curves over their data: a panel an observable, or one for each patient where many."""
+"""Fitted curves over their data: a panel per observable, or one for each patient where many."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _BESIDE = 1.6
 
 
 def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
-    """Draw the curves of :func:`vcohort.fit` over its data, a panel an observable.
+    """Draw the curves of :func:`vcohort.fit` over its data, a panel per observable.
 
     Of more than six patients each has a panel for each observable, under its label; so has each
-    of several patients of :func:`vcohort.compare_models`, with a line a model. Hollow triangles
+    of several patients of :func:`vcohort.compare_models`, with a line per model. Hollow triangles
     are upper limits; what is hollow and pale has the weight 0, and counts for nothing.
 
     :param axes: as many as there are panels; all of the first observable come first.

@@ -141,7 +141,7 @@ class Cohort:
             return places
         raise VcohortError(
             f"{reprlib.repr(patients)} selects no patients of a cohort of {len(self)}: give a "
-            "slice, a list of their places from 0, or a mask with one truth value a patient."
+            "slice, a list of their places from 0, or a mask with one truth value per patient."
         )
 
     def renumbered(self) -> Cohort:

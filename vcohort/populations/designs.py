@@ -13,7 +13,7 @@ from vcohort.errors import VcohortError, one_of
 from vcohort.given import whole
 from vcohort.populations.distributions import Floats
 
-# Philox yields four 64-bit numbers a counter value.
+# Philox yields four 64-bit numbers per counter value.
 _PER_COUNTER = 4
 
 _SOBOL_BITS = 32

@@ -268,7 +268,7 @@ def _given(name: str, value: Any) -> Any:
         return number(name, value)
     except VcohortError:
         raise VcohortError(
-            f"{name} = {value!r} is neither a number nor a distribution. For one value a patient "
+            f"{name} = {value!r} is neither a number nor a distribution. For one value per patient "
             "use vc.Cohort.from_values, for observed values vc.Empirical(values)."
         ) from None
 

@@ -89,7 +89,7 @@ class Regimen:
     def to_record(self, *, by_variable: bool = False) -> list[Any]:
         """Return the regimen as what JSON can hold, each number to its last bit.
 
-        ``by_variable``: in place of one number a patient, the name of the variable (of
+        ``by_variable``: in place of one number per patient, the name of the variable (of
         :meth:`named_fields`) under which a dataset holds them.
         """
         arrays = {id(value): name for name, value, _ in self.named_fields() if np.ndim(value)}

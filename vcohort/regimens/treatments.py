@@ -16,7 +16,7 @@ from vcohort.records import recordable
 from vcohort.tables.days import in_days
 
 Field: TypeAlias = Any
-"""A number, or one a patient: an array (patient,)."""
+"""A number, or one per patient: an array (patient,)."""
 
 
 @recordable

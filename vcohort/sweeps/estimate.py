@@ -91,7 +91,7 @@ def estimate_sweep(
 
 
 def _trial(plan: Plan) -> tuple[float, float]:
-    """Return seconds of compiling, and patients a second."""
+    """Return seconds of compiling, and patients per second."""
     wanted = np.linspace(0, plan.layout.cells - 1, min(_TRIAL_CELLS, plan.layout.cells))
     cells = [int(cell) for cell in np.unique(wanted.astype(np.int64))]
     small = replace(plan, patients=min(plan.patients, _TRIAL_PATIENTS // len(cells)))

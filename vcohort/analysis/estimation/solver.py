@@ -41,7 +41,7 @@ _ORTHOGONAL, _PERFECT = 1e-3, 1e-16
 
 
 class Candidates(NamedTuple):
-    """Candidate solutions, one a row: the patient of each, and where it is.
+    """Candidate solutions, one per row: the patient of each, and where it is.
 
     ``hold``: index of a parameter that is held at its value, -1 for none.
     """

@@ -79,7 +79,7 @@ def _check(raw: np.ndarray, names: list[str]) -> None:
 
 
 def _removed(matrix: np.ndarray, ranking: np.ndarray, threshold: float) -> np.ndarray:
-    """Remove, one a turn, the lower ranking one of the most correlated pair that is left."""
+    """Remove, one per turn, the lower ranking one of the most correlated pair that is left."""
     removed = np.zeros(ranking.size, np.int32)
     left = np.abs(matrix) - np.eye(ranking.size)
     turn = 0

@@ -49,7 +49,7 @@ _AUC_DAY = 28.0
 
 @dataclass(frozen=True)
 class Measure:
-    """One number a patient; ``day`` where it speaks of one."""
+    """One number per patient; ``day`` where it speaks of one."""
 
     name: str
     kind: str
@@ -179,7 +179,7 @@ def measure(
 
 
 def kinetics_of(measures: tuple[Measure, ...]) -> tuple[Kinetics, ...]:
-    """Return the endpoints that a path must fold for the measures: one a day of an area."""
+    """Return the endpoints that a path must fold for the measures: one per day of an area."""
     days = dict.fromkeys(each.day or _AUC_DAY for each in measures if not each.needs_tumour)
     return tuple(Kinetics(auc_until=day) for day in days)
 

@@ -2,7 +2,7 @@
 
 Patients are cut into blocks of one shape (the last is filled up with copies of its last
 patient), so that one compiled program serves every cohort. Worker threads run blocks side
-by side: on a CPU one a core, on accelerators one a device. A block's results go straight
+by side: on a CPU one per core, on accelerators one per device. A block's results go straight
 to their place, so neither order nor number of devices can be seen in them.
 """
 
@@ -95,7 +95,7 @@ def spread(
 ) -> None:
     """Run ``task(index, device)`` for all indices, over all devices; the first error is raised.
 
-    ``threads``: how many run side by side; by default one a core, or two an accelerator.
+    ``threads``: how many run side by side; by default one per core, or two per accelerator.
     """
     about_to_run()
     devices = jax.local_devices()

@@ -137,7 +137,7 @@ def _check_values(plan: Plan) -> None:
         if not any(np.ndim(value) for _, value, _ in run.regimen.named_fields()):
             check_fits(run, population.sample(some, run.seed))
         elif plan.patients > SPAN:
-            raise VcohortError(f"One value a patient is possible up to {SPAN} patients a cell.")
+            raise VcohortError(f"One value per patient is possible up to {SPAN} patients per cell.")
 
 
 def _advise(plan: Plan, axes: Mapping[str, Any]) -> None:

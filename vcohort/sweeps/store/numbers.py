@@ -29,7 +29,7 @@ class DamageError(Exception):
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a store's numbers: one a variable and chunk."""
+    """The files of a store's numbers: one per variable and chunk."""
 
     path: Path
     study: str
