@@ -505,3 +505,11 @@ def test_long_words_in_tables_are_folded_and_not_cut(vcohort, tmp_path, monkeypa
     assert result.returncode == 0, result.stderr
     shown = "".join(letter for letter in result.stdout if letter.isalnum() or letter in "[]-")
     assert shown.count(name) == 1 and "\N{HORIZONTAL ELLIPSIS}" not in result.stdout
+
+
+@pytest.mark.parametrize("design", ["sobol", "latin-hypercube"])
+def test_a_design_of_patients_who_are_all_alike_is_refused(design, vcohort, tmp_path):
+    arguments = ("simulate", "-n", 4, "--horizon", 5, "--design", design)
+    refused(vcohort(*arguments), "here nothing varies", tmp_path)
+    for varied in (("--sigma", 0.05), ("--set", "r_B=lognormal(0.1, 0.2)")):
+        assert vcohort(*arguments, *varied, "--force").returncode == 0

@@ -82,7 +82,7 @@ FLAGS = {
     "--scheduler": ["tcp://127.0.0.1:9"],
     "--price": ["2"],
     "--free": ["rho_C,a"],
-    "--loss": ["kimmel2021"],
+    "--loss": ["linear"],
     "--bounds": ["rho_C=0.01:0.2"],
     "--starts": ["7"],
     "--outputs": ["C_max"],

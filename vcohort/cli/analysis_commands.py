@@ -66,7 +66,9 @@ def fit(
     how: Annotated[
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
     ] = "fit",
-    loss: Annotated[str, typer.Option(help="log, linear, kimmel2021.")] = "log",
+    loss: Annotated[
+        str | None, typer.Option(help="log, linear, kimmel2021; by default log, of zuma1 the last.")
+    ] = None,
     bounds: Annotated[
         list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
     ] = None,
@@ -91,7 +93,8 @@ def fit(
     names = _free_names(free, how)
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
-        "cohort": _middle_patient(chosen, settings), "regimen": chosen.regimen(), "loss": loss,
+        "cohort": _middle_patient(chosen, settings), "regimen": chosen.regimen(),
+        "loss": loss or ("kimmel2021" if table == _BUILT_IN else "log"),
         "bounds": by_name("--bounds", map(_pair, bounds or [])),
         **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
     }  # fmt: skip

@@ -18,6 +18,7 @@ from vcohort.errors import VcohortError, did_you_mean, one_of
 from vcohort.files import read_plain
 from vcohort.models import Model, car_t
 from vcohort.populations.designs import DESIGNS
+from vcohort.populations.distributions import varies
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
 from vcohort.regimens.treatments import Infusion, Lymphodepletion, Treatment
@@ -148,8 +149,13 @@ class Study(_OfARun):
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
         self.check()
-        run = self.run()
-        cohort = self.population().sample(self.patients, run.seed, design=self.design)
+        run, population = self.run(), self.population()
+        if self.design != "random" and not any(map(varies, population.distributions.values())):
+            raise VcohortError(
+                f"design = {self.design!r} lays out patients who differ, and here nothing varies. "
+                "Give --sigma, or a parameter a distribution, or leave the design out."
+            )
+        cohort = population.sample(self.patients, run.seed, design=self.design)
         ds = simulate(cohort, run=run, progress=progress)
         return ds.assign_attrs(study=self.to_toml())
 
