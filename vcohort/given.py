@@ -59,12 +59,15 @@ def is_list(value: Any) -> bool:
     return is_ordered and not isinstance(value, str | bytes | Mapping | Set)
 
 
-def names_of(name: str, value: Any, example: str) -> tuple[str, ...]:
-    """Return a list of names, at least one; refuse all else, such as one text or a set."""
+def names_of(name: str, value: Any, example: str, of: str = "names") -> tuple[str, ...]:
+    """Return a list of names, at least one; refuse all else, such as one text or a set.
+
+    ``of``: what they name, for the message.
+    """
     found = tuple(value) if is_list(value) else ()
     if not found or not all(isinstance(each, str) for each in found):
         raise VcohortError(
-            f"{name} = {reprlib.repr(value)} is no list of names, at least one. Try {example}."
+            f"{name} = {reprlib.repr(value)} is no list of {of}, at least one. Try {example}."
         )
     return tuple(str(each) for each in found)
 

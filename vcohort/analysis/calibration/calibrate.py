@@ -33,7 +33,7 @@ from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.probability import progression_free_probability
 from vcohort.simulation.run import Run, settle
 from vcohort.simulation.simulate import simulate
-from vcohort.tables.days import days_of
+from vcohort.tables.days import in_days
 
 # The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
 # fine: the last moves a progression by less than a day.
@@ -129,8 +129,8 @@ def _target(trial: Trial, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarra
     """Return the days (day,) and the trial's survival on them."""
     curve = read_curve(trial)
     at = np.arange(0.0, min(400.0, curve.last) + 1e-9, 10.0) if days is None else days
-    at = days_of("days", at)
-    inside = at.size > 1 and (np.diff(at) > 0).all()
+    at = np.atleast_1d(in_days("days", at))
+    inside = at.ndim == 1 and at.size > 1 and (np.diff(at) > 0).all()
     if not (inside and at[0] >= 0 and at[-1] <= curve.last):
         raise VcohortError(
             f"days must increase, at least two of them, from 0 to the trial's last day, "

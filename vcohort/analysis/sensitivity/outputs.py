@@ -81,7 +81,8 @@ class Measure:
 
 def find_measures(names: Sequence[str]) -> tuple[Measure, ...]:
     """Return measures by their names, such as ``cure``, ``pfs_365`` and ``C_auc_28``."""
-    found = tuple(_find(name) for name in names_of("outputs", names, "['cure', 'pfs_365']"))
+    given = names_of("outputs", names, "['cure', 'pfs_365']", "measures")
+    found = tuple(_find(name) for name in given)
     twice = [each.name for each in found if found.count(each) > 1]
     if twice:
         raise VcohortError(f"{twice[0]} is twice among the outputs. Keep one.")

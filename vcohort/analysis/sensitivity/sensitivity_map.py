@@ -109,7 +109,7 @@ def _axes(population: Population, axes: Mapping[str, ArrayLike]) -> dict[str, np
     check_population(population)
     if not isinstance(axes, Mapping) or len(axes) != 2:
         raise VcohortError(
-            f"axes = {reprlib.repr(axes)} are impossible: a map has two, by name. Try "
+            f"A map has two axes, by name, not {reprlib.repr(axes)}. Try "
             "{'K_C': values, 'gamma_B': values}."
         )
     grids = {name: np.atleast_1d(floats(name, values)) for name, values in axes.items()}
