@@ -6,7 +6,7 @@ import numpy as np
 import vcohort as vc
 from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
 from vcohort.engine.execution.blocks import block_size, spread
-from vcohort.simulation.preparation import choose_grid, draw_outcomes, make_patient_table
+from vcohort.simulation.preparation import draw_outcomes, prepare
 from vcohort.simulation.run import Run
 
 
@@ -36,8 +36,8 @@ def outcomes(cohort, method):
 def bare(cohort, method, horizon=HORIZON):
     """Return a call that runs blocks that lie on the device, and leaves the results there."""
     run = Run(method=method, horizon=horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
-    table = make_patient_table(cohort, run)
-    work = draw_outcomes(cohort.model, run, choose_grid(cohort, table, run, run.required_days).plan)
+    ready = prepare(cohort, run)
+    table, work = ready.table, draw_outcomes(cohort.model, run, ready.grid)
     total, size = len(cohort), block_size(len(cohort))
     chosen = [np.arange(first, first + size) % total for first in range(0, total, size)]
     blocks = [jax.device_put(table.take(each, np.dtype("f4"))) for each in chosen]
@@ -52,7 +52,7 @@ def bare(cohort, method, horizon=HORIZON):
 def grid(cohort, method, horizon=HORIZON, required_days=()):
     """Return first days and lengths of the steps that the engine takes."""
     run = Run(method=method, horizon=horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
-    table = make_patient_table(cohort, run)
-    plan = choose_grid(cohort, table, run, required_days).plan
+    ready = prepare(cohort, run, required_days)
+    table, plan = ready.table, ready.grid
     made = plan.grid(table.take(np.zeros(1, int), np.dtype("f4")))
     return np.asarray(made.start), np.asarray(made.days)

@@ -31,7 +31,7 @@ from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.regimens.treatments import Infusion, Lymphodepletion
 from vcohort.simulation.dataset import provenance, recorded
-from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table
+from vcohort.simulation.preparation import grid_spec, prepare
 from vcohort.simulation.run import Run, settle
 
 _UNITS = {"day": "day", "cells": "cells", "survival": "1"}
@@ -268,9 +268,9 @@ def _climb_of(plan: _Plan) -> _Climb:
     """
     cohort, asked = plan.cohort, plan.asked
     run = replace(asked.run, regimen=plan.middle())
-    table = make_patient_table(cohort, run)
-    steps = choose_grid(cohort, table, run, asked.required_days).plan.steps
-    block = table.take(np.arange(len(cohort)), np.dtype(np.float32))
+    ready = prepare(cohort, run, asked.required_days)
+    steps = ready.grid.steps
+    block = ready.table.take(np.arange(len(cohort)), np.dtype(np.float32))
     plain = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}
     traced = Cohort(plain, cohort.patient, cohort.model, cohort.origin)
 

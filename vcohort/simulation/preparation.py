@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,84 @@ from vcohort.simulation.run import Run
 
 # Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
 WATCHED = 1e5
+
+
+class Prepared(NamedTuple):
+    """A cohort as the engine takes it, and the grid that its run needs."""
+
+    model: Model
+    run: Run
+    table: PatientTable
+    resolution: Resolution
+
+    @property
+    def grid(self) -> GridSpec:
+        """How time is cut."""
+        return self.resolution.plan
+
+    def first_days(self) -> np.ndarray:
+        """Return the grid (steps + 1,) of the first patient; of all, where they share one."""
+        device, dtype = jax.local_devices()[0], np.dtype(self.run.dtype)
+        with jax.enable_x64(self.run.dtype == "float64"), jax.default_device(device):
+            patients = self.table.take(np.zeros(1, np.int64), dtype)
+            grid = self.grid.grid(patients, room_for(self.grid.steps))
+            parts = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
+            start, end = (part[: self.grid.steps] for part in parts)
+        return np.append(start, end[-1])
+
+    def fill(
+        self,
+        program_of: Callable[[GridSpec], Hashable],
+        work_of: Callable[[GridSpec], Work],
+        results: Sequence[np.ndarray],
+        block: int | None = None,
+        on_done: Callable[[int], None] = lambda patients: None,
+        finish: Callable[[Any], None] = lambda rows: None,
+    ) -> Followed:
+        """Run all patients, those anew whose steps prove too long; fill ``results`` (patient, …).
+
+        ``work_of(grid)`` returns what a block runs on a grid: its results, then its strain. What is
+        filled in of patients who are lost means nothing. ``finish`` is called with the rows that
+        are filled, of each patient again where it is followed anew.
+        """
+        run, grid, dtype = self.run, self.grid, np.dtype(self.run.dtype)
+        whole = [*results, np.empty(len(self.table.number), dtype)]
+
+        def again(table: PatientTable, grid: GridSpec) -> list[np.ndarray]:
+            size = len(table.number)
+            found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
+            run_blocks(program_of(grid), work_of(grid), table, found, dtype, PATIENTS)
+            return found
+
+        run_blocks(
+            program_of(grid), work_of(grid), self.table, whole, dtype, block, on_done, finish
+        )
+        limit, mortal = self.resolution.most_strain, run.method != "deterministic"
+        with jax.enable_x64(run.dtype == "float64"):
+            followed = follow_anew(
+                self.model, self.table, grid, limit, run.tolerance, whole, again, finish,
+                mortal=mortal,
+            )  # fmt: skip
+        coarse = int((followed.error > run.tolerance).sum())
+        if coarse:
+            warnings.warn(
+                f"The error of {coarse:,} of {followed.error.size:,} patients misses the tolerance "
+                f"of {run.tolerance:.1e} on their finest grids: up to {followed.error.max():.1e}. "
+                "Try dtype='float64', or a larger tolerance.",
+                VcohortWarning,
+                stacklevel=3,
+            )
+        return followed
+
+
+def prepare(cohort: Cohort, run: Run, required_days: Sequence[float] | None = None) -> Prepared:
+    """Return a cohort ready to run, on a grid that holds ``required_days``, by default the run's.
+
+    Warns where the grid misses the tolerance, refuses where it fails.
+    """
+    table = make_patient_table(cohort, run)
+    days = run.required_days if required_days is None else required_days
+    return Prepared(cohort.model, run, table, _choose_grid(cohort.model, table, run, days))
 
 
 def make_patient_table(cohort: Cohort, run: Run) -> PatientTable:
@@ -71,17 +149,13 @@ def grid_spec(run: Run, required_days: Sequence[float]) -> GridSpec:
     return GridSpec(0, run.horizon, inside, shared, intervals)
 
 
-def choose_grid(
-    cohort: Cohort, table: PatientTable, run: Run, required_days: Sequence[float]
+def _choose_grid(
+    model: Model, table: PatientTable, run: Run, required_days: Sequence[float]
 ) -> Resolution:
-    """Choose the time grid, which holds ``required_days``.
-
-    Warns where it misses the tolerance, refuses where it fails.
-    """
     time = grid_spec(run, required_days)
     with jax.enable_x64(run.dtype == "float64"):
         found = resolve(
-            cohort.model, table, time, run.tolerance, np.dtype(run.dtype),
+            model, table, time, run.tolerance, np.dtype(run.dtype),
             mortal=run.method != "deterministic",
         )  # fmt: skip
     if not found.error < NO_DIGIT:
@@ -94,21 +168,9 @@ def choose_grid(
             f"The error of {found.error:.1e} misses the tolerance of {run.tolerance:.1e} with "
             f"{found.plan.steps} steps. Try dtype='float64', or a larger tolerance.",
             VcohortWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return found
-
-
-def first_days(table: PatientTable, resolution: Resolution, run: Run) -> np.ndarray:
-    """Return the grid (steps + 1,) of the first patient; of all of them, where they share one."""
-    device = jax.local_devices()[0]
-    with jax.enable_x64(run.dtype == "float64"), jax.default_device(device):
-        patients = table.take(np.zeros(1, np.int64), np.dtype(run.dtype))
-        steps = resolution.plan.steps
-        grid = resolution.plan.grid(patients, room_for(steps))
-        parts = (np.asarray(part, np.float64).reshape(-1) for part in (grid.start, grid.end))
-        start, end = (part[:steps] for part in parts)
-    return np.append(start, end[-1])
 
 
 def program_of(model: Model, run: Run, time: GridSpec) -> Hashable:
@@ -142,48 +204,3 @@ def draw_outcomes(model: Model, run: Run, time: GridSpec) -> Work:
         return [*drawn.results, *(drawn.paths or ()), drawn.strain]
 
     return work
-
-
-def run_followed(
-    model: Model,
-    run: Run,
-    resolution: Resolution,
-    table: PatientTable,
-    program_of: Callable[[GridSpec], Hashable],
-    work_of: Callable[[GridSpec], Work],
-    results: Sequence[np.ndarray],
-    block: int | None = None,
-    on_done: Callable[[int], None] = lambda patients: None,
-    finish: Callable[[Any], None] = lambda rows: None,
-) -> Followed:
-    """Run all patients, those anew whose steps prove too long, and fill ``results`` (patient, …).
-
-    ``work_of(plan)`` returns what a block runs on a grid: its results, then its strain. What is
-    filled in of patients who are lost means nothing. ``finish`` is called with the rows that are
-    filled, of each patient again where it is followed anew.
-    """
-    plan, dtype = resolution.plan, np.dtype(run.dtype)
-    whole = [*results, np.empty(len(table.number), dtype)]
-
-    def again(table: PatientTable, plan: GridSpec) -> list[np.ndarray]:
-        size = len(table.number)
-        found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
-        run_blocks(program_of(plan), work_of(plan), table, found, dtype, PATIENTS)
-        return found
-
-    run_blocks(program_of(plan), work_of(plan), table, whole, dtype, block, on_done, finish)
-    limit, mortal = resolution.most_strain, run.method != "deterministic"
-    with jax.enable_x64(run.dtype == "float64"):
-        followed = follow_anew(
-            model, table, plan, limit, run.tolerance, whole, again, finish, mortal=mortal
-        )
-    coarse = int((followed.error > run.tolerance).sum())
-    if coarse:
-        warnings.warn(
-            f"The error of {coarse:,} of {followed.error.size:,} patients misses the tolerance of "
-            f"{run.tolerance:.1e} on their finest grids: up to {followed.error.max():.1e}. Try "
-            "dtype='float64', or a larger tolerance.",
-            VcohortWarning,
-            stacklevel=3,
-        )
-    return followed

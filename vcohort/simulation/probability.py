@@ -26,7 +26,7 @@ from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_tr
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.missing import warn_missing
-from vcohort.simulation.preparation import choose_grid, grid_spec, make_patient_table, run_followed
+from vcohort.simulation.preparation import grid_spec, prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.tables.days import days_of
 
@@ -152,8 +152,7 @@ def _run(
     at = tuple(np.asarray(required_days, float))
     if is_traced(cohort) or run.regimen.is_traced:
         return _traced(cohort, run, at, probability)
-    table = make_patient_table(cohort, run)
-    resolution = choose_grid(cohort, table, run, at)
+    ready = prepare(cohort, run, at)
     result = np.empty(shape, run.dtype)
 
     def work_of(plan: GridSpec) -> Work:
@@ -162,7 +161,7 @@ def _run(
     def program_of(plan: GridSpec) -> Hashable:
         return name, cohort.model, shape[1:], plan.steps
 
-    followed = run_followed(cohort.model, run, resolution, table, program_of, work_of, [result])
+    followed = ready.fill(program_of, work_of, [result])
     result[followed.lost] = np.nan
     warn_missing(int(followed.lost.sum()), len(cohort), "Their probabilities are NaN.")
     with jax.enable_x64(run.dtype == "float64"), nan_is_meant():

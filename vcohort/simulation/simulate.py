@@ -18,14 +18,7 @@ from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import check_fits
 from vcohort.simulation.dataset import assemble
 from vcohort.simulation.missing import mask_missing, warn_missing
-from vcohort.simulation.preparation import (
-    choose_grid,
-    draw_outcomes,
-    first_days,
-    make_patient_table,
-    program_of,
-    run_followed,
-)
+from vcohort.simulation.preparation import draw_outcomes, prepare, program_of
 from vcohort.simulation.run import DEFAULTS, Run, settle
 
 
@@ -73,16 +66,14 @@ def simulate(
     check_values(cohort)
     _tell_shared_numbers(cohort)
     check_fits(run, cohort)
-    table = make_patient_table(cohort, run)
-    resolution = choose_grid(cohort, table, run, run.required_days)
+    ready = prepare(cohort, run)
     variables = [variable for endpoint in run.all_endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{run.method}, patients", len(cohort), progress) as on_done:
-        followed = run_followed(
-            cohort.model, run, resolution, table, partial(program_of, cohort.model, run),
-            partial(draw_outcomes, cohort.model, run), [*results, *states], block, on_done,
-            partial(_exponentiate, states),
+        followed = ready.fill(
+            partial(program_of, cohort.model, run), partial(draw_outcomes, cohort.model, run),
+            [*results, *states], block, on_done, partial(_exponentiate, states),
         )  # fmt: skip
     if followed.lost.all():
         raise VcohortError(
@@ -97,8 +88,8 @@ def simulate(
         int(followed.lost.sum()), len(cohort),
         "Check their values' units (per day, cells), or narrow the distributions.",
     )  # fmt: skip
-    days = first_days(table, resolution, run)
-    error = max(resolution.error, float(followed.error.max()))
+    days = ready.first_days()
+    error = max(ready.resolution.error, float(followed.error.max()))
     return assemble(cohort, run, days, error, found, states)
 
 

@@ -21,7 +21,7 @@ from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
-from vcohort.simulation.preparation import choose_grid, make_patient_table
+from vcohort.simulation.preparation import make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
 
 
@@ -47,7 +47,7 @@ def make_problem(
     run = _followed_to_the_last_day(run, rows)
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
-    resolution = choose_grid(cohort, make_patient_table(cohort, run), run, run.required_days)
+    resolution = prepare(cohort, run).resolution
     with jax.enable_x64(True):
         sides = Bounds(*(jnp.asarray(side) for side in np.log(limits).T))
     limited = bool((rows.below & rows.counted).any())
@@ -60,7 +60,7 @@ def refined(problem: Problem, logs: np.ndarray) -> Problem:
     """Return the problem on a grid that is fine enough for a solution (patient, parameter)."""
     values = dict(zip(problem.spec.names, problem.values_at(logs).T, strict=True))
     cohort, run = problem.cohort.replace(**values), problem.run
-    resolution = choose_grid(cohort, make_patient_table(cohort, run), run, run.required_days)
+    resolution = prepare(cohort, run).resolution
     problem = problem._replace(error=resolution.error)
     if resolution.plan.steps <= problem.subjects.grid.days.shape[1]:
         return problem

@@ -26,7 +26,7 @@ from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import STATES, TIME, provenance
 from vcohort.simulation.missing import LOST, check_kept
-from vcohort.simulation.preparation import choose_grid, make_patient_table
+from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.tables.days import days_of
 
@@ -115,10 +115,8 @@ def _derivatives(
     cohort: Cohort, names: list[str], asked: Outputs, days: np.ndarray, progress: bool | None
 ) -> _Slopes:
     """Differentiate all patients, in blocks; NaN for those that get lost."""
-    table = make_patient_table(cohort, asked.run)
-    time = choose_grid(
-        cohort, table, asked.run, (*asked.run.required_days, *asked.required_days)
-    ).plan
+    ready = prepare(cohort, asked.run, (*asked.run.required_days, *asked.required_days))
+    table, time = ready.table, ready.grid
     total, parts = len(cohort), list[_Slopes]()
     block = min(_BLOCK, total)
     bar = progress_bar("sensitivity, patients", total, progress)

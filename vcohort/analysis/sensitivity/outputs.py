@@ -27,7 +27,7 @@ from vcohort.populations.cohort import Cohort, check_cohort, check_values
 from vcohort.progress import progress_bar
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.missing import LOST, check_kept
-from vcohort.simulation.preparation import choose_grid, make_patient_table, run_followed
+from vcohort.simulation.preparation import prepare
 from vcohort.simulation.probability import warn_small_tumours
 from vcohort.simulation.run import Run
 
@@ -135,8 +135,7 @@ def evaluate(
 ) -> np.ndarray:
     """Return all measures of all patients, (patient, measure); NaN for one that gets lost."""
     asked.check(cohort)
-    table = make_patient_table(cohort, asked.run)
-    resolution = choose_grid(cohort, table, asked.run, asked.required_days)
+    ready = prepare(cohort, asked.run, asked.required_days)
     model, measures, level = cohort.model, asked.measures, asked.run.progression
     result = np.empty((len(cohort), len(measures)), asked.run.dtype)
 
@@ -149,9 +148,7 @@ def evaluate(
         return "measures", model, measures, plan.steps
 
     with progress_bar(what, len(cohort), progress) as on_done:
-        followed = run_followed(
-            model, asked.run, resolution, table, program_of, work_of, [result], on_done=on_done
-        )
+        followed = ready.fill(program_of, work_of, [result], on_done=on_done)
     result[followed.lost] = np.nan
     return result
 

@@ -23,7 +23,7 @@ from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.dataset import provenance, recorded
-from vcohort.simulation.preparation import choose_grid, make_patient_table, run_followed
+from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
 
 
@@ -128,8 +128,7 @@ def _differentiate(
     """Return P(cure) (patient,) and its derivatives to ln(parameter) (patient, parameter)."""
     check_values(cohort)
     run.regimen.check(len(cohort), run.horizon)
-    table = make_patient_table(cohort, run)
-    resolution = choose_grid(cohort, table, run, ())
+    ready = prepare(cohort, run, ())
     results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
 
     def work(plan: GridSpec, patients: Patients) -> list[Array]:
@@ -146,10 +145,9 @@ def _differentiate(
         return "slopes", cohort.model, plan.steps
 
     with progress_bar("map, patients", len(cohort), progress) as on_done:
-        followed = run_followed(
-            cohort.model, run, resolution, table, program_of, lambda plan: partial(work, plan),
-            results, on_done=on_done,
-        )  # fmt: skip
+        followed = ready.fill(
+            program_of, lambda plan: partial(work, plan), results, on_done=on_done
+        )
     found = np.stack(results, axis=1)
     found[followed.lost] = np.nan
     return found[:, 0], found[:, 1:]
