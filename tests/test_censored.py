@@ -14,8 +14,10 @@ from scipy.stats import norm
 
 import vcohort as vc
 from vcohort.analysis.estimation import likelihood
-from vcohort.analysis.estimation.posing import make_problem
+from vcohort.analysis.estimation.posing import make_problem, settle_fit
 from vcohort.analysis.estimation.posterior import likelihoods_at
+
+RUN = settle_fit("fit", None)
 
 # Standard deviations by which a prediction exceeds a limit.
 Z = np.array([-30.0, -8.0, -3.0, -1e-9, 0.0, 0.5, 3.0, 8.0, 19.9, 20.1, 30.0, 300.0])
@@ -261,9 +263,9 @@ def test_rows_that_tell_nothing_change_no_likelihood_of_a_posterior(what):
     """Nor the likeliest scale; of observed data they are those of a normal law, by scipy."""
     logs = np.log([[9e10, 0.05], [5e10, 0.06], [2e11, 0.03]])[:, None, :]
     bare, more = (
-        likelihoods_at(problem.question, problem.subjects, logs)
+        likelihoods_at(problem.spec, problem.subjects, logs)
         for problem in (
-            make_problem(rows, FREE, still_tumour(), "log", None, None, 1e-4, ())
+            make_problem(rows, FREE, still_tumour(), "log", None, RUN, ())
             for rows in (table_of(), more_rows(table_of(), **NOTHING[what]))
         )
     )

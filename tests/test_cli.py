@@ -353,7 +353,7 @@ def test_sensitivity_and_optimize_write_their_files(vcohort, tmp_path):
     ("arguments", "message"),
     [
         (["fit", "nosuch.csv"], "There is no file nosuch.csv"),
-        (["fit", "zuma1"], "take another loss, such as 'linear'"),
+        (["fit", "zuma1", "--loss", "log"], "take another loss, such as 'linear'"),
         (["fit", "zuma1", "--free", "K_c"], "Did you mean 'K_C'"),
         (["fit", "zuma1", "--how", "profil"], "Did you mean 'profile'"),
         (["fit", "zuma1", "--plot", "fit.foo"], "ends in .png"),

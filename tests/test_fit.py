@@ -357,8 +357,8 @@ def test_bad_profiles_and_priors():
     with pytest.raises(vc.VcohortError, match="not free"):
         vc.posterior(GOOD, ["K_C"], priors={"a": vc.Uniform(0, 1)}, progress=False)
     for prior, bounds, text in (
-        (vc.Fixed(1e10), None, "none of LogNormal"),
-        (vc.Empirical([1e10, 2e10]), None, "none of LogNormal"),
+        (vc.Fixed(1e10), None, "has no method prior"),
+        (vc.Empirical([1e10, 2e10]), None, "has no method prior"),
         (vc.LogNormal(1e10, 0.0), None, "does not vary"),
         (vc.Uniform(1e10, 2e10), {"K_C": (3e10, 4e10)}, "no mass"),
         (vc.Normal(1e10, 1e8), {"K_C": (3e10, 4e10)}, "no mass"),

@@ -73,16 +73,16 @@ def test_the_extremum_of_a_cubic(numbers, sign):
     cubic = Cubic(*map(jnp.float32, numbers))
     dense = np.asarray(cubic.at(jnp.linspace(0.0, 1.0, 100_001)))
     best = (dense * sign).min() * sign
-    assert float(cubic.at(cubic.turn(sign))) == pytest.approx(best, abs=1e-6)
+    assert float(cubic.at(cubic.extremum(sign))) == pytest.approx(best, abs=1e-6)
 
 
 def test_a_level_that_is_reached_for_a_moment():
     """x(u) = 4 u (1 - u) of height 1 passes 0.96 at u = 0.4, and is back at 0 at the end."""
     reach = Reach.of(Cubic(*map(jnp.float32, (0.0, 0.0, 4.0, -4.0))), jnp.float32(0.96))
     assert bool(reach.reached)
-    assert float(reach.crossing(jnp.float32(10.0), jnp.float32(20.0)).found()) == pytest.approx(
-        14.0
-    )
+    assert float(
+        reach.crossing(jnp.float32(10.0), jnp.float32(20.0)).crossing_day()
+    ) == pytest.approx(14.0)
     assert not bool(Reach.of(Cubic(*map(jnp.float32, (0.0, 0.0, 4.0, -4.0))), 1.01).reached)
 
 

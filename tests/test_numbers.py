@@ -161,6 +161,8 @@ SEVERAL = {"constant_rates(birth)", "constant_rates(death)", "constant_rates(day
            "Infusion(day)", "Infusion(cells)", "Infusion.replace", "Lymphodepletion(day)",
            "Lymphodepletion(survival)", "Lymphodepletion(pair)", "from_values",
            "Regimen.replace", "progression_free_probability(days)"}  # fmt: skip
+# A span of time is a day.
+DAYS = {"Infusion(day)", "Lymphodepletion(day)"}
 UNITS = {"t_cells", "t_cells_per_ul", "tumour_cells", "tumour_ml"}
 
 
@@ -169,7 +171,8 @@ def test_what_is_no_number_is_refused(name):
     use, _ = USES[name]
     for wrong in [*NOT_NUMBERS, *([] if name in LEFT_OUT else [None])]:
         is_nan = isinstance(wrong, float)
-        if (isinstance(wrong, list) and name in SEVERAL) or (is_nan and name in UNITS):
+        is_span = isinstance(wrong, np.timedelta64) and name in DAYS
+        if (isinstance(wrong, list) and name in SEVERAL) or (is_nan and name in UNITS) or is_span:
             continue
         with pytest.raises(vc.VcohortError):
             found = use(wrong)

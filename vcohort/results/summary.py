@@ -53,7 +53,7 @@ def summarise(ds: xr.Dataset) -> Summary:
 
 def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
     """Return a table of summaries, each with its seconds of computing, under their names."""
-    table = Table("", caption="patients a second: of the whole run, with compiling")
+    table = Table("", caption="patients per second: of the whole run, with compiling")
     for name in columns:
         table.add_column(name, justify="right")
     rows: dict[str, Callable[[Summary, float], str]] = {
@@ -64,7 +64,7 @@ def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
         "missing": lambda summary, _: f"{summary.missing:,}",
         "median day of cure": lambda summary, _: _day(summary.cure_day),
         "median day of progression": lambda summary, _: _day(summary.progression_day),
-        "patients a second": lambda summary, seconds: f"{summary.patients / seconds:,.0f}",
+        "patients per second": lambda summary, seconds: f"{summary.patients / seconds:,.0f}",
     }
     if not any(summary.missing for summary, _ in columns.values()):
         del rows["missing"]
