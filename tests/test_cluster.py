@@ -12,7 +12,7 @@ import pytest
 
 import vcohort as vc
 from tests.test_store import AXES, OPTIONS, numbers, population, sweep
-from vcohort.cli import sweep_commands
+from vcohort.cli.commands import sweep as sweep_commands
 from vcohort.sweeps.store import manifest
 
 distributed = pytest.importorskip("distributed")

@@ -14,11 +14,14 @@ from rich.text import Text
 
 import vcohort as vc
 from vcohort.cli import options
-from vcohort.cli.analysis_commands import COMMANDS as ANALYSIS_COMMANDS
+from vcohort.cli.commands.calibrate import calibrate
+from vcohort.cli.commands.fit import fit
+from vcohort.cli.commands.optimize import optimize
+from vcohort.cli.commands.sensitivity import sensitivity
+from vcohort.cli.commands.sweep import report, resume, sweep, verify
 from vcohort.cli.console import console, forgive_letters
 from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard
-from vcohort.cli.sweep_commands import COMMANDS as SWEEP_COMMANDS
 from vcohort.errors import VcohortError
 
 USAGE_ERROR = 2
@@ -120,7 +123,7 @@ def demo(
     run_demo(folder, patients, seed, console(), force)
 
 
-for command in (*SWEEP_COMMANDS, *ANALYSIS_COMMANDS):
+for command in (sweep, resume, verify, report, fit, sensitivity, calibrate, optimize):
     app.command(cls=options.EachOnce)(command)
 
 

@@ -175,9 +175,6 @@ def _notes(store: Path, found: Verification) -> list[str]:
     return notes
 
 
-COMMANDS = (sweep, resume, verify, report)
-
-
 def _refuse_both(
     chosen: Study, settings: list[str] | None, axis: list[str] | None, flags: Mapping[str, Any]
 ) -> None:

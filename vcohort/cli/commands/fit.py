@@ -1,0 +1,145 @@
+"""The command `fit`: fits, profiles, comparisons of laws, posteriors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+import vcohort as vc
+from vcohort.cli import options
+from vcohort.cli.commands.shared import (
+    BUILT_IN,
+    Plot,
+    StudyFile,
+    middle,
+    middle_patient,
+    pair,
+    tell,
+    way,
+)
+from vcohort.cli.console import console
+from vcohort.cli.notation import by_name
+from vcohort.cli.outputs import Outputs
+from vcohort.errors import VcohortError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from vcohort.cli.study import Study
+
+_FIT_WAYS = ("fit", "profile", "compare", "posterior")
+
+# What a fit frees, unless it is told.
+_FREE = "r_N,rho_C,K_C,a,b,gamma_B,k_B"
+
+# What the comparison of laws holds, unless it is asked to fit it.
+_HELD = ("K_N", "r_B")
+
+
+@options.with_run_flags("fit")
+def fit(
+    run_flags: dict[str, Any],
+    table: Annotated[
+        str,
+        typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
+    ],
+    free: Annotated[
+        str | None,
+        typer.Option(help=f"Parameters to fit: {_FREE}; compare: of K_N,r_B, beside all others."),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path("fit.nc"),
+    how: Annotated[
+        str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
+    ] = "fit",
+    loss: Annotated[
+        str | None, typer.Option(help="log, linear, kimmel2021; by default log, of zuma1 the last.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
+    ] = None,
+    starts: Annotated[
+        int | None,
+        typer.Option(help="Starts for each patient: 1000; profile: 200; compare: 500."),
+    ] = None,
+    study: StudyFile = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    plot: Plot = None,
+    force: options.Force = False,
+) -> None:
+    """Fit parameters to measurements, from many starts at once."""
+    outputs = Outputs(output, plot, force)
+    outputs.check()
+    chosen = options.study_of(
+        way("fit", how, _FIT_WAYS), study, {"preset": preset, **run_flags}, settings=settings,
+        own={"--starts": starts}, defaults={"preset": "kimmel2021-figures"},
+    )  # fmt: skip
+    rows = vc.data.fit_table() if table == BUILT_IN else table
+    names = _free_names(free, how)
+    _refuse_both("--free", names, chosen)
+    posed: dict[str, Any] = {
+        "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen(),
+        "loss": loss or ("kimmel2021" if table == BUILT_IN else "log"),
+        "bounds": by_name("--bounds", map(pair, bounds or [])),
+        **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
+    }  # fmt: skip
+    screen = console()
+    match how:
+        case "fit":
+            ds = vc.fit(rows, names, **posed)
+            draw: Callable[[Any], Any] = vc.plots.fitted_curves
+            _tell_fit(screen, ds)
+        case "profile":
+            ds = vc.profile_likelihood(rows, names, **posed)
+            draw = vc.plots.profiles
+            tell(screen, ds[["estimate", "lower", "upper"]], ("patient", "parameter"))
+        case "compare":
+            held = [name for name in _HELD if name not in names]
+            values = {name: middle(value) for name, value in chosen.set.items()}
+            ds = vc.compare_models(rows, fixed=held, values=values, **posed)
+            draw = vc.plots.model_weights
+            tell(screen, ds[["parameters", "loss", "aic", "aicc", "bic"]], ("patient", "model"))
+        case _:
+            ds = vc.posterior(rows, names, **posed)
+            draw = vc.plots.posterior
+            tell(screen, ds["summary"].to_dataset(), ("patient", "parameter"))
+    outputs.write(screen, ds, draw)
+
+
+def _free_names(free: str | None, how: str) -> list[str]:
+    """Return what ``--free`` names; a comparison fits all that it does not hold in any case."""
+    if how != "compare":
+        return options.names("--free", _FREE if free is None else free)
+    names = [] if free is None else options.names("--free", free)
+    idle = [name for name in names if name not in _HELD]
+    if idle:
+        raise VcohortError(
+            f"--free {','.join(idle)} says nothing to --how compare, which fits all parameters of "
+            f"each law but {' and '.join(_HELD)}. Leave it out; to hold one: --set NAME=VALUE."
+        )
+    return names
+
+
+def _refuse_both(flag: str, names: list[str], chosen: Study) -> None:
+    """Refuse parameters that are both set and free: the value would be lost."""
+    both = [name for name in names if name in chosen.set]
+    if both:
+        raise VcohortError(
+            f"{', '.join(both)}: both set and free. A fit finds the value: take it out of "
+            f"{flag}, or out of what is set; --bounds say where it may lie."
+        )
+
+
+def _tell_fit(screen: Console, ds: xr.Dataset) -> None:
+    tell(screen, ds[["estimate", "standard_error", "at_bound"]], ("patient", "parameter"))
+    for patient in ds["patient"].values:
+        one = ds.sel(patient=patient)
+        same = float((one["start_loss"] <= 1.001 * one["loss"]).mean())
+        screen.print(
+            f"{patient}: loss {float(one['loss']):.6g}, reached by {same:.0%} of "
+            f"{one.sizes['start']} starts"
+        )

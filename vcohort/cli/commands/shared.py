@@ -1,0 +1,92 @@
+"""What the commands of the analyses share: flags, the patient in the middle, tables."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import vcohort as vc
+from vcohort.cli.notation import is_number, parse_fields, parse_setting, parse_value
+from vcohort.errors import VcohortError, VcohortWarning, unknown
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from vcohort.cli.study import Study
+
+StudyFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--study", help="A study file (TOML): preset, sigma, set, regimen.")
+]
+Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .png, .pdf or .svg.")]
+
+# The trial whose data come with the package.
+BUILT_IN = "zuma1"
+
+
+def way(command: str, how: str, known: tuple[str, ...]) -> str:
+    """Return the command with its way, as :mod:`vcohort.cli.uses` names it."""
+    if how not in known:
+        raise unknown("way", how, known)
+    return command if how == command else f"{command} --how {how}"
+
+
+def middle_patient(chosen: Study, settings: list[str] | None) -> vc.Cohort:
+    """Return the patient in the middle of each distribution; say so where one has a spread."""
+    from vcohort.populations.distributions import median_of
+
+    typed = [name for name, value in map(parse_setting, settings or []) if not is_number(value)]
+    if typed:
+        raise VcohortError(
+            f"--set gives {', '.join(typed)} a distribution, but this is of one patient. Give a "
+            "number."
+        )
+    varied = [name for name, value in chosen.set.items() if not is_number(value)]
+    spreads = [*(["sigma"] if chosen.sigma > 0 else []), *varied]
+    if spreads:
+        warnings.warn(
+            f"This is of one patient, the one in the middle of each distribution: the spread of "
+            f"{', '.join(spreads)} has no part in it.",
+            VcohortWarning,
+            stacklevel=2,
+        )
+    population = chosen.population()
+    values = {name: median_of(law) for name, law in population.distributions.items()}
+    return vc.Cohort.from_values(population.preset, model=population.model, **values)
+
+
+def middle(value: str | float) -> float:
+    """Return a number, or the median of the distribution that a text says."""
+    from vcohort.populations.distributions import median_of
+
+    parsed = parse_value(value)
+    return parsed if isinstance(parsed, float | int) else median_of(parsed)
+
+
+def tell(screen: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "parameter")) -> None:
+    """Print variables as a table, a row for each combination of the dimensions ``over``."""
+    over = tuple(name for name in over if name in ds.dims)
+    names = [str(name) for name in ds.data_vars]
+    table = Table()
+    for heading in (*over, *names):
+        table.add_column(heading, overflow="fold")
+    for place in np.ndindex(*(ds.sizes[name] for name in over)):
+        at = dict(zip(over, place, strict=True))
+        labels = [str(ds[name].values[index]) for name, index in at.items()]
+        cells = [ds[name].isel({k: v for k, v in at.items() if k in ds[name].dims}).item()
+                 for name in names]  # fmt: skip
+        table.add_row(*labels, *(f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+                                 for cell in cells))  # fmt: skip
+    screen.print(table)
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """Return ``NAME=LOW:HIGH`` as a name and its bounds; one number is both."""
+    name, value = parse_setting(text)
+    found = list(parse_fields(name, value, ("low", "high"), least=1).values())
+    return name, (found[0], found[-1])
