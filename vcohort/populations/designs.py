@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import whole
@@ -44,7 +44,9 @@ def _sobol(seed: int, first: int, count: int, columns: int, total: int) -> Point
         raise VcohortError(
             f"A Sobol design has 2^{_SOBOL_BITS} points, not {first + count}. Use design='random'."
         )
-    engine = qmc.Sobol(columns, scramble=True, bits=_SOBOL_BITS, rng=np.random.default_rng(seed))
+    engine = scipy.stats.qmc.Sobol(
+        columns, scramble=True, bits=_SOBOL_BITS, rng=np.random.default_rng(seed)
+    )
     if first:
         engine.fast_forward(first)
     with warnings.catch_warnings():
@@ -58,7 +60,7 @@ def _latin_hypercube(seed: int, first: int, count: int, columns: int, total: int
         raise VcohortError(
             f"A Latin hypercube of {total} patients has none of the number {first + count - 1}."
         )
-    engine = qmc.LatinHypercube(columns, rng=np.random.default_rng(seed))
+    engine = scipy.stats.qmc.LatinHypercube(columns, rng=np.random.default_rng(seed))
     return _cut_from(engine.random(total)[first : first + count])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.errors import VcohortError
@@ -28,9 +28,9 @@ class Followed(NamedTuple):
     missing: int
 
     @property
-    def times(self) -> stats.CensoredData:
+    def times(self) -> scipy.stats.CensoredData:
         """The same as scipy takes them."""
-        return stats.CensoredData(uncensored=self.event_days, right=self.censored)
+        return scipy.stats.CensoredData(uncensored=self.event_days, right=self.censored)
 
     def at_risk(self, days: np.ndarray) -> np.ndarray:
         """Return how many are free of progression just before each day, and followed."""

@@ -13,9 +13,9 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from vcohort.errors import VcohortError
 from vcohort.given import number
@@ -54,7 +54,7 @@ def progression_free_survival(
         )
     followed = follow(ds)
     _check_days(at, followed.last)
-    estimate = stats.ecdf(followed.times).sf
+    estimate = scipy.stats.ecdf(followed.times).sf
     # With no event yet, or none left, the transformed variance is undefined: no band there.
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
@@ -87,7 +87,7 @@ def median_survival(ds: xr.Dataset | Patients) -> float:
     ``ds``: a virtual cohort, or a trial's patients; see :func:`progression_free_survival`.
     Infinite where more than half are so at the horizon.
     """
-    estimate = stats.ecdf(follow(ds).times).sf
+    estimate = scipy.stats.ecdf(follow(ds).times).sf
     # The estimate is a product; rounding must not hide that it is one half.
     reached = np.flatnonzero(estimate.probabilities <= 0.5 + 1e-12)
     return float(estimate.quantiles[reached[0]]) if reached.size else float("inf")
@@ -101,7 +101,7 @@ def restricted_mean_survival(ds: xr.Dataset | Patients, day: float) -> float:
     day = number("day", day)
     followed = follow(ds)
     _check_days(np.array([day]), followed.last)
-    estimate = stats.ecdf(followed.times).sf
+    estimate = scipy.stats.ecdf(followed.times).sf
     inside = estimate.quantiles < day
     edges = np.concatenate([[0.0], estimate.quantiles[inside], [day]])
     heights = np.concatenate([[1.0], estimate.probabilities[inside]])
@@ -131,7 +131,7 @@ def log_rank(first: xr.Dataset | Patients, second: xr.Dataset | Patients) -> Log
         )
     surplus = cohorts[0].event_days.size - (deaths * share).sum()
     statistic = float(surplus / np.sqrt(variance.sum()))
-    return LogRank(statistic, float(2 * stats.norm.sf(abs(statistic))))
+    return LogRank(statistic, float(2 * scipy.stats.norm.sf(abs(statistic))))
 
 
 def _check_days(days: np.ndarray, last: float) -> None:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from scipy import stats
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import floats
@@ -77,7 +77,7 @@ def read_curve(trial: Any) -> Curve:
         return _of_curve(table)
     followed = _of_patients(table)
     days = np.union1d(0.0, followed.event_days)
-    survival = stats.ecdf(followed.times).sf.evaluate(days)
+    survival = scipy.stats.ecdf(followed.times).sf.evaluate(days)
     return Curve(days, survival, followed.last, f"trial (n = {len(table):,})")
 
 
