@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
+from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -13,6 +14,7 @@ import typer
 from typer import Option
 from typer.core import TyperCommand
 
+from vcohort.cli.at_once import ending_at_once
 from vcohort.cli.notation import by_name, parse_fields, parse_number, parse_setting
 from vcohort.cli.uses import is_read, refuse_unread
 from vcohort.errors import VcohortError
@@ -78,6 +80,13 @@ def with_run_flags(command: str) -> Callable[[Callable[..., None]], Callable[...
 
 class EachOnce(TyperCommand):
     """A command that refuses a flag given twice, and numbers that no run can have."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, when what all commands need is imported."""
+        with ending_at_once():
+            for name in ("vcohort.cli.study", "vcohort.results.netcdf"):
+                import_module(name)
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as typer does, after a look at which flags come how often."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+from vcohort.cli.at_once import ENDING
 
 # Seconds in which Python is done with throwing away an object.
 _MOMENT = 0.05
@@ -51,7 +51,7 @@ def heard() -> Generator[Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, signals.stop) for number in _ENDING}
+    before = {number: signal.signal(number, signals.stop) for number in ENDING}
     tell = sys.unraisablehook
 
     def look(unraisable: Any) -> None:
@@ -83,8 +83,8 @@ def uninterrupted() -> Generator[None]:
     resource_tracker.ensure_running()
     came: list[int] = []
     before = {number: signal.signal(number, lambda each, _: came.append(each))
-              for number in _ENDING}  # fmt: skip
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+              for number in ENDING}  # fmt: skip
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:

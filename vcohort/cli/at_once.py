@@ -1,0 +1,42 @@
+"""An end at once, in one line: while packages are imported nothing has been begun.
+
+Python's interrupt would not do: what packages do when they are imported may swallow it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def listen() -> None:
+    """End the process at the first signal, from now on."""
+    for number in ENDING:
+        signal.signal(number, _end)
+
+
+@contextmanager
+def ending_at_once() -> Generator[None]:
+    """End the process at the first signal; outside the main thread none can be heard."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _end) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: Any) -> None:
+    sys.stderr.write("Stopped.\n")
+    sys.stderr.flush()
+    os._exit(128 + number)
