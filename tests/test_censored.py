@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 import vcohort as vc
 from vcohort.analysis.estimation import likelihood
-from vcohort.analysis.estimation.posing import make_problem, settle_fit
+from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.posterior import likelihoods_at
 
 RUN = settle_fit("fit", None)

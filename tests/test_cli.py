@@ -513,3 +513,10 @@ def test_a_design_of_patients_who_are_all_alike_is_refused(design, vcohort, tmp_
     refused(vcohort(*arguments), "here nothing varies", tmp_path)
     for varied in (("--sigma", 0.05), ("--set", "r_B=lognormal(0.1, 0.2)")):
         assert vcohort(*arguments, *varied, "--force").returncode == 0
+
+
+@pytest.mark.filterwarnings("default::vcohort.VcohortWarning")
+def test_a_slip_of_units_is_told_once(vcohort):
+    for slip in (("--infuse", "20:0.36"), ("--set", "K_C=139.28")):
+        told = vcohort("simulate", "-n", 3, "--horizon", 30, *slip, "--force").stderr
+        assert told.count("is far from the usual") == 1

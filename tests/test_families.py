@@ -20,8 +20,10 @@ from vcohort.populations.distributions import (
     families,
     mass_between,
     median_of,
+    to_text,
     varies,
 )
+from vcohort.records import plain
 
 DISCRETE = vc.Empirical([1.0, 2.0, 3.0, 4.0])
 KNOWN = {
@@ -42,6 +44,28 @@ U = np.linspace(0.01, 0.99, 37)
 def test_the_families_are_those_of_the_folder():
     assert families() == {name: type(law) for name, (law, _) in KNOWN.items()}
     assert {"normal", "log-normal"} == set(SCALED) and len(PRIORS) == 3
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "empirical"])
+def test_a_text_is_read_back(name):
+    law, _ = KNOWN[name]
+    assert parse_value(to_text(law)) == law
+
+
+def test_a_class_of_ones_own_does_not_write_records():
+    """This package could not read them: its text stands for it."""
+
+    class Mine(vc.MultivariateNormal):
+        def to_plain(self):
+            return {"is": "MultivariateNormal"}
+
+    @dataclass(frozen=True)
+    class Other:
+        def to_plain(self):
+            return {"is": "Normal"}
+
+    for value in (Mine({"K_C": 7e10}, [[1e18]]), Other()):
+        assert plain(value)["own"] == repr(value)
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -10,9 +10,9 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 import vcohort as vc
-from vcohort.engine.compiling import kept
+from vcohort.engine.compiling import program_cache
 
-kept._MOST = int(sys.argv[1])
+program_cache._MOST = int(sys.argv[1])
 cohort = vc.Population("kimmel2021-figures", 0.05).sample(20, seed=1)
 sizes, areas = [], []
 for day in [20.0 + k for k in range(16)]:

@@ -65,6 +65,35 @@ def test_keywords_and_a_run_say_the_same(name):
     np.testing.assert_array_equal(use(**settings), use(run=vc.Run(**settings)))
 
 
+# Datasets that record with which settings they were made.
+QUIET = {"progress": False}
+RECORDERS = {
+    "simulate": lambda **more: vc.simulate(COHORT, **QUIET, **more),
+    "sweep": lambda **more: vc.sweep(POPULATION, {"K_C": [7e10]}, 4, **QUIET, **more),
+    "sobol_indices": lambda **more: vc.sobol_indices(POPULATION, ["C_max"], 2, **QUIET, **more),
+    "morris": lambda **more: vc.morris(POPULATION, ["C_max"], 2, **QUIET, **more),
+    "sensitivity_map": lambda **more: vc.sensitivity_map(
+        POPULATION, {"K_C": [7e10], "r_B": [0.1]}, 2, **QUIET, **more
+    ),
+    "fit": lambda **more: vc.fit(*FIT, loss="kimmel2021", **FEW, **more),
+    "calibrate": lambda **more: vc.calibrate(
+        POPULATION, {"day": [0, 50, 90], "pfs": [1.0, 0.7, 0.5]}, ["r_B"], n=16, starts=1,
+        days=[30.0, 60.0], **QUIET, **more,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_dataset_tells_with_which_settings_it_was_made(name):
+    """Left to the default, or given in either way."""
+    make = RECORDERS[name]
+    assert make().attrs["seed"] == "0"
+    for ds in (make(seed=3, regimen=TREATED), make(run=vc.Run(seed=3, regimen=TREATED))):
+        assert ds.attrs["seed"] == "3" and "day=40" in ds.attrs["regimen"]
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_both_at_once_are_refused_whatever_they_say(name):
     use, settings = READERS[name]

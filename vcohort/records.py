@@ -50,7 +50,12 @@ def plain(value: Any, elsewhere: Mapping[int, str] | None = None) -> Any:
     if isinstance(value, list) or hasattr(value, "__array__"):
         array = np.asarray(value)
         return {"array": array.tolist()} if array.ndim else array.item()
-    return value.to_plain() if hasattr(value, "to_plain") else _described(value, elsewhere)
+    return value.to_plain() if _says_itself(value) else _described(value, elsewhere)
+
+
+def _says_itself(value: Any) -> bool:
+    """Whether a value tells its own record, which this package can read; not one of the user's."""
+    return is_recordable(value) and hasattr(value, "to_plain")
 
 
 def _described(value: Any, elsewhere: Mapping[int, str] | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from vcohort.analysis.sensitivity.outputs import (
     keep_followed,
     measure,
 )
-from vcohort.engine.compiling.kept import nan_is_meant
+from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.given import number, numbers, whole
 from vcohort.models.shared import C0

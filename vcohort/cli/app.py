@@ -69,20 +69,20 @@ def simulate(
     force: options.Force = False,
 ) -> None:
     """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
+    from vcohort.results.summary import summary_table
+
     outputs = Outputs(output, force=force)
     checked = options.study_of("simulate", study, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design,
         "save_at": options.numbers("--save-at", save_at), **run_flags,
     }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
     outputs.check()
-    from vcohort.results.summary import summary_table
-
     start = time.perf_counter()
     ds = checked.simulate()
     seconds = time.perf_counter() - start
     screen = console()
     screen.print(
-        summary_table({f"{checked.preset}, {checked.run().method}": (vc.summarise(ds), seconds)})
+        summary_table({f"{checked.preset}, {checked.run.method}": (vc.summarise(ds), seconds)})
     )
     outputs.write(screen, ds)
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,17 +23,24 @@ def listen() -> None:
 
 
 @contextmanager
+def hearing(handler: Callable[[int, Any], None]) -> Generator[None]:
+    """Hear the signals that end a program, in the main thread; afterwards who heard them before."""
+    before = {number: signal.signal(number, handler) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextmanager
 def ending_at_once() -> Generator[None]:
     """End the process at the first signal; outside the main thread none can be heard."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _end) for number in ENDING}
-    try:
+    with hearing(_end):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _end(number: int, _: Any) -> None:

@@ -144,7 +144,7 @@ def study_of(
     study = make_study({**(defaults or {}), **fields})
     flagged = [f"--{name}" for name in typed]
     flagged += [name for name, value in (own or {}).items() if value is not None]
-    refuse_unread(command, [*fields, *flagged], study.run().method)
+    refuse_unread(command, [*fields, *flagged], study.run.method)
     study.check()
     return study
 

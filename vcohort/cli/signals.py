@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-from vcohort.cli.at_once import ENDING
+from vcohort.cli.at_once import ENDING, hearing
 
 # Seconds in which Python is done with throwing away an object.
 _MOMENT = 0.05
@@ -51,7 +51,6 @@ def heard() -> Generator[Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, signals.stop) for number in ENDING}
     tell = sys.unraisablehook
 
     def look(unraisable: Any) -> None:
@@ -61,13 +60,12 @@ def heard() -> Generator[Signals]:
         else:
             tell(unraisable)
 
-    sys.unraisablehook = look
-    try:
-        yield signals
-    finally:
-        sys.unraisablehook = tell
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with hearing(signals.stop):
+        sys.unraisablehook = look
+        try:
+            yield signals
+        finally:
+            sys.unraisablehook = tell
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import re
 import reprlib
 import tomllib
+from functools import cached_property
 from typing import Annotated, Any
 
 import tomli_w
@@ -138,25 +139,25 @@ class Study(_OfARun):
         """Refuse an impossible study before any work."""
         one_of("design", self.design, DESIGNS)
         self.population()
-        run = self.run()
-        run.regimen.check(self.patients, run.horizon)
+        self.regimen.check(self.patients, self.run.horizon)
 
+    @cached_property
     def run(self) -> Run:
-        """Return the settings of the run."""
+        """The settings of the run."""
         plain = {name: getattr(self, name) for name in PLAIN}
-        return Run(**plain, save_at=self.save_at, regimen=self.regimen())
+        return Run(**plain, save_at=self.save_at, regimen=self.regimen)
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
         self.check()
-        run, population = self.run(), self.population()
+        population = self.population()
         if self.design != "random" and not any(map(varies, population.distributions.values())):
             raise VcohortError(
                 f"design = {self.design!r} lays out patients who differ, and here nothing varies. "
                 "Give --sigma, or a parameter a distribution, or leave the design out."
             )
-        cohort = population.sample(self.patients, run.seed, design=self.design)
-        ds = simulate(cohort, run=run, progress=progress)
+        cohort = population.sample(self.patients, self.run.seed, design=self.design)
+        ds = simulate(cohort, run=self.run, progress=progress)
         return ds.assign_attrs(study=self.to_toml())
 
     def sweep_arguments(self) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class Study(_OfARun):
             )
         return {
             "population": self.population(), "n": self.patients, "design": self.design,
-            "run": self.run(), **self.sweep.arguments(),
+            "run": self.run, **self.sweep.arguments(),
         }  # fmt: skip
 
     def given(self, *names: str) -> dict[str, Any]:
@@ -177,11 +178,12 @@ class Study(_OfARun):
     def to_toml(self) -> str:
         """Return the study as the text of a study file, without what its method does not read."""
         return tomli_w.dumps(
-            self.model_dump(exclude_none=True, exclude={*unread_by(self.run().method)})
+            self.model_dump(exclude_none=True, exclude={*unread_by(self.run.method)})
         )
 
+    @cached_property
     def regimen(self) -> Regimen:
-        """Return the treatments."""
+        """The treatments; what is said of their units is said once."""
         entries = (*self.infusion, *self.lymphodepletion)
         return Regimen(*(entry.treatment() for entry in entries))
 

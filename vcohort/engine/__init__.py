@@ -4,6 +4,6 @@
 draws what they leave to chance; ``execution`` runs patients, any number of them.
 """
 
-from vcohort.engine.compiling.kept import keep_compiled_programs
+from vcohort.engine.compiling.program_cache import keep_compiled_programs
 
 keep_compiled_programs()

@@ -25,7 +25,7 @@ from vcohort.models.law import (
 )
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
-from vcohort.records import own
+from vcohort.records import own, recordable
 from vcohort.tracing import dependent
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
@@ -40,6 +40,7 @@ class Rates(NamedTuple):
     death: Array
 
 
+@recordable
 @dataclass(frozen=True)
 class Model:
     """Normal T cells, CAR T cells and tumour: one law of each kind.

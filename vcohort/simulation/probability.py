@@ -13,8 +13,8 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.engine.chance.random import Key
+from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.compiling.forks import about_to_run
-from vcohort.engine.compiling.kept import nan_is_meant
 from vcohort.engine.execution.blocks import Work
 from vcohort.engine.inputs import GridSpec, Patients
 from vcohort.engine.integrator.grid import Grid

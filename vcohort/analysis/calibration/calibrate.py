@@ -289,7 +289,9 @@ def _dataset(
         if name != "trial":
             attributes[f"rms_{name}"] = float(np.sqrt(np.mean((curve - task.target) ** 2)))
     return ds.assign_attrs(
-        attributes, **recorded(population=population, calibrated_population=found), n=len(each),
+        attributes,
+        **recorded(population=population, calibrated_population=found, regimen=task.regimen),
+        n=len(each),
         patients_missing=int((~kept).sum()),
         seed=str(seed), progression=task.progression, **provenance("calibration"),
     )  # fmt: skip

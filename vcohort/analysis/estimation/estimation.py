@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.analysis.estimation.likelihood import Evidence, evidence
-from vcohort.analysis.estimation.posing import check_observed, refined, too_few
+from vcohort.analysis.estimation.make_problem import check_observed, refined, too_few
 from vcohort.analysis.estimation.problem import (
     FitSpec,
     Problem,

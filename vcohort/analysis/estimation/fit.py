@@ -13,7 +13,7 @@ import xarray as xr
 
 from vcohort.analysis.estimation.estimation import Fitted, at_bound, estimate, uncertainty
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import make_problem, settle_fit
+from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.analysis.estimation.solver import Solved
 from vcohort.endpoints import Outcome

@@ -16,7 +16,7 @@ from jax import Array
 
 from vcohort.analysis.estimation.likelihood import likeliest_scale, log_likelihood
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import check_observed, make_problem, settle_fit
+from vcohort.analysis.estimation.make_problem import check_observed, make_problem, settle_fit
 from vcohort.analysis.estimation.priors import laws_of
 from vcohort.analysis.estimation.problem import (
     FitSpec,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vcohort.analysis.estimation.posing import check_names
+from vcohort.analysis.estimation.make_problem import check_names
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.errors import VcohortError
 from vcohort.populations.distributions import (

@@ -17,7 +17,7 @@ from vcohort.analysis.estimation.estimation import (
     uncertainty,
 )
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import make_problem, settle_fit
+from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem, observed_and_limits
 from vcohort.analysis.estimation.solver import Candidates, polish
 from vcohort.errors import VcohortError

@@ -12,7 +12,7 @@ import xarray as xr
 from vcohort.analysis.estimation.estimation import check_errors_left, relative_misses
 from vcohort.analysis.estimation.fit import fit
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.posing import settle_fit
+from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws

@@ -14,7 +14,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.analysis.sensitivity.outputs import Measure, Outputs, find_measures, kinetics_of, read
-from vcohort.engine.compiling.kept import nan_is_meant
+from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.engine.methods.path import path

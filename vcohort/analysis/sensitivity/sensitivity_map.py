@@ -99,7 +99,7 @@ def sensitivity_map(
             "parameter": names,
         },
         {
-            **recorded(population=population, regimen=run.regimen), "n": n, "seed": str(seed),
+            **recorded(population=population, regimen=run.regimen), "n": n, "seed": str(run.seed),
             "horizon": run.horizon, "tolerance": run.tolerance, **provenance("sensitivity_map"),
         },
     )  # fmt: skip

@@ -36,6 +36,8 @@ def calibrate(
     force: options.Force = False,
 ) -> None:
     """Make a virtual population's progression-free survival that of a trial."""
+    from vcohort.populations.distributions import to_text
+
     outputs = Outputs(output, plot, force)
     outputs.check()
     chosen = options.study_of(
@@ -47,7 +49,7 @@ def calibrate(
     survival = vc.data.progression_free_survival() if trial == BUILT_IN else trial
     ds = vc.calibrate(
         chosen.population(), survival, options.names("--free", free), n=chosen.patients,
-        starts=starts, weights=weights, regimen=chosen.regimen(),
+        starts=starts, weights=weights, regimen=chosen.regimen,
         **chosen.given("seed", "progression"),
     )  # fmt: skip
     tell(screen, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
@@ -56,13 +58,9 @@ def calibrate(
         f"{str(name)[4:]} {value:.4f}" for name, value in rms.items()
     )  # fmt: skip
     screen.print(f"rms distance to the trial: {told}", soft_wrap=True)
+    found = vc.calibrated(chosen.population(), ds).overrides
     flags = " ".join(
-        f"--set '{name}={'normal' if kind == 'normal' else 'lognormal'}"
-        f"({place:.6g}, {spread * place if kind == 'normal' else spread:.6g})'"
-        for name, kind, place, spread in zip(
-            ds["parameter"].values, ds["family"].values, ds["location"].values,
-            ds["spread"].values, strict=True,
-        )
-    )  # fmt: skip
+        f"--set '{name}={to_text(found[name])}'" for name in ds["parameter"].values.tolist()
+    )
     screen.print(f"simulate with: {flags}", soft_wrap=True, highlight=False)
     outputs.write(screen, ds, vc.plots.calibration)

@@ -82,7 +82,7 @@ def fit(
     names = _free_names(free, how)
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
-        "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen(),
+        "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
         "loss": loss or ("kimmel2021" if table == BUILT_IN else "log"),
         "bounds": by_name("--bounds", map(pair, bounds or [])),
         **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),

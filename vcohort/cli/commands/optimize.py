@@ -45,10 +45,10 @@ def optimize(
         defaults={"patients": 1024, "design": "sobol"},
     )  # fmt: skip
     screen = console()
-    cohort = chosen.population().sample(chosen.patients, chosen.run().seed, design=chosen.design)
+    cohort = chosen.population().sample(chosen.patients, chosen.run.seed, design=chosen.design)
     ds = vc.optimize_regimen(
         cohort, by_name("--field", map(pair, field)), objective, max_C_max=max_c_max,
-        regimen=chosen.regimen(), **chosen.given("horizon", "progression", "tolerance"),
+        regimen=chosen.regimen, **chosen.given("horizon", "progression", "tolerance"),
     )  # fmt: skip
     tell(screen, ds[["best"]], ("field",))
     screen.print(

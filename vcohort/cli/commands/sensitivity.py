@@ -70,7 +70,7 @@ def sensitivity(
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
     run: dict[str, Any] = chosen.given("seed", "horizon", "tolerance")
-    run["regimen"] = chosen.regimen()
+    run["regimen"] = chosen.regimen
     screen = console()
     draw: Callable[[Any], Any] = vc.plots.global_sensitivity
     match how:
@@ -119,7 +119,7 @@ def _local(
     points = max(_POINTS, int(np.ceil(last)) + 1)
     local = vc.local_sensitivity(
         middle_patient(chosen, settings), np.linspace(0.0, last, points), outputs=outputs,
-        regimen=chosen.regimen(), **chosen.given("progression", "tolerance"),
+        regimen=chosen.regimen, **chosen.given("progression", "tolerance"),
     )  # fmt: skip
     return local.merge(vc.identifiability(local)[["correlation", "removed"]])
 

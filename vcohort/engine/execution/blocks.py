@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
+from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.compiling.forks import about_to_run
-from vcohort.engine.compiling.kept import first_alone, nan_is_meant
+from vcohort.engine.compiling.program_cache import first_alone
 from vcohort.engine.inputs import Patients, PatientTable
 from vcohort.threads import cores, run_all
 

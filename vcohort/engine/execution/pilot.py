@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.compiling.kept import first_alone, nan_is_meant
+from vcohort.engine.compiling.flags import nan_is_meant
+from vcohort.engine.compiling.program_cache import first_alone
 from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.inputs import GridSpec, Patients, PatientTable
 from vcohort.engine.integrator.grid import LADDER, Grid, Step, grid_axes, step_axes

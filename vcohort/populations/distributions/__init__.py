@@ -11,6 +11,7 @@ from vcohort.populations.distributions.found import draw_alike as draw_alike
 from vcohort.populations.distributions.found import families as families
 from vcohort.populations.distributions.found import families_in_text as families_in_text
 from vcohort.populations.distributions.found import name_of as name_of
+from vcohort.populations.distributions.found import to_text as to_text
 from vcohort.populations.distributions.joint import Joint as Joint
 from vcohort.populations.distributions.joint import check_joint as check_joint
 from vcohort.populations.distributions.joint import joint_values as joint_values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,13 @@ def families_in_text() -> dict[str, Any]:
     """Return the families that a text can give, by what it calls them."""
     named = {text_name(name): kind for name, kind in families().items()}
     return {name: kind for name, kind in named.items() if hasattr(kind, "from_text")}
+
+
+def to_text(law: Distribution) -> str:
+    """Return the text from which ``from_text`` of a law's family makes it, to six digits."""
+    parts: Any = law
+    numbers = (f"{getattr(law, each.name):.6g}" for each in fields(parts))
+    return f"{text_name(name_of(law))}({', '.join(numbers)})"
 
 
 def name_of(law: Distribution) -> str:

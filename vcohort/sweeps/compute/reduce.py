@@ -44,7 +44,7 @@ def _read(plan: Plan) -> list[Variable]:
 
 
 def reduce(xp: Any, plan: Plan, columns: Mapping[str, Any], whole: bool) -> Reduced:
-    """Reduce columns (cell, patient, …) to a tally.
+    """Reduce columns (cell, patient, …) to what is kept of them.
 
     ``xp``: ``numpy`` or ``jax.numpy``. ``whole``: the columns hold all patients of their cells,
     so that quantiles can be taken; else histograms are.
@@ -135,7 +135,7 @@ def _wide(name: str, counts: Any) -> np.ndarray:
 
 
 def quantiles_of(kept: Reduced, name: str, levels: tuple[float, ...]) -> np.ndarray:
-    """Return the quantiles (cell, level) of a tally."""
+    """Return the quantiles (cell, level) of what is kept."""
     if f"{name}_quantile" in kept:
         return np.asarray(kept[f"{name}_quantile"])
     rows = np.asarray(kept[f"{name}_histogram"]).astype(np.int64)

@@ -31,7 +31,7 @@ CONFIDENCE = 0.95
 class Kept(NamedTuple):
     """A variable of the dataset: over the sweep's dimensions, then ``over``.
 
-    ``read``: its values (cell, …) from the tally of cells.
+    ``read``: its values (cell, …) from what is kept of cells.
     """
 
     name: str

@@ -12,7 +12,7 @@ from vcohort.sweeps.compute.variables import meaning_of
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.store.template import blanks, coordinates
 
-# Names in a tally that are none of the dataset.
+# Names of what is kept that are none of the dataset.
 _COUNTED = ("patients", "free_days", "progressed_by")
 
 

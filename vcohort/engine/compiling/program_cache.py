@@ -7,7 +7,7 @@ import os
 import platform
 import warnings
 from collections.abc import Generator, Hashable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -81,9 +81,3 @@ def _processor() -> str:
     lines = about.read_text().splitlines() if about.exists() else []
     told = [line for line in lines if line.startswith(("model name", "flags"))]
     return " ".join([platform.machine(), platform.processor(), *told[:2]])
-
-
-def nan_is_meant() -> AbstractContextManager[Any]:
-    """Let a patient that gets lost be marked by NaN, under ``jax_debug_nans`` too."""
-    config: Any = jax.config
-    return jax.debug_nans(False) if config.jax_debug_nans else nullcontext()
