@@ -51,14 +51,14 @@ def bare_engine(steps):
         chosen = np.flatnonzero(steps == count)
         drawn = [cells.draw(plan, cells.Span(int(cell), 0, PATIENTS)) for cell in chosen]
         table = cells.join(drawn)
-        work = compute.cell_work(plan, drawn[0].run, drawn[0].time.with_steps(int(count)))
-        forms = work(table.take(np.arange(256), np.dtype("f4")))
+        job = compute.cell_job(plan, drawn[0].run, drawn[0].time.with_steps(int(count)))
+        forms = job.work(table.take(np.arange(256), np.dtype("f4")))
         room = [np.empty((len(table.number), *part.shape[1:]), part.dtype) for part in forms]
-        groups.append((work, table, room))
+        groups.append((job, table, room))
 
     def call():
-        for work, table, room in groups:
-            run_blocks("bare", work, table, room, np.dtype("f4"))
+        for job, table, room in groups:
+            run_blocks(job, table, room, np.dtype("f4"))
 
     return call
 

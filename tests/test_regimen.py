@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 import vcohort as vc
 from tests.conftest import P_LIMIT, Z_LIMIT, z_of_share
-from vcohort.engine.methods import exact, loop
+from vcohort.engine.execution.executor import execute
 
 DAYS = np.array([10.0, 40.0, 60.0, 61.0, 75.0, 100.0, 150.0])
 SECOND = vc.Regimen(vc.Infusion(60.0, 3e8), vc.Lymphodepletion(58.5, (0.02, 0.4)))
@@ -204,8 +204,8 @@ def test_nothing_is_left_of_a_population_but_one_cell(run, figures):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "program"), [("hybrid", loop.run), ("exact", exact.run)])
-def test_a_sweep_of_days_and_doses(method, program, run, figures):
+@pytest.mark.parametrize("method", ["hybrid", "exact"])
+def test_a_sweep_of_days_and_doses(method, run, figures):
     """It compiles nothing new; blocks change no bit; what never comes is nothing."""
     cohort = figures(0.05).sample(500, seed=1)
 
@@ -215,24 +215,25 @@ def test_a_sweep_of_days_and_doses(method, program, run, figures):
 
     own = np.linspace(0.5, 1.0, 500)
     at(50.0 * own, 1e8, 0.1)
-    compiled = program._cache_size()
+    compiled = execute._cache_size()
     swept = at(64.0 * own, 2e8, 0.5)
-    assert program._cache_size() == compiled
+    assert execute._cache_size() == compiled
     regimen = vc.Regimen(vc.Infusion(64.0 * own, 2e8), vc.Lymphodepletion(64.0 * own, 0.5))
     assert same(swept, run(cohort, method, regimen=regimen, tolerance=0.02))
     never = at(np.full(500, np.inf), 2e8, 0.5)
     assert np.array_equal(never["outcome"], run(cohort, method, tolerance=0.02)["outcome"])
 
 
-def test_a_shared_day_compiles_only_for_another_number_of_steps(run, figures):
+def test_another_shared_day_or_tolerance_compiles_nothing_new(run, figures):
     cohort = figures(0.05).sample(200, seed=1)
-    before, steps = loop.run._cache_size(), []
-    for day, cells, survival in ((50.0, 1e8, 0.1), (64.0, 2e8, 0.5), (41.0, 3e8, 0.2)):
-        regimen = vc.Regimen(vc.Infusion(day, cells), vc.Lymphodepletion(day, survival))
-        ds = run(cohort, "deterministic", regimen=regimen, tolerance=0.02)
-        steps.append(ds.attrs["time_grid"].size - 1)
-    assert len(set(steps)) < 3
-    assert loop.run._cache_size() - before <= len(set(steps))
+    compiled, steps = [], set()
+    for day, survival, tolerance in ((50.0, 0.1, 0.02), (64.0, 0.5, 0.02), (41.0, 0.2, 1e-3)):
+        regimen = vc.Regimen(vc.Infusion(day, 2e8), vc.Lymphodepletion(day, survival))
+        ds = run(cohort, "deterministic", regimen=regimen, tolerance=tolerance)
+        steps.add(ds.attrs["time_grid"].size - 1)
+        compiled.append(execute._cache_size())
+    assert len(steps) > 1
+    assert len(set(compiled)) == 1
 
 
 @pytest.mark.parametrize("field", ["day", "cells", "survival"])

@@ -6,7 +6,8 @@ import numpy as np
 import vcohort as vc
 from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
 from vcohort.engine.execution.blocks import block_size, spread
-from vcohort.simulation.preparation import draw_outcomes, prepare
+from vcohort.simulation.jobs import outcome_job
+from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run
 
 
@@ -37,14 +38,14 @@ def bare(cohort, method, horizon=HORIZON):
     """Return a call that runs blocks that lie on the device, and leaves the results there."""
     run = Run(method=method, horizon=horizon, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
     ready = prepare(cohort, run)
-    table, work = ready.table, draw_outcomes(cohort.model, run, ready.grid)
+    table, job = ready.table, outcome_job(cohort.model, run, ready.grid)
     total, size = len(cohort), block_size(len(cohort))
     chosen = [np.arange(first, first + size) % total for first in range(0, total, size)]
     blocks = [jax.device_put(table.take(each, np.dtype("f4"))) for each in chosen]
 
     def task(index, device):
         with jax.default_device(device):
-            jax.block_until_ready(work(blocks[index]))
+            jax.block_until_ready(job.work(blocks[index]))
 
     return lambda: spread(task, len(blocks))
 

@@ -1,7 +1,8 @@
 """The engine: arrays in, arrays out. It knows no files, no xarray and no clinic.
 
-``integrator`` takes one step of one patient; ``methods`` say what is made of the steps; ``chance``
-draws what they leave to chance; ``execution`` runs patients, any number of them.
+``integrator`` takes one step of one patient; ``methods`` say what the tumour does in it; ``chance``
+draws what is left to chance; ``programs`` go from day 0 to the horizon. ``execution`` runs programs
+for patients, any number of them; ``closed_forms`` tell what follows from their paths.
 """
 
 from vcohort.engine.compiling.program_cache import keep_compiled_programs

@@ -93,13 +93,8 @@ def _shared_grid(
 
 
 class Settings(NamedTuple):
-    """Numbers that a run depends on, and that need no new program when they change.
+    """Numbers that a run depends on, and that need no new program when they change."""
 
-    ``steps``: of the grid, which may have room for more.
-    """
-
-    steps: Array
-    seed: Key
     threshold: Array
     progression: Array
     horizon: Array

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
-from vcohort.engine.chance.random import seed_key
 from vcohort.engine.compiling.forks import about_to_run
-from vcohort.engine.execution.blocks import Work, run_blocks
+from vcohort.engine.execution.blocks import Job, run_blocks
 from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS, Resolution, resolve
 from vcohort.engine.execution.straggler import Followed, follow_anew
-from vcohort.engine.inputs import GridSpec, Patients, PatientTable, Settings
-from vcohort.engine.integrator.grid import grid_points, room_for
-from vcohort.engine.methods import exact, loop
-from vcohort.engine.methods.tumour import SMALL
+from vcohort.engine.inputs import GridSpec, PatientTable
+from vcohort.engine.integrator.grid import room_for
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
 from vcohort.simulation.run import Run
-
-# Below so many cells method ``exact`` follows a tumour that is small from the start by chance.
-WATCHED = 1e5
 
 
 class Prepared(NamedTuple):
@@ -54,8 +46,7 @@ class Prepared(NamedTuple):
 
     def fill(
         self,
-        program_of: Callable[[GridSpec], Hashable],
-        work_of: Callable[[GridSpec], Work],
+        job_of: Callable[[GridSpec], Job],
         results: Sequence[np.ndarray],
         block: int | None = None,
         on_done: Callable[[int], None] = lambda patients: None,
@@ -63,9 +54,9 @@ class Prepared(NamedTuple):
     ) -> Followed:
         """Run all patients, those anew whose steps prove too long; fill ``results`` (patient, …).
 
-        ``work_of(grid)`` returns what a block runs on a grid: its results, then its strain. What is
-        filled in of patients who are lost means nothing. ``finish`` is called with the rows that
-        are filled, of each patient again where it is followed anew.
+        ``job_of(grid)``: what a block runs on a grid: its results, then its strain. What is filled
+        in of patients who are lost means nothing. ``finish`` is called with the rows that are
+        filled, of each patient again where it is followed anew.
         """
         run, grid, dtype = self.run, self.grid, np.dtype(self.run.dtype)
         whole = [*results, np.empty(len(self.table.number), dtype)]
@@ -73,12 +64,10 @@ class Prepared(NamedTuple):
         def again(table: PatientTable, grid: GridSpec) -> list[np.ndarray]:
             size = len(table.number)
             found = [np.empty((size, *each.shape[1:]), each.dtype) for each in whole]
-            run_blocks(program_of(grid), work_of(grid), table, found, dtype, PATIENTS)
+            run_blocks(job_of(grid), table, found, dtype, PATIENTS)
             return found
 
-        run_blocks(
-            program_of(grid), work_of(grid), self.table, whole, dtype, block, on_done, finish
-        )
+        run_blocks(job_of(grid), self.table, whole, dtype, block, on_done, finish)
         limit, mortal = self.resolution.most_strain, run.method != "deterministic"
         with jax.enable_x64(run.dtype == "float64"):
             followed = follow_anew(
@@ -171,36 +160,3 @@ def _choose_grid(
             stacklevel=4,
         )
     return found
-
-
-def program_of(model: Model, run: Run, time: GridSpec) -> Hashable:
-    """Return what tells the program of :func:`draw_outcomes` from others, but for its block."""
-    saved = 0 if run.save_at is None else len(run.save_at)
-    return run.method, model, run.all_endpoints, saved, room_for(time.steps)
-
-
-def draw_outcomes(model: Model, run: Run, time: GridSpec) -> Work:
-    """Return what one block runs: results of the endpoints, saved states, if any, and strains."""
-    dtype = np.dtype(run.dtype)
-    numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
-    steps, *numbers = (cast("Array", each) for each in (np.int32(time.steps), *numbers))
-    settings = jax.tree.map(np.asarray, Settings(steps, seed_key(run.seed, run.method), *numbers))
-    watched = settings._replace(threshold=np.asarray(WATCHED, dtype))
-    room = room_for(time.steps)
-
-    def work(patients: Patients) -> list[Array]:
-        grid = time.grid(patients, room)
-        if run.method == "exact":
-            found, strain = exact.run(model, run.all_endpoints, patients, grid, settings)
-            small = run.progression * np.asarray(patients.values["B0"]) <= SMALL
-            if not small.any():
-                return [*found, strain]
-            # Chance decides whether a small tumour progresses: the closed form does not say it.
-            played = loop.run("hybrid", model, run.all_endpoints, patients, grid, watched, None)
-            pairs = zip(played.results, found, strict=True)
-            return [*(jnp.where(small, one, other) for one, other in pairs), strain]
-        save = None if run.save_at is None else grid_points(grid, np.asarray(run.save_at, dtype))
-        drawn = loop.run(run.method, model, run.all_endpoints, patients, grid, settings, save)
-        return [*drawn.results, *(drawn.paths or ()), drawn.strain]
-
-    return work

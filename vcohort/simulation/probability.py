@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.core
@@ -13,18 +14,20 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.engine.chance.random import Key
+from vcohort.engine.closed_forms.progression import probabilities
 from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.compiling.forks import about_to_run
-from vcohort.engine.execution.blocks import Work
+from vcohort.engine.execution.blocks import Job
+from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.inputs import GridSpec, Patients
 from vcohort.engine.integrator.grid import Grid
-from vcohort.engine.methods import cure
-from vcohort.engine.methods.progression import probabilities
+from vcohort.engine.programs.cure import Cure
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number
 from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.jobs import cure_job, survival_job
 from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import grid_spec, prepare
 from vcohort.simulation.run import Run, settle
@@ -66,10 +69,12 @@ def cure_probability(
     given = {"horizon": horizon, "regimen": regimen, "tolerance": tolerance, "dtype": dtype}
     run = settle("cure_probability", run, given, method="exact")
 
-    def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
-        return cure.cure_probability(cohort.model, patients.values, patients.schedule, grid)
+    def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:
+        return differentiable(Cure(cohort.model), patients.values, patients.schedule, grid)
 
-    return _run("cure_probability", cohort, run, (), (len(cohort),), probability)
+    if _is_traced("cure_probability", cohort, run):
+        return _trace(cohort, run, (), traced)
+    return _fill(cohort, run, (), (len(cohort),), partial(cure_job, cohort.model))
 
 
 def progression_free_probability(
@@ -113,14 +118,19 @@ def progression_free_probability(
         save_at=tuple(at),
     )  # fmt: skip
 
-    def probability(patients: Patients, grid: Grid) -> tuple[Array, Array]:
+    def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:
         kind = patients.values["B0"].dtype
         numbers = (jnp.asarray(each, kind) for each in (at, run.progression, noise))
         values, schedule = patients.values, patients.schedule
         return probabilities(cohort.model, values, schedule, grid, *numbers)[1:]
 
-    shape = (len(cohort), at.size)
-    return _run("progression_free_probability", cohort, run, at, shape, probability)
+    def job_of(grid: GridSpec) -> Job:
+        job = survival_job(cohort.model, run, at, grid, noise)
+        return job._replace(work=lambda patients: job.work(patients)[1:])
+
+    if _is_traced("progression_free_probability", cohort, run):
+        return _trace(cohort, run, at, traced)
+    return _fill(cohort, run, at, (len(cohort), at.size), job_of)
 
 
 def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int = 3) -> None:
@@ -136,44 +146,40 @@ def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int 
         )
 
 
-def _run(
-    name: str,
-    cohort: Cohort,
-    run: Run,
-    required_days: ArrayLike,
-    shape: tuple[int, ...],
-    probability: Callable[[Patients, Grid], tuple[Array, Array]],
-) -> Array:
-    """Compute a probability of all patients, in blocks, or as part of a traced function."""
+def _is_traced(name: str, cohort: Cohort, run: Run) -> bool:
+    """Whether a probability is part of a traced function; refuse what has none."""
     if not cohort.model.tumour_is_linear:
         raise nonlinear(name, cohort, "Use simulate(method='hybrid').")
     check_values(cohort)
     run.regimen.check(len(cohort), run.horizon)
-    at = tuple(np.asarray(required_days, float))
-    if is_traced(cohort) or run.regimen.is_traced:
-        return _traced(cohort, run, at, probability)
-    ready = prepare(cohort, run, at)
+    return is_traced(cohort) or run.regimen.is_traced
+
+
+def _fill(
+    cohort: Cohort,
+    run: Run,
+    required_days: ArrayLike,
+    shape: tuple[int, ...],
+    job_of: Callable[[GridSpec], Job],
+) -> Array:
+    """Compute a probability of all patients, in blocks."""
+    ready = prepare(cohort, run, tuple(np.asarray(required_days, float)))
     result = np.empty(shape, run.dtype)
-
-    def work_of(plan: GridSpec) -> Work:
-        return lambda patients: probability(patients, plan.grid(patients))
-
-    def program_of(plan: GridSpec) -> Hashable:
-        return name, cohort.model, shape[1:], plan.steps
-
-    followed = ready.fill(program_of, work_of, [result])
+    followed = ready.fill(job_of, [result])
     result[followed.lost] = np.nan
     warn_missing(int(followed.lost.sum()), len(cohort), "Their probabilities are NaN.")
     with jax.enable_x64(run.dtype == "float64"), nan_is_meant():
         return jnp.asarray(result)
 
 
-def _traced(
+def _trace(
     cohort: Cohort,
     run: Run,
-    required_days: tuple[float, ...],
+    required_days: ArrayLike,
     probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:
+    """Return a probability of all patients as part of a traced function."""
+    required_days = tuple(np.asarray(required_days, float))
     about_to_run()
     values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
     kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)

@@ -17,8 +17,9 @@ from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import check_fits
 from vcohort.simulation.dataset import assemble
+from vcohort.simulation.jobs import outcome_job
 from vcohort.simulation.missing import mask_missing, warn_missing
-from vcohort.simulation.preparation import draw_outcomes, prepare, program_of
+from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import DEFAULTS, Run, settle
 
 
@@ -72,7 +73,7 @@ def simulate(
     states = _empty_states(run, len(cohort))
     with progress_bar(f"{run.method}, patients", len(cohort), progress) as on_done:
         followed = ready.fill(
-            partial(program_of, cohort.model, run), partial(draw_outcomes, cohort.model, run),
+            partial(outcome_job, cohort.model, run),
             [*results, *states], block, on_done, partial(_exponentiate, states),
         )  # fmt: skip
     if followed.lost.all():

@@ -12,9 +12,9 @@ from jax import Array
 
 from vcohort.analysis.estimation.likelihood import as_squares
 from vcohort.analysis.estimation.losses import Loss, Measured
+from vcohort.engine.closed_forms.path import path
 from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.integrator.treatment import Schedule
-from vcohort.engine.methods.path import path
 from vcohort.errors import VcohortError
 from vcohort.measurements.observables import Observable
 from vcohort.measurements.observations import Observations

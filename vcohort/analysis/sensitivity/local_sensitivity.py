@@ -14,10 +14,10 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.analysis.sensitivity.outputs import Measure, Outputs, find_measures, kinetics_of, read
+from vcohort.engine.closed_forms.path import path
 from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
-from vcohort.engine.methods.path import path
 from vcohort.errors import VcohortError
 from vcohort.given import is_list, names_of
 from vcohort.models import Model

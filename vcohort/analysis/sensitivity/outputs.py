@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,12 +14,12 @@ from jax import Array
 from jax.scipy.special import ndtr
 
 from vcohort.endpoints import Kinetics
-from vcohort.engine.execution.blocks import Work
+from vcohort.engine.closed_forms.free_days import mean_free_days
+from vcohort.engine.closed_forms.path import Path, path
+from vcohort.engine.closed_forms.progression import progression_free
+from vcohort.engine.execution.blocks import Job
 from vcohort.engine.inputs import GridSpec, Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
-from vcohort.engine.methods.free_days import mean_free_days
-from vcohort.engine.methods.path import Path, path
-from vcohort.engine.methods.progression import progression_free
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import names_of
 from vcohort.models import Model
@@ -139,16 +139,15 @@ def evaluate(
     model, measures, level = cohort.model, asked.measures, asked.run.progression
     result = np.empty((len(cohort), len(measures)), asked.run.dtype)
 
-    def work_of(plan: GridSpec) -> Work:
-        return lambda patients: measure(
-            model, measures, patients, plan.grid(patients), np.asarray(level, result.dtype)
-        )
+    def job_of(plan: GridSpec) -> Job:
+        def work(patients: Patients) -> tuple[Array, Array]:
+            grid = plan.grid(patients)
+            return measure(model, measures, patients, grid, np.asarray(level, result.dtype))
 
-    def program_of(plan: GridSpec) -> Hashable:
-        return "measures", model, measures, plan.steps
+        return Job(("measures", model, measures, plan.steps), work)
 
     with progress_bar(what, len(cohort), progress) as on_done:
-        followed = ready.fill(program_of, work_of, [result], on_done=on_done)
+        followed = ready.fill(job_of, [result], on_done=on_done)
     result[followed.lost] = np.nan
     return result
 
@@ -168,7 +167,7 @@ def measure(
     progression: Array | float,
     noise: Array | float = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the measures of a block, (patient, measure), and its strain, as of ``loop.Found``.
+    """Return the measures of a block, (patient, measure), and its strain, as of ``Outcomes``.
 
     ``noise``: see ``progression_free``.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import jax
@@ -13,8 +13,10 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.analysis.sensitivity.outputs import keep_followed
+from vcohort.engine.execution.blocks import Job
+from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.inputs import GridSpec, Patients
-from vcohort.engine.methods import cure
+from vcohort.engine.programs.cure import Cure
 from vcohort.errors import VcohortError
 from vcohort.given import floats, whole
 from vcohort.populations.cohort import Cohort, check_values
@@ -131,23 +133,23 @@ def _differentiate(
     ready = prepare(cohort, run, ())
     results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
 
+    program = Cure(cohort.model)
+
     def work(plan: GridSpec, patients: Patients) -> list[Array]:
         grid = plan.grid(patients)
 
         def probability(values: dict[str, Array]) -> tuple[Array, Array]:
-            return cure.cure_probability(cohort.model, values, patients.schedule, grid)
+            return differentiable(program, values, patients.schedule, grid)
 
         cured, back, strain = jax.vjp(probability, patients.values, has_aux=True)
         (slopes,) = back(jax.numpy.ones_like(cured))
         return [cured, *(slopes[name] * patients.values[name] for name in cohort.values), strain]
 
-    def program_of(plan: GridSpec) -> Hashable:
-        return "slopes", cohort.model, plan.steps
+    def job_of(plan: GridSpec) -> Job:
+        return Job(("slopes", program, plan.steps), partial(work, plan))
 
     with progress_bar("map, patients", len(cohort), progress) as on_done:
-        followed = ready.fill(
-            program_of, lambda plan: partial(work, plan), results, on_done=on_done
-        )
+        followed = ready.fill(job_of, results, on_done=on_done)
     found = np.stack(results, axis=1)
     found[followed.lost] = np.nan
     return found[:, 0], found[:, 1:]

@@ -1,1 +1,1 @@
-"""Who runs the steps: grids chosen by a pilot, blocks of patients on cores and devices."""
+"""Who runs programs: loops and tiles of patients, blocks on cores and devices, grids by a pilot."""

@@ -9,7 +9,7 @@ to their place, so neither order nor number of devices can be seen in them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -22,6 +22,17 @@ from vcohort.threads import cores, run_all
 
 Work: TypeAlias = Callable[[Patients], Sequence[Any]]
 """``work(patients)``: results with the patient first, for one block."""
+
+
+class Job(NamedTuple):
+    """What a block of patients is put through.
+
+    ``program``: what tells that which ``work`` compiles from all else, but for the block's shape.
+    """
+
+    program: Hashable
+    work: Work
+
 
 Device: TypeAlias = Any
 
@@ -37,8 +48,7 @@ def block_size(patients: int) -> int:
 
 
 def run_blocks(
-    program: Hashable,
-    work: Work,
+    job: Job,
     table: PatientTable,
     results: Sequence[np.ndarray],
     dtype: np.dtype,
@@ -46,9 +56,8 @@ def run_blocks(
     on_done: Callable[[int], None] = lambda patients: None,
     finish: Callable[[slice], None] = lambda rows: None,
 ) -> None:
-    """Run ``work`` over all patients and fill ``results``, arrays (patient, …).
+    """Run all patients through a job and fill ``results``, arrays (patient, …).
 
-    ``program`` tells what ``work`` compiles from all else, but for the shape of its block;
     ``finish`` is called with the rows of each block that is filled, side by side; ``on_done``
     with the number of patients of each finished one.
     """
@@ -58,7 +67,7 @@ def run_blocks(
     def run(index: int, device: Device) -> None:
         first = index * size
         last = min(first + size, total)
-        found = run_block(program, work, table, first, size, dtype, device)
+        found = run_block(job, table, first, size, dtype, device)
         for result, part in zip(results, found, strict=True):
             result[first:last] = np.asarray(part)[: last - first]
         finish(slice(first, last))
@@ -68,8 +77,7 @@ def run_blocks(
 
 
 def run_block(
-    program: Hashable,
-    work: Work,
+    job: Job,
     table: PatientTable,
     first: int,
     size: int,
@@ -83,10 +91,10 @@ def run_block(
     patients = table.take(slice(first, first + size) if whole else filled, dtype)
     treatments = None if table.schedule is None else table.schedule.day.shape[1]
     form = size, treatments, dtype, device
-    alone = first_alone((program, *form))
+    alone = first_alone((job.program, *form))
     precise = jax.enable_x64(dtype == np.float64)
     with alone, precise, jax.default_device(device), nan_is_meant():
-        return list(work(patients))
+        return list(job.work(patients))
 
 
 def spread(

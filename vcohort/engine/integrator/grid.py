@@ -41,12 +41,16 @@ def room_for(steps: int) -> int:
 
 
 class Step(NamedTuple):
-    """One step of a grid, and its number."""
+    """One step of a grid, and its number.
+
+    ``stored``: what the program before this one kept of it, where several are run in turn.
+    """
 
     number: Array
     day: Array
     end: Array
     days: Array
+    stored: Any = None
 
 
 class Days(NamedTuple):

@@ -8,7 +8,6 @@ large B0 (Kendall 1948; the theory page derives it).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,9 +17,8 @@ from jax import Array
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
-from vcohort.engine.integrator.grid import Step, step_axes
 from vcohort.engine.integrator.step import Integrated, TCells, first_t_cells, integrate
-from vcohort.engine.integrator.treatment import Jump, Schedule, treat, when_due
+from vcohort.engine.integrator.treatment import Jump, treat
 from vcohort.models import Cells, Model, Values
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.
@@ -65,20 +63,6 @@ def path_step(model: Model, values: Values, state: PathState, days: Array) -> Pa
 def treat_path_state(jump: Jump, state: PathState) -> PathState:
     """Return the path of one patient after a treatment, which touches the T cells alone."""
     return state._replace(t_cells=treat(jump, state.t_cells))
-
-
-def advance(
-    model: Model,
-    values: dict[str, Array],
-    schedule: Schedule | None,
-    states: PathState,
-    step: Step,
-) -> PathState:
-    """Return a block's paths after a step, and after what treatment is due at its start."""
-    states = when_due(schedule, step, treat_path_state, states)
-    axes = (0, 0, step_axes(step).days)
-    moved = jax.vmap(partial(path_step, model), axes)(values, states, step.days)
-    return jax.vmap(lambda each: each.after)(moved)
 
 
 def log_lambda(w: Array, log_start: Array) -> Array:

@@ -51,6 +51,17 @@ def first_t_cells(cells: Cells) -> TCells:
     return TCells(cells.log_normal, cells.log_car, nothing, nothing, nothing)
 
 
+def initial_cells(values: Values) -> Cells:
+    """Return one patient's cells at day 0."""
+    return Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
+
+
+def strain_of(t_cells: TCells, log_tumour: Array) -> Array:
+    """Return the strain of a patient at the end of its run; NaN where no number is left."""
+    logs = t_cells.log_normal + t_cells.log_car + log_tumour
+    return jnp.where(jnp.isfinite(logs), t_cells.strain, jnp.nan)
+
+
 class _Relaxation(NamedTuple):
     """The exact part of a step: x' = f - L (x - x_0)."""
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.compiling.tiles import add_up
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import TCells
-
-State = TypeVar("State")
 
 # So small a share of the cells that are there adds the first term of its series, and no more.
 _FEW = 1e-20
@@ -43,33 +39,16 @@ class Jump(NamedTuple):
     cells: Array
 
 
-def when_due(
-    schedule: Schedule | None,
-    step: Step,
-    act: Callable[[Jump, State], State],
-    state: State,
-) -> State:
-    """Return a block's state, changed by ``act(jump, state)`` for each patient due for treatment.
-
-    ``act`` is written for one patient. It costs nothing in steps in which no one is due, and
-    reverse-mode derivatives pass through.
-    """
-    if schedule is None:
-        return state
+def due_now(schedule: Schedule, step: Step) -> Array:
+    """Return which treatments (treatment,) of one patient fall on the start of a step."""
     # A step of no length is not the one that follows the treatment.
-    due = (schedule.day == step.day[..., None]) & (step.days > 0.0)[..., None]
+    return (schedule.day == step.day) & (step.days > 0.0)
 
-    def treated(state: State) -> State:
-        jumps = jax.vmap(_jump)(schedule, due)
-        after = jax.vmap(act)(jumps, state)
-        chosen = due.any(axis=-1)
 
-        def choose(new: Array, old: Array) -> Array:
-            return jnp.where(chosen.reshape(chosen.shape + (1,) * (new.ndim - 1)), new, old)
-
-        return jax.tree.map(choose, after, state)
-
-    return jax.lax.cond(due.any(), treated, lambda state: state, state)
+def jump_of(schedule: Schedule, due: Array) -> Jump:
+    """Add up what is due (treatment,) of one patient's schedule."""
+    parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
+    return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
 
 
 def treat(jump: Jump, t_cells: TCells) -> TCells:
@@ -78,12 +57,6 @@ def treat(jump: Jump, t_cells: TCells) -> TCells:
     nothing = jnp.zeros_like(car)
     normal = _cut(t_cells.log_normal, jump.log_normal_survival)
     return TCells(normal, car, nothing, nothing, t_cells.strain)
-
-
-def _jump(schedule: Schedule, due: Array) -> Jump:
-    """Add up what is due of one patient's schedule."""
-    parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
-    return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
 
 
 def _infuse(log_car: Array, cells: Array) -> Array:

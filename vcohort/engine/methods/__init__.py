@@ -1,1 +1,1 @@
-"""What is made of the steps: outcomes drawn by each method, paths, probabilities."""
+"""What the tumour does in one step: one file per method, and what they share."""

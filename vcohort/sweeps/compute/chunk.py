@@ -16,14 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vcohort.engine.execution.blocks import Device, Work, run_block, spread
+from vcohort.engine.execution.blocks import Device, Job, run_block, spread
 from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS
 from vcohort.engine.execution.straggler import follow_anew
 from vcohort.engine.inputs import GridSpec, Patients, PatientTable
-from vcohort.engine.methods import cure
-from vcohort.engine.methods.progression import probabilities
+from vcohort.simulation.jobs import cure_job, outcome_job, survival_job
 from vcohort.simulation.missing import mask_missing
-from vcohort.simulation.preparation import draw_outcomes, program_of
 from vcohort.simulation.run import Run
 from vcohort.sweeps.compute.batches import Batch, batches_of, block_of
 from vcohort.sweeps.compute.cells import Span, draw, join
@@ -149,12 +147,11 @@ def _results(
     In memory on a CPU, else on their device.
     """
     total, dtype = len(table.number), np.dtype(run.dtype)
-    work = cell_work(plan, run, time)
+    job = cell_job(plan, run, time)
     xp = np if jax.default_backend() == "cpu" else jnp
-    program = program_of(plan.population.model, run, time), len(plan.days)
     parts: list[list[Any]] = []
     for first in range(0, total, size):
-        found = run_block(program, work, table, first, size, dtype, device)
+        found = run_block(job, table, first, size, dtype, device)
         parts.append([xp.asarray(part)[: total - first] for part in found])
     joined = (part[0] if len(part) == 1 else xp.concatenate(part)
               for part in zip(*parts, strict=True))  # fmt: skip
@@ -195,21 +192,17 @@ def _follow(
     return columns, followed.error
 
 
-def cell_work(plan: Plan, run: Run, time: GridSpec) -> Work:
-    """Return what one block runs: what befalls its patients, what they could expect, strains."""
+def cell_job(plan: Plan, run: Run, time: GridSpec) -> Job:
+    """Return the job of a block: what befalls its patients, what they could expect, strains."""
     model = plan.population.model
-    outcomes = draw_outcomes(model, run, time)
+    jobs = [outcome_job(model, run, time)]
+    if plan.has_law:
+        survival = survival_job(model, run, plan.days, time)
+        jobs.append(survival if plan.days else cure_job(model, time))
 
     def work(patients: Patients) -> list[Array]:
-        *drawn, strain = outcomes(patients)
-        if not plan.has_law:
-            return [*drawn, strain]
-        values, schedule, grid = patients.values, patients.schedule, time.grid(patients)
-        if not plan.days:
-            cured, _ = cure.cure_probability(model, values, schedule, grid)
-            return [*drawn, cured, strain]
-        numbers = (jnp.asarray(each, run.dtype) for each in (plan.days, run.progression, 0.0))
-        cured, free, _ = probabilities(model, values, schedule, grid, *numbers)
-        return [*drawn, cured, free, strain]
+        found = [list(job.work(patients)) for job in jobs]
+        *_, strain = found[0]
+        return [part for parts in found for part in parts[:-1]] + [strain]
 
-    return work
+    return Job(tuple(job.program for job in jobs), work)

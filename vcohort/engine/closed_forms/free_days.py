@@ -14,10 +14,10 @@ from jax.scipy.special import ndtr
 from jax.scipy.stats import norm
 
 from vcohort.endpoints import Cubic
+from vcohort.engine.closed_forms.path import Path
+from vcohort.engine.closed_forms.progression import Courses
 from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.integrator.path_state import log_lambda
-from vcohort.engine.methods.path import Path
-from vcohort.engine.methods.progression import Courses
 
 # So many cuts a step, from e^-3 to e^8 times the progression size: below, nobody has progressed;
 # above, all have that ever will.

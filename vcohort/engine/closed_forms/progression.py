@@ -23,10 +23,10 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import i0e, i1e, ndtr, ndtri
 
+from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.engine.integrator.path_state import log_lambda
 from vcohort.engine.integrator.treatment import Schedule
-from vcohort.engine.methods.path import Path, path
 from vcohort.models import Model
 
 # From here on the saddle point is used. Below, so many terms are enough.
@@ -59,7 +59,7 @@ def probabilities(
 
     P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
     that the grid holds, NaN for patients that could not be followed to the end; and their strain
-    (patient,), as of ``loop.Found``.
+    (patient,), as of ``Outcomes``.
     """
     found = path(model, values, schedule, grid)
     level = jnp.log(values["B0"]) + jnp.log(progression)

@@ -1,0 +1,82 @@
+"""Programs of one patient, run for a block: compiled once, on a CPU in tiles that fit its caches."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.engine.chance.random import Key, fold
+from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
+from vcohort.engine.execution.loop import follow
+from vcohort.engine.inputs import Patients
+from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
+from vcohort.engine.programs.base import Patient, PatientProgram
+
+Programs = tuple[PatientProgram[Any, Any, Any], ...]
+"""Programs to run in turn, each over what the one before it kept and found."""
+
+
+@partial(jax.jit, static_argnames=("programs",), compiler_options=COMPILER_OPTIONS)
+def execute(
+    programs: Programs,
+    patients: Patients,
+    grid: Grid,
+    count: Array,
+    seed: Key | None = None,
+    settings: Any = None,
+    points: Array | None = None,
+) -> tuple[Any, Any]:
+    """Return what the last program finds of a block, and the states saved at grid ``points``.
+
+    :param count: steps of the grid, which may have room for more.
+    :param seed: of the patients' chance; None where they have none.
+    :param points: (time, patient), or (time, 1) on a grid that all share. What is saved on a day of
+        treatment is the state before it; on day 0, after it.
+    """
+    saved = None if points is None or points.shape[1] == 1 else 1
+    axes = (0, grid_axes(grid), None, None, None, saved)
+    rows = grid.days.shape[0] if programs[0].keeps else 1
+    rows += 0 if points is None else points.shape[0]
+    work = partial(_execute, programs)
+    return in_tiles(work, axes, rows, patients, grid, count, seed, settings, points)
+
+
+def _execute(
+    programs: Programs,
+    patients: Patients,
+    grid: Grid,
+    count: Array,
+    seed: Key | None,
+    settings: Any,
+    points: Array | None,
+) -> tuple[Any, Any]:
+    """Run a tile of a block."""
+    first, *later = programs
+    key = None if seed is None else fold(seed, *patients.number)
+    each = Patient(patients.values, patients.schedule, key, settings)
+    steps = steps_of(grid)
+    followed = follow(first, each, steps, count)
+    saved = None
+    if points is not None:
+        saved = _pick(jax.vmap(first.saved)(followed.first), followed.kept, points)
+    for program in later:
+        # What a treatment did is in what was kept.
+        each = each._replace(schedule=None, before=followed.found)
+        followed = follow(program, each, steps._replace(stored=followed.kept), count)
+    return followed.found, saved
+
+
+def _pick(first: Any, later: Any, points: Array) -> Any:
+    """Pick the saved grid points, (patient, time); point 0 is the start."""
+
+    def pick(start: Array, rest: Array) -> Array:
+        index = jnp.maximum(points - 1, 0)
+        shared = points.shape[1] == 1
+        picked = rest[index[:, 0]] if shared else jnp.take_along_axis(rest, index, axis=0)
+        return jnp.where(points == 0, start[None], picked).T
+
+    return jax.tree.map(pick, first, later)

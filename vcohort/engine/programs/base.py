@@ -1,0 +1,76 @@
+"""What a program is: the four functions of one patient that an executor maps over patients.
+
+A program says nothing of how many patients there are, of tiles, blocks or devices, of what is
+compiled together, or of what is computed twice for a derivative: that is the executor's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from jax import Array
+
+from vcohort.engine.chance.random import Key
+from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.treatment import Jump, Schedule
+from vcohort.models import Values
+
+State = TypeVar("State")
+Kept = TypeVar("Kept")
+Found = TypeVar("Found")
+
+
+class Patient(NamedTuple):
+    """One patient, as a program sees it.
+
+    ``key``: of all its chance, None where there is none. ``settings``: what all patients share.
+    ``before``: what the program before this one found of it, where several are run in turn.
+    """
+
+    values: Values
+    schedule: Schedule | None
+    key: Key | None = None
+    settings: Any = None
+    before: Any = None
+
+
+class Outcomes(NamedTuple):
+    """What a run leaves of a patient: results of the endpoints, and its strain.
+
+    ``strain`` tells whether the steps were short enough; NaN where they were not at all.
+    """
+
+    results: tuple[Array, ...]
+    strain: Array
+
+
+class PatientProgram(Generic[State, Kept, Found]):
+    """A program: frozen and hashable, since compiled code is kept by it.
+
+    ``keeps``: whether anything is kept of each step, which takes memory in proportion to them.
+    """
+
+    keeps: bool = False
+
+    def init(self, patient: Patient) -> State:
+        """Return the state at day 0."""
+        raise NotImplementedError
+
+    def step(self, patient: Patient, state: State, step: Step) -> tuple[State, Kept]:
+        """Return the state at the end of a step, and what is kept of the step.
+
+        ``step.stored``: what the program before this one kept of it.
+        """
+        raise NotImplementedError
+
+    def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
+        """Return the state after a treatment, at the start of a step."""
+        raise NotImplementedError
+
+    def saved(self, state: State) -> Kept:
+        """Return what is kept of a state, where a run saves states on chosen days."""
+        raise NotImplementedError
+
+    def final(self, patient: Patient, state: State) -> Found:
+        """Return what is found in the end."""
+        raise NotImplementedError

@@ -1,0 +1,84 @@
+"""Endpoints of one patient, folded along its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import Array
+
+from vcohort.endpoints import (
+    Carry,
+    Cubic,
+    Endpoint,
+    Start,
+    TCellEndpoint,
+    TCellSegment,
+    TumourEndpoint,
+    TumourSegment,
+)
+from vcohort.engine.inputs import Settings
+from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.step import Integrated, TCells, initial_cells
+from vcohort.engine.methods.tumour import TumourStep
+from vcohort.models import Values
+
+Carries = tuple[Carry, ...]
+
+
+def start_of(values: Values, settings: Settings) -> Start:
+    """Return what endpoints may know of one patient before the first step."""
+    cells = initial_cells(values)
+    return Start(*cells, jnp.log(settings.progression) + cells.log_tumour, settings.horizon)
+
+
+def begin(endpoints: Sequence[Endpoint], start: Start) -> Carries:
+    """Return what the endpoints carry on day 0."""
+    return tuple(endpoint.init(start) for endpoint in endpoints)
+
+
+def update(
+    endpoints: Sequence[Endpoint],
+    carries: Carries,
+    t_cells: TCellSegment | None = None,
+    tumour: TumourSegment | None = None,
+) -> Carries:
+    """Return what the endpoints carry after a step, each having seen its kind of segment."""
+
+    def shown(endpoint: Endpoint, carry: Carry) -> Carry:
+        if isinstance(endpoint, TCellEndpoint):
+            assert t_cells is not None
+            return endpoint.update(carry, t_cells)
+        assert isinstance(endpoint, TumourEndpoint)
+        assert tumour is not None
+        return endpoint.update(carry, tumour)
+
+    return tuple(map(shown, endpoints, carries))
+
+
+def results(endpoints: Sequence[Endpoint], carries: Carries) -> tuple[Array, ...]:
+    """Return all results of all endpoints."""
+    pairs = zip(endpoints, carries, strict=True)
+    return tuple(value for endpoint, carry in pairs for value in endpoint.final(carry))
+
+
+def t_cell_segment(step: Step, before: TCells, moved: Integrated) -> TCellSegment:
+    """Return what a T cell endpoint sees of a step."""
+    car = Cubic(
+        before.log_car,
+        moved.t_cells.log_car,
+        moved.car_slope_start * step.days,
+        moved.car_slope_end * step.days,
+    )
+    rise = moved.t_cells.log_normal - before.log_normal
+    normal = Cubic(before.log_normal, moved.t_cells.log_normal, rise, rise)
+    return TCellSegment(step.day, step.end, normal, car)
+
+
+def tumour_segment(step: Step, moved: TumourStep) -> TumourSegment:
+    """Return what a tumour endpoint sees of a step."""
+    return TumourSegment(
+        step.day, step.end, moved.path, moved.extinct,
+        step.day + moved.extinct_fraction * step.days,
+        moved.reach.reached, moved.reach.crossing(step.day, step.end),
+    )  # fmt: skip
