@@ -12,8 +12,8 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Numbers
 from vcohort.endpoints.quadratic import Quadratic
 from vcohort.endpoints.segment import Cubic
 
@@ -36,9 +36,9 @@ class Accrual(NamedTuple):
 
     path: Cubic
     rate: Quadratic
-    days: Array
+    days: Numbers
 
-    def _scaled(self) -> tuple[Array, Array]:
+    def _scaled(self) -> tuple[Numbers, Numbers]:
         """Return the integral over the step as (log of a scale, multiple of it)."""
         path, rate = self.path, self.rate
         bulge = 0.5 * (path.start + path.end) - path.at(0.5)
@@ -51,21 +51,21 @@ class Accrual(NamedTuple):
         multiple = near * moments[0] + slope * moments[1] + bend * moments[2]
         return jnp.maximum(-path.start, -path.end), self.days * multiple
 
-    def total(self) -> Array:
+    def total(self) -> Numbers:
         """Return the integral over the step; its scale is e^60 at most."""
         log_scale, multiple = self._scaled()
         return jnp.exp(jnp.minimum(log_scale, _LARGEST_EXPONENT)) * multiple
 
-    def log_total(self) -> Array:
+    def log_total(self) -> Numbers:
         """Return the log of the integral over the step; of none, the smallest log there is."""
         log_scale, multiple = self._scaled()
         return log_scale + jnp.log(jnp.maximum(multiple, _tiny(multiple)))
 
-    def until(self, fraction: Array) -> Accrual:
+    def until(self, fraction: Numbers) -> Accrual:
         """Return the part of the integral up to a fraction of the step."""
         return Accrual(self.path.until(fraction), self.rate.until(fraction), fraction * self.days)
 
-    def reaching(self, log_value: Array) -> Array:
+    def reaching(self, log_value: Numbers) -> Numbers:
         """Return the fraction at which the log of the integral is ``log_value``.
 
         Newton's method on the log of the integral, which is concave: after one turn it closes in
@@ -84,11 +84,11 @@ class Accrual(NamedTuple):
         return u
 
 
-def _tiny(like: Array) -> float:
+def _tiny(like: Numbers) -> float:
     return float(jnp.finfo(like.dtype).tiny)
 
 
-def _inverted(log_share: Array, growth: Array) -> Array:
+def _inverted(log_share: Numbers, growth: Numbers) -> Numbers:
     """Solve (e^(g v) - 1) / (e^g - 1) = share for v in 0 … 1."""
     flat = jnp.abs(growth) < 1e-3
     safe = jnp.where(flat, 1.0, growth)
@@ -98,7 +98,7 @@ def _inverted(log_share: Array, growth: Array) -> Array:
     return jnp.clip(jnp.where(flat, jnp.exp(log_share), curved), 0.0, 1.0)
 
 
-def _moments(x: Array) -> tuple[Array, Array, Array]:
+def _moments(x: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """Return the integrals of v^k e^(x v) over 0 … 1 for k = 0, 1, 2; ``x`` is at most 0."""
     small = x > -_SMALL
     grown = jnp.exp(x)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from jax import Array
 
+from vcohort.arrays import Number, Value
 from vcohort.endpoints.segment import TCellSegment, TumourSegment
 from vcohort.errors import VcohortError
 
@@ -28,11 +28,11 @@ MISSING = -1
 class Start(NamedTuple):
     """What an endpoint may know before the first step. Cell numbers are natural logs."""
 
-    log_normal: Array
-    log_car: Array
-    log_tumour: Array
-    log_progression: Array
-    horizon: Array
+    log_normal: Number
+    log_car: Number
+    log_tumour: Number
+    log_progression: Number
+    horizon: Number
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Endpoint(ABC):
         """Return the carry at day 0."""
 
     @abstractmethod
-    def final(self, carry: Carry) -> tuple[Array, ...]:
+    def final(self, carry: Carry) -> tuple[Value, ...]:
         """Return one value per variable."""
 
 

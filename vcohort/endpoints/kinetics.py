@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number, Value
 from vcohort.branches import when
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.base import Start, TCellEndpoint, Variable
@@ -21,10 +21,10 @@ from vcohort.units import CELLS_PER_UL
 
 
 class _Carry(NamedTuple):
-    log_max: Array
-    day_of_max: Array
-    area: Array
-    last_seen: Array
+    log_max: Number
+    day_of_max: Number
+    area: Number
+    last_seen: Number
     fall: Crossing
 
 
@@ -88,13 +88,13 @@ class Kinetics(TCellEndpoint):
             crossing.or_else(falls, carry.fall),
         )
 
-    def final(self, carry: _Carry) -> tuple[Array, ...]:
+    def final(self, carry: _Carry) -> tuple[Value, ...]:
         """Return the four numbers in cells and days."""
         last_day = jnp.maximum(carry.last_seen, carry.fall.crossing_day())
         return jnp.exp(carry.log_max), carry.day_of_max, carry.area, last_day
 
 
-def _with_area(area: Array, segment: TCellSegment) -> Array:
+def _with_area(area: Number, segment: TCellSegment) -> Number:
     path, one = segment.log_car, jnp.ones_like(area)
     below = Cubic(*(-each for each in path))
     return area + Accrual(below, Quadratic(one, one, one), segment.end - segment.day).total()

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number, Value
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment, day_of
 from vcohort.records import recordable
 
 
 class _Carry(NamedTuple):
-    log_cells: Array
-    day: Array
+    log_cells: Number
+    day: Number
 
 
 @recordable
@@ -50,7 +50,7 @@ class Nadir(TumourEndpoint):
             jnp.where(lower, log_cells, carry.log_cells), jnp.where(lower, day, carry.day)
         )
 
-    def final(self, carry: _Carry) -> tuple[Array, ...]:
+    def final(self, carry: _Carry) -> tuple[Value, ...]:
         """Return the nadir in cells and its day."""
         alive = jnp.isfinite(carry.log_cells)
         at_least_one = jnp.exp(jnp.maximum(carry.log_cells, 0.0))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number, Value
 from vcohort.endpoints.base import MISSING as MISSING
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import Crossing, TumourSegment
@@ -18,8 +18,8 @@ MEANINGS = ("undecided", "cure", "progression")
 
 
 class _Carry(NamedTuple):
-    outcome: Array
-    day: Array
+    outcome: Value
+    day: Number
     progression: Crossing
 
 
@@ -58,7 +58,7 @@ class Outcome(TumourEndpoint):
             segment.progression.or_else(progressed, carry.progression),
         )
 
-    def final(self, carry: _Carry) -> tuple[Array, ...]:
+    def final(self, carry: _Carry) -> tuple[Value, ...]:
         """Return outcome and event time, inside the step."""
         progressed = carry.outcome == PROGRESSION
         return carry.outcome, jnp.where(progressed, carry.progression.crossing_day(), carry.day)

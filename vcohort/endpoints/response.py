@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from vcohort.arrays import Flag, Number, Value
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
 from vcohort.endpoints.segment import TumourSegment
 from vcohort.errors import VcohortError
@@ -21,10 +21,10 @@ CR, PR, SD, PD = 0, 1, 2, 3
 
 
 class _Carry(NamedTuple):
-    log_cells: tuple[Array, ...]
-    progressed: tuple[Array, ...]
-    so_far: Array
-    log_first: Array
+    log_cells: tuple[Number, ...]
+    progressed: tuple[Flag, ...]
+    so_far: Value
+    log_first: Number
 
 
 @recordable
@@ -97,14 +97,14 @@ class Response(TumourEndpoint):
             so_far=so_far,
         )
 
-    def final(self, carry: _Carry) -> tuple[Array, ...]:
+    def final(self, carry: _Carry) -> tuple[Value, ...]:
         """Classify each day."""
         return tuple(
             self._classify(log_cells, progressed, carry.log_first)
             for log_cells, progressed in zip(carry.log_cells, carry.progressed, strict=True)
         )
 
-    def _classify(self, log_cells: Array, progressed: Array, log_first: Array) -> Array:
+    def _classify(self, log_cells: Number, progressed: Flag, log_first: Number) -> Value:
         complete = log_cells < math.log(self.detection_limit)
         partial = log_cells <= log_first + math.log(self.partial)
         response = jnp.where(complete, CR, jnp.where(partial, PR, SD))

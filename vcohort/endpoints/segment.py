@@ -6,44 +6,45 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+
+from vcohort.arrays import Flags, Numbers
 
 
 class Cubic(NamedTuple):
     """A cubic Hermite interpolant on the fraction 0 … 1 of a step; slopes are per step."""
 
-    start: Array
-    end: Array
-    slope_start: Array
-    slope_end: Array
+    start: Numbers
+    end: Numbers
+    slope_start: Numbers
+    slope_end: Numbers
 
-    def _coefficients(self) -> tuple[Array, Array]:
+    def _coefficients(self) -> tuple[Numbers, Numbers]:
         rise = self.end - self.start
         bend = 3.0 * rise - 2.0 * self.slope_start - self.slope_end
         twist = self.slope_start + self.slope_end - 2.0 * rise
         return bend, twist
 
-    def at(self, u: Array | float) -> Array:
+    def at(self, u: Numbers | float) -> Numbers:
         """Return the value at the fraction ``u``."""
         bend, twist = self._coefficients()
         return self.start + u * (self.slope_start + u * (bend + u * twist))
 
-    def slope(self, u: Array | float) -> Array:
+    def slope(self, u: Numbers | float) -> Numbers:
         """Return the derivative at the fraction ``u``, per step."""
         bend, twist = self._coefficients()
         return self.slope_start + u * (2.0 * bend + u * 3.0 * twist)
 
-    def until(self, u: Array) -> Cubic:
+    def until(self, u: Numbers) -> Cubic:
         """Return the cubic on the step up to the fraction ``u``."""
         # A whole step ends where the next one begins, to the last bit.
         end = jnp.where(u == 1.0, self.end, self.at(u))
         return Cubic(self.start, end, u * self.slope_start, u * self.slope(u))
 
-    def above(self, level: Array) -> Cubic:
+    def above(self, level: Numbers) -> Cubic:
         """Return the height over ``level``."""
         return self._replace(start=self.start - level, end=self.end - level)
 
-    def crossing(self, level: Array | float, turns: int = 4) -> Array:
+    def crossing(self, level: Numbers | float, turns: int = 4) -> Numbers:
         """Return the fraction at which the cubic, which crosses ``level`` once, does so.
 
         By so many ``turns`` of Newton's method; more where the level lies near an extremum.
@@ -58,7 +59,7 @@ class Cubic(NamedTuple):
             u = jnp.clip(u - (self.at(u) - level) / slope, 0.0, 1.0)
         return u
 
-    def extremum(self, sign: float) -> Array:
+    def extremum(self, sign: float) -> Numbers:
         """Return the fraction of the minimum (``sign`` 1) or maximum (-1).
 
         Inside the step where the slope changes its sign, else the better end; no step is so long
@@ -79,8 +80,8 @@ class Cubic(NamedTuple):
 class TCellSegment(NamedTuple):
     """The T cells of one patient over one step, from ``day`` to ``end``; logs of cells."""
 
-    day: Array
-    end: Array
+    day: Numbers
+    end: Numbers
     log_normal: Cubic
     log_car: Cubic
 
@@ -93,16 +94,16 @@ class TumourSegment(NamedTuple):
     progression size at some moment of the step; ``progression``: from when on.
     """
 
-    day: Array
-    end: Array
+    day: Numbers
+    end: Numbers
     log_cells: Cubic
-    extinct: Array
-    extinct_day: Array
-    progressed: Array
+    extinct: Flags
+    extinct_day: Numbers
+    progressed: Flags
     progression: Crossing
 
 
-def day_of(segment: TCellSegment | TumourSegment, fraction: Array) -> Array:
+def day_of(segment: TCellSegment | TumourSegment, fraction: Numbers) -> Numbers:
     """Return the day at a fraction of the step."""
     return segment.day + fraction * (segment.end - segment.day)
 
@@ -114,22 +115,22 @@ class Crossing(NamedTuple):
     day inside it is found once, at the end.
     """
 
-    day: Array
-    end: Array
+    day: Numbers
+    end: Numbers
     height: Cubic
-    until: Array
+    until: Numbers
 
     @classmethod
-    def none(cls, like: Array) -> Crossing:
+    def none(cls, like: Numbers) -> Crossing:
         """Return one that stands for no step so far."""
         zero = jnp.zeros_like(like)
         return cls(zero, zero, Cubic(zero, zero, zero, zero), zero)
 
-    def or_else(self, taken: Array, other: Crossing) -> Crossing:
+    def or_else(self, taken: Flags, other: Crossing) -> Crossing:
         """Return this one where it is ``taken``, else the other."""
         return jax.tree.map(lambda new, old: jnp.where(taken, new, old), self, other)
 
-    def crossing_day(self) -> Array:
+    def crossing_day(self) -> Numbers:
         """Return the day on which the level is passed."""
         fraction = self.until * self.height.until(self.until).crossing(0.0, 8)
         return self.day + fraction * (self.end - self.day)
@@ -141,23 +142,23 @@ class Reach(NamedTuple):
     Up to the fraction ``until`` the path rises to its highest point.
     """
 
-    reached: Array
+    reached: Flags
     height: Cubic
-    until: Array
+    until: Numbers
 
     @classmethod
-    def of(cls, path: Cubic, level: Array) -> Reach:
+    def of(cls, path: Cubic, level: Numbers) -> Reach:
         """Find where a path is highest."""
         peak, height = path.extremum(-1.0), path.above(level)
         highest = jnp.where(peak == 1.0, height.end, height.at(peak))
         return cls(highest >= 0.0, height, peak)
 
     @classmethod
-    def on(cls, reached: Array, fraction: Array) -> Reach:
+    def on(cls, reached: Flags, fraction: Numbers) -> Reach:
         """Return one that is reached at a known fraction."""
         one = jnp.ones_like(fraction)
         return cls(reached, Cubic(-fraction, one - fraction, one, one), one)
 
-    def crossing(self, day: Array, end: Array) -> Crossing:
+    def crossing(self, day: Numbers, end: Numbers) -> Crossing:
         """Return it on the days of the step."""
         return Crossing(day, end, self.height, self.until)

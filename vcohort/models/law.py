@@ -14,12 +14,12 @@ from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.errors import one_of, refuse_other
 from vcohort.models.param import Param
 
-Values: TypeAlias = Mapping[str, Array]
+Values: TypeAlias = Mapping[str, Number]
 """Parameter values of one patient, by name."""
 
 # exp of this is finite in float32: rates saturate long before a tumour of e^80 cells.
@@ -29,27 +29,27 @@ _LARGEST_LOG = 80.0
 class Cells(NamedTuple):
     """The natural logs of the numbers of normal T, CAR T and tumour cells of one patient."""
 
-    log_normal: Array
-    log_car: Array
-    log_tumour: Array
+    log_normal: Number
+    log_car: Number
+    log_tumour: Number
 
     @property
-    def normal(self) -> Array:
+    def normal(self) -> Number:
         """Normal T cells."""
         return jnp.exp(self.log_normal)
 
     @property
-    def car(self) -> Array:
+    def car(self) -> Number:
         """CAR T cells."""
         return jnp.exp(self.log_car)
 
     @property
-    def total(self) -> Array:
+    def total(self) -> Number:
         """All T cells."""
         return self.normal + self.car
 
     @property
-    def tumour(self) -> Array:
+    def tumour(self) -> Number:
         """Tumour cells."""
         return jnp.exp(jnp.minimum(self.log_tumour, _LARGEST_LOG))
 
@@ -72,29 +72,29 @@ class Growth(Law):
     -d(rate of N)/d ln N and the same of C, which the integrator solves exactly.
     """
 
-    rates: Callable[[Values, Cells, Array], tuple[Array, Array]]
-    relaxation: Callable[[Values, Cells, Array], tuple[Array, Array]]
+    rates: Callable[[Values, Cells, Number], tuple[Number, Number]]
+    relaxation: Callable[[Values, Cells, Number], tuple[Number, Number]]
 
 
 @dataclass(frozen=True)
 class Feedback(Law):
     """The CAR T growth rate r_C, per day: ``rate(values, cells)``."""
 
-    rate: Callable[[Values, Cells], Array]
+    rate: Callable[[Values, Cells], Number]
 
 
 @dataclass(frozen=True)
 class Killing(Law):
     """Death of tumour cells, per cell and day: ``rate(values, cells)``."""
 
-    rate: Callable[[Values, Cells], Array]
+    rate: Callable[[Values, Cells], Number]
 
 
 @dataclass(frozen=True)
 class Proliferation(Law):
     """Birth of tumour cells, per cell and day: ``rate(values, cells)``."""
 
-    rate: Callable[[Values, Cells], Array]
+    rate: Callable[[Values, Cells], Number]
 
 
 _KINDS = {

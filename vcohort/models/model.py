@@ -9,8 +9,8 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.errors import VcohortError, did_you_mean, unknown
 from vcohort.models.law import (
     Cells,
@@ -34,10 +34,10 @@ LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
 class Rates(NamedTuple):
     """Rates per cell and day of one patient."""
 
-    normal: Array
-    car: Array
-    birth: Array
-    death: Array
+    normal: Number
+    car: Number
+    birth: Number
+    death: Number
 
 
 @recordable
@@ -116,7 +116,7 @@ class Model:
         birth = self.proliferation.rate(values, cells)
         return Rates(normal, car, birth, self.killing.rate(values, cells))
 
-    def relaxation(self, values: Values, cells: Cells) -> tuple[Array, Array]:
+    def relaxation(self, values: Values, cells: Cells) -> tuple[Number, Number]:
         """Return how fast ln N and ln C return to their capacities, per day."""
         return self.growth.relaxation(values, cells, self.feedback.rate(values, cells))
 
@@ -125,7 +125,7 @@ class Model:
 def _reads_tumour(model: Model) -> bool:
     """Whether a rate depends on the tumour: told from the program that the laws make."""
 
-    def everything(values: Values, *logs: Array) -> object:
+    def everything(values: Values, *logs: Number) -> object:
         cells = Cells(*logs)
         return model.rates(values, cells), model.relaxation(values, cells)
 

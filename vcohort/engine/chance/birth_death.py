@@ -17,11 +17,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.core import Tracer
 from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
+from vcohort.arrays import Counters, Numbers
 from vcohort.engine.chance import sampling
 from vcohort.engine.chance.masses import log_binomial_of_any
 from vcohort.engine.chance.random import Key, fold, seed_key, uniforms
@@ -32,43 +32,43 @@ from vcohort.given import floats, whole
 class Lineage(NamedTuple):
     """What becomes of one cell's lineage over a span of time."""
 
-    fall: Array
+    fall: Numbers
     """rho: the fall of the log of the mean number of cells."""
-    log_j: Array
+    log_j: Numbers
     """ln J: the log odds of extinction of one lineage."""
 
     @property
-    def extinct(self) -> Array:
+    def extinct(self) -> Numbers:
         """Probability that the lineage is extinct, J / (1 + J)."""
         return jax.nn.sigmoid(self.log_j)
 
     @property
-    def survives(self) -> Array:
+    def survives(self) -> Numbers:
         """Probability that the lineage survives, 1 / (1 + J)."""
         return jax.nn.sigmoid(-self.log_j)
 
     @property
-    def single(self) -> Array:
+    def single(self) -> Numbers:
         """Probability that a surviving lineage counts one cell, e^rho / (1 + J)."""
         return jnp.exp(self._log_single)
 
     @property
-    def several(self) -> Array:
+    def several(self) -> Numbers:
         """Probability that a surviving lineage counts more than one cell, to its last digits."""
         return -jnp.expm1(self._log_single)
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Numbers:
         """Mean number of cells, e^-rho."""
         return jnp.exp(-self.fall)
 
     @property
-    def variance(self) -> Array:
+    def variance(self) -> Numbers:
         """Variance of the number of cells, e^-rho ((1 + 2 J) e^-rho - 1)."""
         return self.mean * (jnp.expm1(-self.fall) + 2.0 * self.mean * jnp.exp(self.log_j))
 
     @property
-    def _log_single(self) -> Array:
+    def _log_single(self) -> Numbers:
         return jnp.minimum(self.fall - jax.nn.softplus(self.log_j), 0.0)
 
 
@@ -87,7 +87,7 @@ def constant_rates(birth: ArrayLike, death: ArrayLike, days: ArrayLike) -> Linea
     return Lineage(fall, jnp.log(death * days) + log_factor)
 
 
-def _number(name: str, value: ArrayLike) -> Array:
+def _number(name: str, value: ArrayLike) -> Numbers:
     """Return numbers, at least 0, in JAX's precision; what is traced cannot be looked at."""
     if isinstance(value, Tracer):
         return jnp.asarray(value, jnp.result_type(float))
@@ -97,12 +97,12 @@ def _number(name: str, value: ArrayLike) -> Array:
     return jnp.asarray(given, jnp.result_type(float))
 
 
-def extinction_probability(cells: ArrayLike, lineage: Lineage) -> Array:
+def extinction_probability(cells: ArrayLike, lineage: Lineage) -> Numbers:
     """Return the probability that all ``cells`` lineages are extinct, (J / (1 + J))^n."""
     return jnp.exp(-_number("cells", cells) * jax.nn.softplus(-lineage.log_j))
 
 
-def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
+def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Numbers:
     """Return ln P(n' = end | n = start): the sum over the number k of surviving lineages.
 
     ``start``: whole number of cells. ``end``: array (m,) of whole numbers. ``lineage``: of
@@ -121,7 +121,9 @@ def log_transition(start: int, end: ArrayLike, lineage: Lineage) -> Array:
     return jnp.where(m[0] == 0.0, extinct, alive)
 
 
-def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Array, Array]:
+def sample(
+    key: Key, counter: Counters, cells: Numbers, lineage: Lineage
+) -> tuple[Numbers, Numbers]:
     """Draw the number of cells after the span, for one patient; also a spare uniform number.
 
     The spare is fresh where the result is 0. Draws depend on (key, counter) alone.
@@ -141,7 +143,7 @@ def sample(key: Key, counter: Array, cells: Array, lineage: Lineage) -> tuple[Ar
     return jnp.where(survivors > 0.0, survivors + more, 0.0), second
 
 
-def draw(seed: int, cells: ArrayLike, lineage: Lineage) -> Array:
+def draw(seed: int, cells: ArrayLike, lineage: Lineage) -> Numbers:
     """Draw the number of cells (n,) after the span, from ``cells`` (n,), each on its own.
 
     ``lineage`` broadcasts against ``cells``. Draw i depends on (seed, i) alone. float32 holds whole

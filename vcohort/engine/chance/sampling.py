@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Flags, Numbers
 from vcohort.branches import when
 from vcohort.engine.chance import rejection
 from vcohort.engine.chance.masses import log_binomial
@@ -36,10 +36,10 @@ _NEGLIGIBLE = 1e-12
 
 _GOLDEN = 0.6180339887
 
-Ratio = Callable[[Array], Array]
+Ratio = Callable[[Numbers], Numbers]
 
 
-def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
+def binomial(u: Numbers, key: Key, n: Numbers, p: Numbers, q: Numbers) -> Numbers:
     """Draw Binomial(n, p). ``q`` is 1 - p, given apart so that neither loses its digits."""
     wide = n * p * q > _WIDE
     narrow = narrow_binomial(jnp.where(wide, 0.0, u), n, p, q)
@@ -49,7 +49,7 @@ def binomial(u: Array, key: Key, n: Array, p: Array, q: Array) -> Array:
     return when(wide, rejection.binomial, narrow, key, *law)
 
 
-def narrow_binomial(u: Array, n: Array, p: Array, q: Array) -> Array:
+def narrow_binomial(u: Numbers, n: Numbers, p: Numbers, q: Numbers) -> Numbers:
     """Draw Binomial(n, p) of a small deviation, by ``u`` alone, counting the rarer outcome."""
     few, many = jnp.minimum(p, q), jnp.maximum(p, q)
     mean, odds = n * few, few / many
@@ -66,7 +66,7 @@ def narrow_binomial(u: Array, n: Array, p: Array, q: Array) -> Array:
     return jnp.where(p > q, n - found, found)
 
 
-def poisson(u: Array, mean: Array) -> Array:
+def poisson(u: Numbers, mean: Numbers) -> Numbers:
     """Draw Poisson(mean), by ``u`` alone."""
     many = mean > _MANY
     few = jnp.where(many, 0.0, mean)
@@ -80,7 +80,7 @@ def poisson(u: Array, mean: Array) -> Array:
     return jnp.where(many, _poisson_of_many(u, jnp.where(many, mean, _MANY)), found)
 
 
-def _poisson_of_many(u: Array, mean: Array) -> Array:
+def _poisson_of_many(u: Numbers, mean: Numbers) -> Numbers:
     """Invert the Poisson law by its asymptotic expansion, the number's error below 0.001.
 
     Giles 2016, ACM Trans. Math. Softw. 42:7, eq. 6.
@@ -91,7 +91,7 @@ def _poisson_of_many(u: Array, mean: Array) -> Array:
     return jnp.maximum(jnp.floor(mean + root * w + shift), 0.0)
 
 
-def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array:
+def negative_binomial(u: Numbers, key: Key, k: Numbers, p: Numbers, q: Numbers) -> Numbers:
     """Draw the failures before the k-th success (k >= 1), success ``p``, failure ``q`` = 1 - p.
 
     A wide law is drawn as Poisson with a gamma distributed mean.
@@ -100,14 +100,14 @@ def negative_binomial(u: Array, key: Key, k: Array, p: Array, q: Array) -> Array
     wide = k * q > _LESS_WIDE * p**2
     narrow = _narrow_negative_binomial(jnp.where(wide, 0.0, u), k, p, q)
 
-    def mixture(key: Key, k: Array, odds: Array) -> Array:
+    def mixture(key: Key, k: Numbers, odds: Numbers) -> Numbers:
         v, _ = uniforms(key, 1, 0, k.dtype)
         return poisson(v, rejection.gamma(fold(key, 0, 0), k) * odds)
 
     return when(wide, mixture, narrow, key, k, jnp.where(wide, q / p, 1.0))
 
 
-def _narrow_negative_binomial(u: Array, k: Array, p: Array, q: Array) -> Array:
+def _narrow_negative_binomial(u: Numbers, k: Numbers, p: Numbers, q: Numbers) -> Numbers:
     """Draw it by ``u`` alone. x failures are k / (k + x) times as likely as x of k + x trials."""
     mode = jnp.floor((k - 1.0) * q / p)
     low = jnp.minimum(k, mode) < _LOW
@@ -123,18 +123,18 @@ def _narrow_negative_binomial(u: Array, k: Array, p: Array, q: Array) -> Array:
     )
 
 
-def _outwards(u: Array, start: Array, log_start: Array, up: Ratio, down: Ratio) -> Array:
+def _outwards(u: Numbers, start: Numbers, log_start: Numbers, up: Ratio, down: Ratio) -> Numbers:
     """Invert a unimodal law on 0, 1, …, spending ``u`` on a count and then on both its sides.
 
     ``up(x)`` and ``down(x)`` are p(x + 1) / p(x) and p(x - 1) / p(x).
     """
     at_start = jnp.exp(log_start)
 
-    def unspent(carry: tuple[Array, ...]) -> Array:
+    def unspent(carry: tuple[Numbers, ...]) -> Flags:
         left, _, _, p_low, p_high, _ = carry
         return (left > 0.0) & (p_low + p_high > _NEGLIGIBLE)
 
-    def search(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+    def search(carry: tuple[Numbers, ...]) -> tuple[Numbers, ...]:
         left, low, high, p_low, p_high, found = carry
         p_high = p_high * up(high)
         p_low = jnp.where(low > 0.0, p_low * down(low), 0.0)
@@ -144,7 +144,7 @@ def _outwards(u: Array, start: Array, log_start: Array, up: Ratio, down: Ratio) 
         left = after_high - jnp.where(after_high <= 0.0, 0.0, p_low)
         return left, low, high, p_low, p_high, found
 
-    def spend(u: Array, at_start: Array, start: Array) -> tuple[Array, Array]:
+    def spend(u: Numbers, at_start: Numbers, start: Numbers) -> tuple[Numbers, Numbers]:
         begin = (u - at_start, start, start, at_start, at_start, start)
         left, *_, found = jax.lax.while_loop(unspent, search, begin)
         return left, found

@@ -1,4 +1,4 @@
-"""Programs of one patient, run for a block: compiled once, on a CPU in tiles that fit its caches."""
+"""Programs of one patient, run for a block: compiled once; on a CPU in tiles that fit caches."""
 
 from __future__ import annotations
 

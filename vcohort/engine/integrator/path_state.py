@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Numbers
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
@@ -29,8 +29,8 @@ class PathState(NamedTuple):
     """The state of one patient on the deterministic path, and W."""
 
     t_cells: TCells
-    log_tumour: Array
-    w: Array
+    log_tumour: Numbers
+    w: Numbers
 
 
 class PathStep(NamedTuple):
@@ -39,7 +39,7 @@ class PathStep(NamedTuple):
     moved: Integrated
     tumour: Cubic
     growth: Accrual
-    w: Array
+    w: Numbers
 
     @property
     def after(self) -> PathState:
@@ -52,7 +52,7 @@ def first_path_state(cells: Cells) -> PathState:
     return PathState(first_t_cells(cells), cells.log_tumour, jnp.zeros_like(cells.log_tumour))
 
 
-def path_step(model: Model, values: Values, state: PathState, days: Array) -> PathStep:
+def path_step(model: Model, values: Values, state: PathState, days: Numbers) -> PathStep:
     """Step one patient along the deterministic path."""
     moved = integrate(model, values, state.t_cells, state.log_tumour, days)
     tumour = moved.rates.path(state.log_tumour)
@@ -65,7 +65,7 @@ def treat_path_state(jump: Jump, state: PathState) -> PathState:
     return state._replace(t_cells=treat(jump, state.t_cells))
 
 
-def log_lambda(w: Array, log_start: Array) -> Array:
+def log_lambda(w: Numbers, log_start: Numbers) -> Numbers:
     """Return ln Lambda from W and ln B0."""
     tiny = jnp.finfo(w.dtype).tiny
     # The logarithm of the smallest number has slopes that no number holds.
@@ -78,13 +78,13 @@ def log_lambda(w: Array, log_start: Array) -> Array:
     return log_start + jnp.where(rare, log_odds, log_each)
 
 
-def extinct(w: Array, log_start: Array) -> Array:
+def extinct(w: Numbers, log_start: Numbers) -> Numbers:
     """Return the probability that no lineage is left, exp(-Lambda)."""
     log_integral = jnp.minimum(log_lambda(w, log_start), _LARGEST_LOG_LAMBDA)
     return jnp.exp(-jnp.exp(log_integral))
 
 
-def w_at_lambda(value: Array, log_start: Array) -> Array:
+def w_at_lambda(value: Numbers, log_start: Numbers) -> Numbers:
     """Return W at which Lambda has fallen to ``value``: 1 / (B0 (e^(value / B0) - 1))."""
     per_cell = value * jnp.exp(-log_start)
     return per_cell / (value * jnp.expm1(per_cell))
@@ -93,18 +93,18 @@ def w_at_lambda(value: Array, log_start: Array) -> Array:
 class CureCrossing(NamedTuple):
     """A step in which W reaches a value: its days, how W grows in it, the log of what it needs."""
 
-    day: Array
-    end: Array
+    day: Numbers
+    end: Numbers
     growth: Accrual
-    log_needed: Array
+    log_needed: Numbers
 
     @classmethod
-    def none(cls, like: Array) -> CureCrossing:
+    def none(cls, like: Numbers) -> CureCrossing:
         """Return one that stands for no step so far."""
         zero = jnp.zeros_like(like)
         still = Accrual(Cubic(zero, zero, zero, zero), Quadratic(zero, zero, zero), zero)
         return cls(zero, zero, still, zero)
 
-    def crossing_day(self) -> Array:
+    def crossing_day(self) -> Numbers:
         """Return the day on which W reaches the value."""
         return self.day + self.growth.reaching(self.log_needed) * (self.end - self.day)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Values
@@ -29,19 +29,19 @@ class TCells(NamedTuple):
     whether this patient's steps were short enough: NaN where they ended in no number.
     """
 
-    log_normal: Array
-    log_car: Array
-    lost_normal: Array
-    lost_car: Array
-    strain: Array
+    log_normal: Number
+    log_car: Number
+    lost_normal: Number
+    lost_car: Number
+    strain: Number
 
 
 class Integrated(NamedTuple):
     """The T cells after a step, the CAR T cells' slopes per day at both ends, the rates."""
 
     t_cells: TCells
-    car_slope_start: Array
-    car_slope_end: Array
+    car_slope_start: Number
+    car_slope_end: Number
     rates: TumourRates
 
 
@@ -56,7 +56,7 @@ def initial_cells(values: Values) -> Cells:
     return Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
 
 
-def strain_of(t_cells: TCells, log_tumour: Array) -> Array:
+def strain_of(t_cells: TCells, log_tumour: Number) -> Number:
     """Return the strain of a patient at the end of its run; NaN where no number is left."""
     logs = t_cells.log_normal + t_cells.log_car + log_tumour
     return jnp.where(jnp.isfinite(logs), t_cells.strain, jnp.nan)
@@ -65,18 +65,18 @@ def strain_of(t_cells: TCells, log_tumour: Array) -> Array:
 class _Relaxation(NamedTuple):
     """The exact part of a step: x' = f - L (x - x_0)."""
 
-    rate: Array
-    slope: Array
-    decay: Array
-    half: Array
-    whole: Array
+    rate: Number
+    slope: Number
+    decay: Number
+    half: Number
+    whole: Number
 
-    def remainder(self, slope: Array, rise: Array) -> Array:
+    def remainder(self, slope: Number, rise: Number) -> Number:
         """Return what the exact part leaves of a slope, at a rise since the start."""
         return slope - self.slope + self.rate * rise
 
 
-def _relaxation(slope: Array, rate: Array, days: Array) -> _Relaxation:
+def _relaxation(slope: Number, rate: Number, days: Number) -> _Relaxation:
     """Return decay and rise of the exact part over half a step, and its rise over all of it."""
     scaled = 0.5 * days * rate
     tiny = scaled < 1e-6
@@ -89,7 +89,7 @@ def _relaxation(slope: Array, rate: Array, days: Array) -> _Relaxation:
 
 
 def integrate(
-    model: Model, values: Values, t_cells: TCells, log_tumour: Array, days: Array
+    model: Model, values: Values, t_cells: TCells, log_tumour: Number, days: Number
 ) -> Integrated:
     """Step one patient's T cells over ``days``; say what its tumour cells go through."""
     half, sixth = 0.5 * days, days / 6.0
@@ -100,7 +100,7 @@ def integrate(
     n = _relaxation(first.normal, normal_rate, days)
     c = _relaxation(first.car, car_rate, days)
 
-    def stage(normal_rise: Array, car_rise: Array, log_tumour: Array):
+    def stage(normal_rise: Number, car_rise: Number, log_tumour: Number):
         rates = model.rates(values, Cells(x + normal_rise, y + car_rise, log_tumour))
         normal = n.remainder(rates.normal, normal_rise)
         return normal, c.remainder(rates.car, car_rise), rates
@@ -124,14 +124,14 @@ def integrate(
     return Integrated(after, first.car, fourth.car, TumourRates(days, birth, death))
 
 
-def _rise(t_cells: TCells, normal: Array, car: Array, strain: Array) -> TCells:
+def _rise(t_cells: TCells, normal: Number, car: Number, strain: Number) -> TCells:
     """Add to both logs, minding what rounding loses."""
     log_normal, lost_normal = _add(t_cells.log_normal, normal, t_cells.lost_normal)
     log_car, lost_car = _add(t_cells.log_car, car, t_cells.lost_car)
     return TCells(log_normal, log_car, lost_normal, lost_car, t_cells.strain + strain)
 
 
-def _add(total: Array, term: Array, lost: Array) -> tuple[Array, Array]:
+def _add(total: Number, term: Number, lost: Number) -> tuple[Number, Number]:
     """Return the sum and what it lost."""
     owed = term + lost
     new = total + owed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Flags, Number, Numbers
 from vcohort.engine.compiling.tiles import add_up
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import TCells
@@ -25,27 +25,27 @@ class Schedule(NamedTuple):
     ``cells`` CAR T cells are then infused.
     """
 
-    day: Array
-    log_normal_survival: Array
-    log_car_survival: Array
-    cells: Array
+    day: Numbers
+    log_normal_survival: Numbers
+    log_car_survival: Numbers
+    cells: Numbers
 
 
 class Jump(NamedTuple):
     """What befalls one patient's T cells at one moment."""
 
-    log_normal_survival: Array
-    log_car_survival: Array
-    cells: Array
+    log_normal_survival: Number
+    log_car_survival: Number
+    cells: Number
 
 
-def due_now(schedule: Schedule, step: Step) -> Array:
+def due_now(schedule: Schedule, step: Step) -> Flags:
     """Return which treatments (treatment,) of one patient fall on the start of a step."""
     # A step of no length is not the one that follows the treatment.
     return (schedule.day == step.day) & (step.days > 0.0)
 
 
-def jump_of(schedule: Schedule, due: Array) -> Jump:
+def jump_of(schedule: Schedule, due: Flags) -> Jump:
     """Add up what is due (treatment,) of one patient's schedule."""
     parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
     return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
@@ -59,7 +59,7 @@ def treat(jump: Jump, t_cells: TCells) -> TCells:
     return TCells(normal, car, nothing, nothing, t_cells.strain)
 
 
-def _infuse(log_car: Array, cells: Array) -> Array:
+def _infuse(log_car: Number, cells: Number) -> Number:
     """Return ln(C + cells), with the slope 1 / C at no cells, whose own logarithm has none."""
     each = jnp.exp(jnp.minimum(-log_car, _LARGEST_LOG))
     few = cells * each < _FEW
@@ -68,7 +68,7 @@ def _infuse(log_car: Array, cells: Array) -> Array:
     return jnp.where(few, first_term, jnp.logaddexp(log_car, log_cells))
 
 
-def _cut(log_cells: Array, log_survival: Array) -> Array:
+def _cut(log_cells: Number, log_survival: Number) -> Number:
     """Cut a population, to one cell at the least: below, its law of growth means nothing."""
     cut, least = log_cells + log_survival, jnp.minimum(log_cells, 0.0)
     return jnp.where(cut <= least, least, cut)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
@@ -16,18 +16,18 @@ from vcohort.engine.chance.birth_death import Lineage
 class TumourRates(NamedTuple):
     """One step of one patient, as its tumour cells see it. Rates are per cell and day."""
 
-    days: Array
+    days: Number
     birth: Quadratic
     death: Quadratic
 
-    def path(self, log_start: Array) -> Cubic:
+    def path(self, log_start: Number) -> Cubic:
         """Return the log of the mean number of cells along the step."""
         first = self.days * (self.birth.start - self.death.start)
         last = self.days * (self.birth.end - self.death.end)
         rise = self.days * (self.birth.mean() - self.death.mean())
         return Cubic(log_start, log_start + rise, first, last)
 
-    def between(self, first: Array, last: Array) -> TumourRates:
+    def between(self, first: Number, last: Number) -> TumourRates:
         """Return the part of the step between two fractions."""
         parts = (each.between(first, last) for each in (self.birth, self.death))
         return TumourRates(self.days * (last - first), *parts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Counter
 from vcohort.engine.chance.random import Key
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.engine.methods.tumour import Limits, Tumour, TumourStep, undisturbed
 
 
-def step(rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
+def step(
+    rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Counter
+) -> TumourStep:
     """Follow the mean."""
     return undisturbed(rates.path(tumour.log_cells), tumour, limits)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Flag, Number
 from vcohort.engine.chance.random import Key, uniforms
 from vcohort.engine.integrator.tumour_rates import TumourRates
 
@@ -23,21 +23,21 @@ class Clock(NamedTuple):
     ``reached``: the fraction at which there were ``limits.progression`` cells; 2 if never.
     """
 
-    cells: Array
-    fraction: Array
-    reached: Array
-    events: Array
+    cells: Number
+    fraction: Number
+    reached: Number
+    events: Counter
 
 
 def play(
-    rates: TumourRates, cells: Array, fraction: Array, most: Array, progression: Array, key: Key
+    rates: TumourRates, cells: Number, fraction: Number, most: Number, progression: Number, key: Key
 ) -> Clock:
     """Play events until the step ends, the tumour dies out or has more than ``most`` cells."""
     bound = rates.birth.largest() + rates.death.largest()
     never = jnp.full_like(fraction, 2.0)
     reached = jnp.where(cells >= progression, fraction, never)
 
-    def running(clock: Clock) -> Array:
+    def running(clock: Clock) -> Flag:
         return (clock.cells > 0.0) & (clock.cells <= most) & (clock.fraction < 1.0)
 
     def propose(clock: Clock) -> Clock:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Number
 from vcohort.branches import when
 from vcohort.endpoints import Cubic, Reach
 from vcohort.engine.chance.random import Key, fold
@@ -21,15 +21,17 @@ from vcohort.engine.methods.tumour import (
 )
 
 
-def step(rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
+def step(
+    rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Counter
+) -> TumourStep:
     """Follow the mean above the threshold, every birth and death below it."""
     path = rates.path(tumour.log_cells)
     threshold = limits.threshold_now(tumour.undecided)
     entry = enter(path, tumour, threshold)
 
     def simulate(
-        rates: TumourRates, path: Cubic, entry: Entry, limits: Limits, threshold: Array, key: Key,
-        index: Array,
+        rates: TumourRates, path: Cubic, entry: Entry, limits: Limits, threshold: Number, key: Key,
+        index: Counter,
     ) -> TumourStep:  # fmt: skip
         begin = jnp.where(entry.stochastic, entry.cells, 0.0), entry.fraction
         end = play(rates, *begin, jnp.ceil(threshold), limits.progression, fold(key, index, 0))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Flag, Number
 from vcohort.branches import when
 from vcohort.endpoints import Cubic, Reach
 from vcohort.endpoints.accrual import Accrual
@@ -43,7 +43,9 @@ _EVENTS, _EXCURSION, _MOMENT = 3, 4, 5
 _PARTS, _PART_BITS = 8, 20
 
 
-def step(rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Array) -> TumourStep:
+def step(
+    rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Counter
+) -> TumourStep:
     """Follow the mean above the threshold, draw below it."""
     path = rates.path(tumour.log_cells)
     entry = enter(path, tumour, limits.threshold_now(tumour.undecided))
@@ -55,21 +57,21 @@ def step(rates: TumourRates, tumour: Tumour, limits: Limits, key: Key, index: Ar
 class _Course(NamedTuple):
     """A tumour after ``number`` parts of a step: its cells; where it died, where it progressed."""
 
-    number: Array
-    cells: Array
-    died: Array
-    reached: Array
-    at: Array
+    number: Counter
+    cells: Number
+    died: Number
+    reached: Flag
+    at: Number
 
 
 def _draw(
     rates: TumourRates,
     path: Cubic,
     entry: Entry,
-    undecided: Array,
+    undecided: Flag,
     limits: Limits,
     key: Key,
-    index: Array,
+    index: Counter,
 ) -> TumourStep:
     """Draw what becomes of the tumour: of few cells by its events, else by the law of the step.
 
@@ -123,7 +125,7 @@ def _draw(
 
 
 def _play(
-    rates: TumourRates, entry: Entry, watched: Array, limits: Limits, key: Key, index: Array
+    rates: TumourRates, entry: Entry, watched: Flag, limits: Limits, key: Key, index: Counter
 ) -> Clock:
     """Play events until the tumour dies out or reaches its progression size."""
     begin = jnp.where(watched, entry.cells, 0.0), entry.fraction
@@ -134,12 +136,12 @@ def _play(
 class _Excursion(NamedTuple):
     """Whether the tumour reached its progression size between two known moments, and when."""
 
-    reached: Array
-    fraction: Array
+    reached: Flag
+    fraction: Number
 
 
 def _excursion(
-    rest: TumourRates, before: Array, after: Array, level: Array, key: Key, index: Array
+    rest: TumourRates, before: Number, after: Number, level: Number, key: Key, index: Counter
 ) -> _Excursion:
     """Draw whether the tumour had ``level`` cells at some moment, and when, given both ends.
 
@@ -158,7 +160,7 @@ def _excursion(
     return _Excursion(reached, _moment(v, choice, up, beyond, variance))
 
 
-def _moment(v: Array, choice: Array, up: Array, beyond: Array, variance: Array) -> Array:
+def _moment(v: Number, choice: Number, up: Number, beyond: Number, variance: Number) -> Number:
     """Draw when a Brownian bridge that passes a level first does so: the fraction t of its time.
 
     t / (1 - t) is inverse Gaussian, of mean up / beyond and shape up^2 / variance (its density is
@@ -173,7 +175,7 @@ def _moment(v: Array, choice: Array, up: Array, beyond: Array, variance: Array) 
     return odds / (1.0 + odds)
 
 
-def _fraction_of_extinction(u: Array, cells: Array, lineage: Lineage, grown: Accrual) -> Array:
+def _fraction_of_extinction(u: Number, cells: Number, lineage: Lineage, grown: Accrual) -> Number:
     """Draw when in its step a tumour dies out, given that it does: the fraction s.
 
     P(extinct by s | extinct by the end) = [J(s) / (1 + J(s))]^n / [J / (1 + J)]^n = u.

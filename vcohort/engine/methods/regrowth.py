@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Flag, Number
 from vcohort.branches import when
 from vcohort.engine.chance import rejection, sampling
 from vcohort.engine.chance.random import Key, fold, uniforms
@@ -33,20 +33,20 @@ class End(NamedTuple):
     ``cure_integral``: Lambda. ``log_survival``: ln s. ``log_single``: ln p.
     """
 
-    log_start: Array
-    draw: Array
-    cure_integral: Array
-    log_survival: Array
-    log_single: Array
+    log_start: Number
+    draw: Number
+    cure_integral: Number
+    log_survival: Number
+    log_single: Number
 
 
-def exponential(key: Key, course: Array, dtype: jnp.dtype) -> Array:
+def exponential(key: Key, course: Counter, dtype: jnp.dtype) -> Number:
     """Draw E of one patient for a course."""
     first, _ = uniforms(key, _CURE, course, dtype)
     return -jnp.log(first)
 
 
-def end_of(w: Array, log_tumour: Array, log_start: Array, draw: Array) -> End:
+def end_of(w: Number, log_tumour: Number, log_start: Number, draw: Number) -> End:
     """Return the end of a course, from W and the deterministic tumour there."""
     log_j = jnp.log(jnp.maximum(w, jnp.finfo(w.dtype).tiny)) + log_start
     log_survival = -jax.nn.softplus(log_j)
@@ -54,24 +54,24 @@ def end_of(w: Array, log_tumour: Array, log_start: Array, draw: Array) -> End:
     return End(log_start, draw, jnp.exp(log_lambda(w, log_start)), log_survival, log_single)
 
 
-def log_factor(key: Key, course: Array, end: End, alive: Array) -> Array:
+def log_factor(key: Key, course: Counter, end: End, alive: Flag) -> Number:
     """Draw ln(B / deterministic B) of one patient."""
     return log_cells(key, course, end, alive) - (_log_mean(end) - end.log_single)
 
 
-def log_cells(key: Key, course: Array, end: End, alive: Array) -> Array:
+def log_cells(key: Key, course: Counter, end: End, alive: Flag) -> Number:
     """Draw ln B of one patient: of a whole number of cells, 1 or more."""
     log_lineages = _log_mean(end)
     by_chance = alive & (log_lineages < _MANY_LOG)
     return when(by_chance, _log_sum, log_lineages - end.log_single, key, course, end)
 
 
-def _log_mean(end: End) -> Array:
+def _log_mean(end: End) -> Number:
     """Return the log of the expected number of lineages."""
     return end.log_start + end.log_survival
 
 
-def _log_sum(key: Key, course: Array, end: End) -> Array:
+def _log_sum(key: Key, course: Counter, end: End) -> Number:
     """Draw the log of a sum of geometric numbers, one for each lineage.
 
     Each is 1 and a Poisson number, whose mean is exponential: (1 - p) / p on average.
@@ -83,7 +83,7 @@ def _log_sum(key: Key, course: Array, end: End) -> Array:
     return jnp.log(lineages + sampling.poisson(v, mean)) + (log_single - end.log_single)
 
 
-def _lineages(u: Array, key: Key, end: End) -> Array:
+def _lineages(u: Number, key: Key, end: End) -> Number:
     """Draw the number of lineages, given that one survives."""
     start = jnp.round(jnp.exp(jnp.minimum(end.log_start, _LARGEST_LOG)))
     each = jnp.maximum(end.cure_integral - end.draw, 0.0) / start

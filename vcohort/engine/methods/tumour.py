@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Flag, Number
 from vcohort.endpoints import Cubic, Reach
 from vcohort.engine.chance.random import Key
 from vcohort.engine.integrator.tumour_rates import TumourRates
@@ -23,9 +23,9 @@ class Tumour(NamedTuple):
     ``undecided``: it has not reached its progression size yet.
     """
 
-    log_cells: Array
-    extinct: Array
-    undecided: Array
+    log_cells: Number
+    extinct: Flag
+    undecided: Flag
 
 
 class Limits(NamedTuple):
@@ -35,18 +35,18 @@ class Limits(NamedTuple):
     ``log_progression``, the log of what it is rounded up from.
     """
 
-    threshold: Array
-    progression: Array
-    log_progression: Array
+    threshold: Number
+    progression: Number
+    log_progression: Number
 
     @classmethod
-    def of(cls, first: Array, progression: Array, threshold: Array) -> Limits:
+    def of(cls, first: Number, progression: Number, threshold: Number) -> Limits:
         """Return the limits of a tumour of ``first`` cells."""
         level = progression * first
         # 1.2 times 5 cells are 6, whatever float32 makes of 1.2.
         return cls(threshold, jnp.ceil(level * (1.0 - 1e-6)), jnp.log(progression) + jnp.log(first))
 
-    def threshold_now(self, undecided: Array) -> Array:
+    def threshold_now(self, undecided: Flag) -> Number:
         """Return the threshold, as long as the tumour is ``undecided`` or not."""
         watched = undecided & (self.progression <= SMALL)
         return jnp.where(watched, jnp.maximum(self.threshold, self.progression), self.threshold)
@@ -56,8 +56,8 @@ class TumourStep(NamedTuple):
     """The tumour over one step: its path, where its last cell died, where it progressed."""
 
     path: Cubic
-    extinct: Array
-    extinct_fraction: Array
+    extinct: Flag
+    extinct_fraction: Number
     reach: Reach
 
     def after(self, before: Tumour) -> Tumour:
@@ -65,19 +65,19 @@ class TumourStep(NamedTuple):
         return Tumour(self.path.end, self.extinct, before.undecided & ~self.reach.reached)
 
 
-TumourMethod: TypeAlias = Callable[[TumourRates, Tumour, Limits, Key, Array], TumourStep]
+TumourMethod: TypeAlias = Callable[[TumourRates, Tumour, Limits, Key, Counter], TumourStep]
 """``step(rates, tumour, limits, key, index)``: the index is that of the step."""
 
 
 class Entry(NamedTuple):
     """Where a patient's tumour is stochastic in this step, from which fraction, how many cells."""
 
-    stochastic: Array
-    fraction: Array
-    cells: Array
+    stochastic: Flag
+    fraction: Number
+    cells: Number
 
 
-def enter(path: Cubic, tumour: Tumour, threshold: Array) -> Entry:
+def enter(path: Cubic, tumour: Tumour, threshold: Number) -> Entry:
     """Say which tumours are stochastic: those that start below the threshold, or fall to it.
 
     A tumour that falls to the threshold enters with that many cells, rounded up.
@@ -93,7 +93,7 @@ def enter(path: Cubic, tumour: Tumour, threshold: Array) -> Entry:
     return Entry(stochastic, fraction, jnp.where(stochastic, cells, 1.0))
 
 
-def settle(path: Cubic, log_end: Array, died: Array, fraction: Array, reach: Reach) -> TumourStep:
+def settle(path: Cubic, log_end: Number, died: Flag, fraction: Number, reach: Reach) -> TumourStep:
     """Return the step of a stochastic tumour that ends at ``log_end``, or died at ``fraction``."""
     end = jnp.where(died, 0.0, log_end)
     rise = end - path.start

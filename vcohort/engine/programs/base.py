@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from jax import Array
-
+from vcohort.arrays import Number, Value
 from vcohort.engine.chance.random import Key
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.treatment import Jump, Schedule
@@ -40,8 +39,8 @@ class Outcomes(NamedTuple):
     ``strain`` tells whether the steps were short enough; NaN where they were not at all.
     """
 
-    results: tuple[Array, ...]
-    strain: Array
+    results: tuple[Value, ...]
+    strain: Number
 
 
 class PatientProgram(Generic[State, Kept, Found]):

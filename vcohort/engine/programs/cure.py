@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
@@ -24,8 +23,8 @@ from vcohort.models import Model
 class Cured(NamedTuple):
     """P(no tumour cell is left at the end), and the strain of its patient."""
 
-    probability: Array
-    strain: Array
+    probability: Number
+    strain: Number
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Counter, Counters, Flag, Number, Numbers
 from vcohort.endpoints import (
     Carry,
     Cubic,
@@ -63,21 +63,21 @@ class _Course(NamedTuple):
     the last cell dies. ``nadir``: the step that begins at the lowest point of the path.
     """
 
-    number: Array
-    first: Array
-    log_start: Array
-    draw: Array
-    target: Array
-    lowest: Array
-    nadir: Array
+    number: Counter
+    first: Counter
+    log_start: Number
+    draw: Number
+    target: Number
+    lowest: Number
+    nadir: Counter
 
 
 class _EndedCourses(NamedTuple):
     """Courses of one patient (course,): first step, step of the nadir, shift from there on."""
 
-    first: Array
-    nadir: Array
-    log_shift: Array
+    first: Counters
+    nadir: Counters
+    log_shift: Numbers
 
 
 class _State(NamedTuple):
@@ -86,7 +86,7 @@ class _State(NamedTuple):
     path: PathState
     course: _Course
     ended: _EndedCourses
-    cured: Array
+    cured: Flag
     cure: CureCrossing
     carries: Carries
 
@@ -94,7 +94,7 @@ class _State(NamedTuple):
 class Fate(NamedTuple):
     """What becomes of one patient's tumour: cured on a day (else infinite), or regrown."""
 
-    cure_day: Array
+    cure_day: Number
     ended: _EndedCourses
 
 
@@ -104,7 +104,7 @@ class Drawn(NamedTuple):
     start: Start
     fate: Fate
     t_cells: Carries
-    strain: Array
+    strain: Number
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _key(patient: Patient) -> Key:
     return patient.key
 
 
-def _course(number: Array, first: Array, log_cells: Array, key: Key) -> _Course:
+def _course(number: Counter, first: Counter, log_cells: Number, key: Key) -> _Course:
     """Begin a course of one patient: draw what decides on cure."""
     draw = regrowth.exponential(key, number, log_cells.dtype)
     target = w_at_lambda(draw, log_cells)
@@ -212,7 +212,7 @@ def _end(state: _State) -> regrowth.End:
     return regrowth.end_of(path.w, path.log_tumour, course.log_start, course.draw)
 
 
-def _end_course(state: _State, log_shift: Array) -> _EndedCourses:
+def _end_course(state: _State, log_shift: Number) -> _EndedCourses:
     """Note the course that ends."""
     course, ended = state.course, state.ended
     mine = jnp.arange(ended.first.size) == course.number
@@ -236,7 +236,7 @@ def _noted(state: _State, moved: PathStep, step: Step) -> _State:
     return state._replace(course=course, cured=state.cured | now, cure=cure)
 
 
-def _shift(ended: _EndedCourses, number: Array) -> Array:
+def _shift(ended: _EndedCourses, number: Counter) -> Number:
     """Return how far above the deterministic path one patient's tumour is in a step."""
     ends = jnp.append(ended.first[1:], jnp.uint32(jnp.iinfo(jnp.uint32).max))
     # The first step of a course already starts from the cells that were drawn.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Value
 from vcohort.endpoints import (
     Carry,
     Cubic,
@@ -56,7 +56,7 @@ def update(
     return tuple(map(shown, endpoints, carries))
 
 
-def results(endpoints: Sequence[Endpoint], carries: Carries) -> tuple[Array, ...]:
+def results(endpoints: Sequence[Endpoint], carries: Carries) -> tuple[Value, ...]:
     """Return all results of all endpoints."""
     pairs = zip(endpoints, carries, strict=True)
     return tuple(value for endpoint, carry in pairs for value in endpoint.final(carry))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
@@ -36,17 +36,17 @@ _RICHARDSON = 16.0 / 15.0
 class State(NamedTuple):
     """The path by whole steps and by half steps, and their largest difference so far."""
 
-    log_start: Array
+    log_start: Number
     coarse: PathState
     fine: PathState
-    worst: Array
+    worst: Number
 
 
 class Compared(NamedTuple):
     """Error and strain of a patient."""
 
-    error: Array
-    strain: Array
+    error: Number
+    strain: Number
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Halving(PatientProgram[State, None, Compared]):
         return State(start, coarse, fine, worst), None
 
     def _advance(
-        self, patient: Patient, path: PathState, days: Array
+        self, patient: Patient, path: PathState, days: Number
     ) -> tuple[PathState, PathState]:
         """Return the path in the middle of a step, as its course tells, and at its end."""
         moved = path_step(self.model, patient.values, path, days)
@@ -91,19 +91,19 @@ class Halving(PatientProgram[State, None, Compared]):
         return Compared(error, state.coarse.t_cells.strain)
 
 
-def _gap(first: Sequence[Array], second: Sequence[Array]) -> Array:
+def _gap(first: Sequence[Number], second: Sequence[Number]) -> Number:
     """Return the largest difference."""
     pairs = zip(first, second, strict=True)
     return jnp.max(jnp.stack([jnp.abs(x - y) for x, y in pairs]), axis=0)
 
 
-def _logs(path: PathState, log_start: Array, log_least: Array) -> tuple[Array, ...]:
+def _logs(path: PathState, log_start: Number, log_least: Number) -> tuple[Number, ...]:
     """Return the logs of all cells, as far as they matter: of T cells from one cell on."""
     t_cells = (jnp.maximum(x, 0.0) for x in (path.t_cells.log_normal, path.t_cells.log_car))
     return *t_cells, jnp.clip(path.log_tumour, log_least, log_start + _LOG_OUTGROWN)
 
 
-def _inside(path: PathState, log_start: Array) -> tuple[Array]:
+def _inside(path: PathState, log_start: Number) -> tuple[Number]:
     """Return what the day of cure is read off: P(cured by now), in units of what a log is worth.
 
     Where it is steepest, P rises by 1/e of a rise of ln W.
@@ -111,7 +111,7 @@ def _inside(path: PathState, log_start: Array) -> tuple[Array]:
     return (jnp.e * extinct(path.w, log_start),)
 
 
-def _log_w(path: PathState) -> tuple[Array]:
+def _log_w(path: PathState) -> tuple[Number]:
     """Return ln W, cut off where cure is certain or out of the question."""
     log_w = jnp.log(jnp.maximum(path.w, jnp.finfo(path.w.dtype).tiny))
     return (jnp.clip(log_w, -LOG_DECIDED, LOG_DECIDED),)

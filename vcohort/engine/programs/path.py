@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.endpoints import Start, TCellEndpoint
 from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.integrator.grid import Step
@@ -40,8 +40,8 @@ class PathPoint(NamedTuple):
     """
 
     cells: Cells
-    w: Array
-    largest: Array
+    w: Number
+    largest: Number
     growth: Accrual
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import (
@@ -85,5 +85,5 @@ class Stepped(PatientProgram[State, Cells | None, Outcomes]):
 
     def saved(self, state: State) -> Cells:
         """Return the logs of cells; those of an extinct tumour are -inf."""
-        log_tumour: Array = jnp.where(state.tumour.extinct, -jnp.inf, state.tumour.log_cells)
+        log_tumour: Number = jnp.where(state.tumour.extinct, -jnp.inf, state.tumour.log_cells)
         return Cells(state.t_cells.log_normal, state.t_cells.log_car, log_tumour)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.feedback.t_cells import reconstitution
 from vcohort.models.feedback.tumour import antigen
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import K_N, a, b, k_1, rho_C
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     return values["rho_C"] + reconstitution(values, cells) + antigen(values, cells)
 
 

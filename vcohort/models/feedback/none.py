@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import rho_C
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     return values["rho_C"]
 
 

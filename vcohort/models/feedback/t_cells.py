@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import K_N, a, b, rho_C
 
 
-def reconstitution(values: Values, cells: Cells) -> Array:
+def reconstitution(values: Values, cells: Cells) -> Number:
     """Return b (T - K_N)^2 / (a T^2 + (T - K_N)^2), with T in units of K_N."""
     total = cells.total * (1.0 / values["K_N"])
     gap = (total - 1.0) ** 2
     return values["b"] * gap / (values["a"] * total**2 + gap)
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     return values["rho_C"] + reconstitution(values, cells)
 
 

@@ -6,19 +6,18 @@ the T cells does, so that k_1 = 0 is no feedback.
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import k_1, rho_C
 
 
-def antigen(values: Values, cells: Cells) -> Array:
+def antigen(values: Values, cells: Cells) -> Number:
     """Return rho_C k_1 B / (1 + k_1 B)."""
     signal = values["k_1"] * cells.tumour
     return values["rho_C"] * signal / (1.0 + signal)
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     return values["rho_C"] + antigen(values, cells)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.shared import K_C, K_N, r_N
 
 
-def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     log_total = jnp.log(cells.total)
     return (
         -values["r_N"] * (log_total - jnp.log(values["K_N"])),
@@ -17,7 +17,7 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
-def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     total = cells.total
     return values["r_N"] * cells.normal / total, car_rate * cells.car / total
 

@@ -7,8 +7,8 @@ delta_N = 0 the two populations grow apart, each by its own Gompertz law.
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N
@@ -20,7 +20,7 @@ delta_N = Param(
 )  # fmt: skip
 
 
-def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     predation = values["delta_N"] * cells.normal / values["K_N"]
     return (
         -values["r_N"] * (cells.log_normal - jnp.log(values["K_N"])),
@@ -28,7 +28,7 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
-def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     return values["r_N"], car_rate
 
 

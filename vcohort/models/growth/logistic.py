@@ -7,8 +7,8 @@ so that r keeps its meaning, the rate of return to the capacity, at every c.
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N
@@ -22,7 +22,7 @@ c = Param(
 )  # fmt: skip
 
 
-def _crowding(log_ratio: Array, exponent: Array) -> Array:
+def _crowding(log_ratio: Number, exponent: Number) -> Number:
     small = exponent < _NEARLY_GOMPERTZ
     safe = jnp.where(small, 1.0, exponent)
     scaled = exponent * log_ratio
@@ -30,7 +30,7 @@ def _crowding(log_ratio: Array, exponent: Array) -> Array:
     return jnp.where(small, series, jnp.expm1(safe * log_ratio) / safe)
 
 
-def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     log_total, exponent = jnp.log(cells.total), values["c"]
     return (
         -values["r_N"] * _crowding(log_total - jnp.log(values["K_N"]), exponent),
@@ -38,7 +38,7 @@ def _rates(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]
     )
 
 
-def _relaxation(values: Values, cells: Cells, car_rate: Array) -> tuple[Array, Array]:
+def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     total, exponent = cells.total, values["c"]
     return (
         values["r_N"] * (total / values["K_N"]) ** exponent * cells.normal / total,

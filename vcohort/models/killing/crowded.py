@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Killing, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import gamma_B, k_B
@@ -14,7 +13,7 @@ phi = Param(
 )  # fmt: skip
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     car = cells.car
     return values["gamma_B"] * car / (values["k_B"] + values["phi"] * cells.tumour + car)
 

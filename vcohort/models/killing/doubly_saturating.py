@@ -7,8 +7,7 @@ gamma_B / k_B for gamma_B and k_C for k_B.
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Killing, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import PAPER
@@ -29,7 +28,7 @@ k_C = Param(
 )  # fmt: skip
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     car = cells.car
     per_cell = values["gamma_B"] / (values["k_B"] + cells.tumour)
     return per_cell * car / (values["k_C"] + car)

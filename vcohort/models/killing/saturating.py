@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Killing, Values
 from vcohort.models.shared import gamma_B, k_B
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     car = cells.car
     return values["gamma_B"] * car / (values["k_B"] + car)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Proliferation, Values
 from vcohort.models.shared import r_B
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     return values["r_B"]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 
+from vcohort.arrays import Number
 from vcohort.models.law import Cells, Proliferation, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import r_B
@@ -15,7 +15,7 @@ K_B = Param(
 )  # fmt: skip
 
 
-def _rate(values: Values, cells: Cells) -> Array:
+def _rate(values: Values, cells: Cells) -> Number:
     # A birth rate cannot be negative: above its capacity the tumour stops to divide.
     return values["r_B"] * jnp.maximum(0.0, 1.0 - cells.tumour / values["K_B"])
 

@@ -1,0 +1,5 @@
+"""Checks every call against its annotations: shapes of arrays by jaxtyping, the rest by beartype."""
+
+from beartype import BeartypeConf, beartype
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))

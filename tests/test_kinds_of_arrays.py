@@ -1,0 +1,73 @@
+"""What the engine, endpoints and laws say of their arrays is held to while they are traced."""
+
+import subprocess
+import sys
+
+# In a process of its own: from the first import on, every call is checked.
+PROGRAM = """
+import tests.checker
+from jaxtyping import install_import_hook
+
+ROOMS = [
+    *(f"vcohort.models.{kind}" for kind in ("growth", "feedback", "killing", "proliferation")),
+    "vcohort.models.law", "vcohort.models.model", "vcohort.endpoints",
+    *(f"vcohort.engine.{room}" for room in ("integrator", "chance", "methods", "programs")),
+]
+with install_import_hook(ROOMS, "tests.checker.check"):
+    from functools import partial
+
+    import jax
+    import numpy as np
+
+    import vcohort as vc
+    from vcohort.engine.chance.random import seed_key
+    from vcohort.engine.closed_forms.path import path
+    from vcohort.engine.execution.derivatives import differentiable
+    from vcohort.engine.execution.executor import execute
+    from vcohort.engine.inputs import Settings
+    from vcohort.engine.programs.cure import Cure
+    from vcohort.engine.programs.halving import Halving
+    from vcohort.models import Cells
+    from vcohort.models.law import laws
+    from vcohort.models.model import LAW_KINDS
+    from vcohort.simulation.jobs import programs_of
+    from vcohort.simulation.preparation import grid_spec, make_patient_table
+
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(8, seed=1)
+    model, float32, ends = cohort.model, np.dtype("f4"), (vc.Outcome(), vc.Response(), vc.Kinetics())
+    regimen = vc.Regimen(vc.Infusion(20.0, 1e8), vc.Lymphodepletion(18.0, 0.1))
+    run = vc.Run(regimen=regimen, endpoints=ends)
+    patients = make_patient_table(cohort, run).take(np.arange(8), float32)
+    grid = grid_spec(run, ()).with_steps(40).grid(patients)
+    settings = Settings(*np.float32((100.0, 1.2, 2000.0)))
+    shared = patients, grid, np.int32(40)
+    for method in ("hybrid", "gillespie", "deterministic", "exact"):
+        programs = programs_of(model, vc.Run(method=method, endpoints=ends))
+        execute.trace(programs, *shared, seed_key(1, method), settings)
+    execute.trace((Halving(model),), *shared, None, np.float32(0.0))
+    block = patients.values, patients.schedule, grid
+    jax.eval_shape(partial(path, model), *block)
+    number = lambda values, *rest: differentiable(Cure(model), values, *rest)[0].sum()
+    jax.eval_shape(jax.grad(number), *block)
+
+    number = jax.ShapeDtypeStruct((), "float32")
+    for kind in LAW_KINDS:
+        for name in laws(kind):
+            model = vc.car_t(**{kind: name})
+            values, cells = dict.fromkeys(model.parameters, number), Cells(number, number, number)
+            jax.eval_shape(model.rates, values, cells)
+            jax.eval_shape(model.relaxation, values, cells)
+
+    several = jax.numpy.ones(3)
+    try:
+        vc.car_t().rates(dict.fromkeys(model.parameters, several), Cells(*[several] * 3))
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def test_every_call_is_as_annotated():
+    told = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr[-3000:]
+    # And calls are checked: laws are written for one patient.
+    assert told.stdout.split() == ["TypeCheckError"]
