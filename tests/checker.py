@@ -1,4 +1,4 @@
-"""Checks every call against its annotations: shapes of arrays by jaxtyping, the rest by beartype."""
+"""Checks every call against its annotations: arrays by jaxtyping, the rest by beartype."""
 
 from beartype import BeartypeConf, beartype
 
