@@ -70,12 +70,13 @@ def survival_job(
 ) -> Job:
     """Return the job that finds P(cure) (patient,), P(no progression) (patient, day), strains."""
     numbers = [jnp.asarray(each, run.dtype) for each in (days, run.progression, noise)]
+    room = room_for(grid.steps)
 
     def work(patients: Patients) -> list[Array]:
         values, schedule = patients.values, patients.schedule
-        return list(probabilities(model, values, schedule, grid.grid(patients), *numbers))
+        return list(probabilities(model, values, schedule, grid.grid(patients, room), *numbers))
 
-    return Job(("survival", model, numbers[0].size, grid.steps), work)
+    return Job(("survival", model, numbers[0].size, room), work)
 
 
 def programs_of(model: Model, run: Run) -> Programs:

@@ -19,7 +19,7 @@ from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.closed_forms.progression import progression_free
 from vcohort.engine.execution.blocks import Job
 from vcohort.engine.inputs import GridSpec, Patients
-from vcohort.engine.integrator.grid import Grid, grid_points
+from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import names_of
 from vcohort.models import Model
@@ -140,11 +140,13 @@ def evaluate(
     result = np.empty((len(cohort), len(measures)), asked.run.dtype)
 
     def job_of(plan: GridSpec) -> Job:
+        room = room_for(plan.steps)
+
         def work(patients: Patients) -> tuple[Array, Array]:
-            grid = plan.grid(patients)
+            grid = plan.grid(patients, room)
             return measure(model, measures, patients, grid, np.asarray(level, result.dtype))
 
-        return Job(("measures", model, measures, plan.steps), work)
+        return Job(("measures", model, measures, room), work)
 
     with progress_bar(what, len(cohort), progress) as on_done:
         followed = ready.fill(job_of, [result], on_done=on_done)
