@@ -1,10 +1,11 @@
 """Models: parameters, laws, their composition, and published values."""
 
-from vcohort.models.law import Cells as Cells
 from vcohort.models.law import Feedback as Feedback
+from vcohort.models.law import Flows as Flows
 from vcohort.models.law import Growth as Growth
 from vcohort.models.law import Killing as Killing
 from vcohort.models.law import Law as Law
+from vcohort.models.law import Memory as Memory
 from vcohort.models.law import Proliferation as Proliferation
 from vcohort.models.law import Values as Values
 from vcohort.models.law import laws as laws
@@ -16,3 +17,5 @@ from vcohort.models.param import Param as Param
 from vcohort.models.presets import Preset as Preset
 from vcohort.models.presets import find_preset as find_preset
 from vcohort.models.presets import presets as presets
+from vcohort.models.species import Cells as Cells
+from vcohort.models.species import Species as Species

@@ -1,4 +1,4 @@
-"""The four kinds of law that a model is made of.
+"""The kinds of law that a model is made of.
 
 A law is a rate as a function of the cells, and the parameters that it owns. Each
 law is one file in the folder of its kind; the file's ``LAW`` is found by name.
@@ -13,45 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
 from vcohort.errors import one_of, refuse_other
 from vcohort.models.param import Param
+from vcohort.models.species import Cells, Compartment
 
 Values: TypeAlias = Mapping[str, Number]
 """Parameter values of one patient, by name."""
-
-# exp of this is finite in float32: rates saturate long before a tumour of e^80 cells.
-_LARGEST_LOG = 80.0
-
-
-class Cells(NamedTuple):
-    """The natural logs of the numbers of normal T, CAR T and tumour cells of one patient."""
-
-    log_normal: Number
-    log_car: Number
-    log_tumour: Number
-
-    @property
-    def normal(self) -> Number:
-        """Normal T cells."""
-        return jnp.exp(self.log_normal)
-
-    @property
-    def car(self) -> Number:
-        """CAR T cells."""
-        return jnp.exp(self.log_car)
-
-    @property
-    def total(self) -> Number:
-        """All T cells."""
-        return self.normal + self.car
-
-    @property
-    def tumour(self) -> Number:
-        """Tumour cells."""
-        return jnp.exp(jnp.minimum(self.log_tumour, _LARGEST_LOG))
 
 
 @dataclass(frozen=True)
@@ -97,8 +65,43 @@ class Proliferation(Law):
     rate: Callable[[Values, Cells], Number]
 
 
+class Flows(NamedTuple):
+    """What befalls compartments beside N and C, per cell and day.
+
+    ``growth``: births less deaths, by compartment. ``transfer``: from one compartment to another,
+    per cell of the first, by (first, second).
+    """
+
+    growth: Mapping[str, Number]
+    transfer: Mapping[tuple[str, str], Number]
+
+
+def _no_flows(values: Values, cells: Cells) -> Flows:
+    return Flows({}, {})
+
+
+def _nothing(values: Values, *cells: Cells) -> Mapping[str, Number]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Memory(Law):
+    """Compartments beside N and C, and what befalls them.
+
+    ``infused``: which share of an infused product each is. One that grows by itself begins with the
+    cells of a parameter, ``A0`` for ``A``; ``relaxation`` says how fast its log returns to its
+    capacity, per day.
+    """
+
+    compartments: tuple[Compartment, ...] = ()
+    flows: Callable[[Values, Cells], Flows] = _no_flows
+    infused: Callable[[Values], Mapping[str, Number]] = _nothing
+    relaxation: Callable[[Values, Cells], Mapping[str, Number]] = _nothing
+
+
 _KINDS = {
     "growth": Growth, "feedback": Feedback, "killing": Killing, "proliferation": Proliferation,
+    "memory": Memory,
 }  # fmt: skip
 
 
@@ -106,7 +109,7 @@ _KINDS = {
 def laws(kind: str) -> dict[str, Law]:
     """Return the laws of one kind by name: every file of the folder ``kind`` holds one.
 
-    ``kind`` is ``"growth"``, ``"feedback"``, ``"killing"`` or ``"proliferation"``.
+    ``kind`` is ``"growth"``, ``"feedback"``, ``"killing"``, ``"proliferation"`` or ``"memory"``.
     """
     package = importlib.import_module(f"vcohort.models.{kind}")
     modules = sorted(module.name for module in pkgutil.iter_modules(package.__path__))

@@ -1,9 +1,9 @@
-"""A model is a composition of four laws, in rates per cell."""
+"""A model is a composition of laws, in rates per cell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -13,37 +13,46 @@ import jax.numpy as jnp
 from vcohort.arrays import Number
 from vcohort.errors import VcohortError, did_you_mean, unknown
 from vcohort.models.law import (
-    Cells,
     Feedback,
     Growth,
     Killing,
     Law,
+    Memory,
     Proliferation,
     Values,
     find_law,
     laws,
 )
+from vcohort.models.memory.none import LAW as NO_MEMORY
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
+from vcohort.models.species import EFFECTORS, NORMAL, Cells, Species
 from vcohort.records import own, recordable
 from vcohort.tracing import dependent
 
-LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
+LAW_KINDS = ("growth", "feedback", "killing", "proliferation", "memory")
+
+# Kinds that a model may leave out, and how.
+_OPTIONAL, _LEFT_OUT = ("memory",), (NO_MEMORY,)
 
 
 class Rates(NamedTuple):
-    """Rates per cell and day of one patient."""
+    """Rates per cell and day of one patient, by species.
 
-    normal: Number
-    car: Number
-    birth: Number
-    death: Number
+    ``growth``: births less deaths of compartments. ``transfer``: from one compartment to another,
+    per cell of the first, by (first, second). ``birth``, ``death``: of the tumour's clones.
+    """
+
+    growth: Mapping[str, Number]
+    transfer: Mapping[tuple[str, str], Number]
+    birth: Mapping[str, Number]
+    death: Mapping[str, Number]
 
 
 @recordable
 @dataclass(frozen=True)
 class Model:
-    """Normal T cells, CAR T cells and tumour: one law of each kind.
+    """Normal T cells, CAR T cells and tumour, memory cells if any: one law of each kind.
 
     Build one with :func:`car_t`. A model is immutable and hashable; compiled code
     is cached by it.
@@ -56,6 +65,7 @@ class Model:
     feedback: Feedback
     killing: Killing
     proliferation: Proliferation
+    memory: Memory = NO_MEMORY
 
     def __post_init__(self) -> None:
         owned: dict[str, Param] = {}
@@ -69,8 +79,17 @@ class Model:
 
     @property
     def laws(self) -> tuple[Law, ...]:
-        """The four laws."""
-        return (self.growth, self.feedback, self.killing, self.proliferation)
+        """The laws, one of each kind."""
+        return (self.growth, self.feedback, self.killing, self.proliferation, self.memory)
+
+    @property
+    def species(self) -> Species:
+        """What is followed of a patient."""
+        more = self.memory.compartments
+        effectors = EFFECTORS
+        if any(each.car for each in more):
+            effectors = replace(EFFECTORS, description="effector CAR T cells")
+        return Species((NORMAL, effectors, *more))
 
     @property
     def parameters(self) -> dict[str, Param]:
@@ -80,8 +99,11 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The names of the laws, as text."""
-        return "+".join(law.name for law in self.laws)
+        """The names of the laws, as text, without what is left out."""
+        named = [law.name for law in self.laws[:4]]
+        return "+".join(
+            named + [f"{law.name} memory" for law in self.laws[4:] if law not in _LEFT_OUT]
+        )
 
     @property
     def tumour_is_linear(self) -> bool:
@@ -97,10 +119,11 @@ class Model:
 
     def to_plain(self) -> dict[str, str]:
         """Return the names of its laws, or their formulas where one is the user's own."""
-        named = dict(zip(LAW_KINDS, self.laws, strict=True))
+        pairs = zip(LAW_KINDS, self.laws, strict=True)
+        named = {kind: law for kind, law in pairs if law not in _LEFT_OUT}
         if all(laws(kind).get(law.name) is law for kind, law in named.items()):
             return {kind: law.name for kind, law in named.items()}
-        told = "; ".join(f"{law.name}: {law.formula}" for law in self.laws)
+        told = "; ".join(f"{law.name}: {law.formula}" for law in named.values())
         return {"own": told, "class": "a law"}
 
     @classmethod
@@ -113,34 +136,49 @@ class Model:
     def rates(self, values: Values, cells: Cells) -> Rates:
         """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3 over the state)."""
         normal, car = self.growth.rates(values, cells, self.feedback.rate(values, cells))
-        birth = self.proliferation.rate(values, cells)
-        return Rates(normal, car, birth, self.killing.rate(values, cells))
+        more = self.memory.flows(values, cells)
+        return Rates(
+            {"N": normal, "C": car, **more.growth},
+            dict(more.transfer),
+            {"B": self.proliferation.rate(values, cells)},
+            {"B": self.killing.rate(values, cells)},
+        )
 
-    def relaxation(self, values: Values, cells: Cells) -> tuple[Number, Number]:
-        """Return how fast ln N and ln C return to their capacities, per day."""
-        return self.growth.relaxation(values, cells, self.feedback.rate(values, cells))
+    def relaxation(self, values: Values, cells: Cells) -> dict[str, Number]:
+        """Return how fast the log of each grown compartment returns to its capacity, per day."""
+        rate = self.feedback.rate(values, cells)
+        normal, car = self.growth.relaxation(values, cells, rate)
+        return {"N": normal, "C": car, **self.memory.relaxation(values, cells)}
+
+    def infused(self, values: Values) -> dict[str, Number]:
+        """Return which share of an infused product each compartment is; effectors are the rest."""
+        return dict(self.memory.infused(values))
 
 
 @cache
 def _reads_tumour(model: Model) -> bool:
     """Whether a rate depends on the tumour: told from the program that the laws make."""
+    species = model.species
 
-    def everything(values: Values, *logs: Number) -> object:
-        cells = Cells(*logs)
+    def everything(values: Values, logs: dict[str, Number], numbers: dict[str, Number]) -> object:
+        cells = Cells(logs, numbers, species)
         return model.rates(values, cells), model.relaxation(values, cells)
 
     number = jax.ShapeDtypeStruct((), jnp.float32)
     values = dict.fromkeys(model.parameters, number)
+    logs = dict.fromkeys((*species.grown, *species.tumour), number)
+    given = values, logs, dict.fromkeys(species.fed, number)
     try:
-        program = jax.make_jaxpr(everything)(values, number, number, number)
+        program = jax.make_jaxpr(everything)(*given)
     except KeyError as error:
         name = str(error.args[0])
         raise VcohortError(
             f"A law reads the parameter {name!r}, which no law of model {model.name!r} owns. Add "
             f"its Param to the law's parameters. {did_you_mean(name, model.parameters)}"
         ) from error
-    tumour_alone = [*[False] * (len(values) + 2), True]
-    return any(dependent(program.jaxpr, tumour_alone))
+    none = jax.tree.map(lambda _: False, given)
+    marked = jax.tree.leaves((none[0], none[1] | dict.fromkeys(species.tumour, True), none[2]))
+    return any(dependent(program.jaxpr, marked))
 
 
 def car_t(
@@ -148,6 +186,7 @@ def car_t(
     feedback: str | Feedback = "T",
     killing: str | Killing = "saturating",
     proliferation: str | Proliferation = "exponential",
+    memory: str | Memory = "none",
 ) -> Model:
     """Compose a model of CAR T cell therapy from laws, each by its name or as a law.
 
@@ -158,4 +197,5 @@ def car_t(
         cast("Feedback", find_law("feedback", feedback)),
         cast("Killing", find_law("killing", killing)),
         cast("Proliferation", find_law("proliferation", proliferation)),
+        cast("Memory", find_law("memory", memory)),
     )

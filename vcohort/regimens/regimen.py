@@ -217,9 +217,11 @@ class Regimen:
             return None
         rows = [_row(each, cohort) for each in self.later]
         xp = _numpy_of(jax.tree.leaves(rows))
-        columns = zip(*rows, strict=True)
-        full = ([xp.broadcast_to(part, (len(cohort),)) for part in column] for column in columns)
-        return Schedule(*(xp.stack(column, axis=1) for column in full))
+
+        def column(*parts: Any) -> Any:
+            return xp.stack([xp.broadcast_to(part, (len(cohort),)) for part in parts], axis=1)
+
+        return jax.tree.map(column, *rows)
 
     def first_values(self, cohort: Cohort) -> dict[str, Any]:
         """Return the cohort's values with what happens on day 0, tumours of whole cells.
@@ -243,16 +245,17 @@ class Regimen:
 
 def _row(each: Treatment, cohort: Cohort) -> Schedule:
     """Return one treatment; where it falls on day 0 it never comes later."""
-    survival: tuple[Any, Any] = (1.0, 1.0)
+    species = cohort.model.species
+    survival: dict[str, Any] = dict.fromkeys((*species.grown, *species.fed), 1.0)
     cells: Any = 0.0
     if isinstance(each, Lymphodepletion):
-        survival = each.fractions
+        survival = each.survivals(species)
     else:
         cells = cohort["C0"] if each.cells is None else each.cells
-    xp = _numpy_of([each.day, *survival, cells])
+    xp = _numpy_of([each.day, *survival.values(), cells])
     day = xp.where(xp.equal(each.day, 0.0), np.inf, each.day)
-    normal, car = (xp.log(xp.maximum(share, _LEAST_SURVIVAL)) for share in survival)
-    return Schedule(day, normal, car, cells)
+    logs = {name: xp.log(xp.maximum(share, _LEAST_SURVIVAL)) for name, share in survival.items()}
+    return Schedule(day, logs, cells)
 
 
 def _advise(treatments: Iterable[Treatment]) -> None:

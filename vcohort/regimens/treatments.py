@@ -12,6 +12,7 @@ import numpy as np
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import check_labels, check_unit, floats, labels_of, refuse_narrow
+from vcohort.models import Species
 from vcohort.records import recordable
 from vcohort.tables.days import in_days
 
@@ -99,6 +100,11 @@ class Lymphodepletion:
         """The fractions of the normal and of the CAR T cells that survive."""
         both = self.survival
         return both if isinstance(both, tuple) else (both, both)
+
+    def survivals(self, species: Species) -> dict[str, Field]:
+        """Return the fraction of each compartment that survives."""
+        normal, car = self.fractions
+        return {each.name: car if each.car else normal for each in species.compartments}
 
     @property
     def fields(self) -> dict[str, tuple[Field, str]]:

@@ -10,8 +10,9 @@ import xarray as xr
 
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError, refuse_other
+from vcohort.models import Species
 from vcohort.results.kinds import KINDS, problems_of
-from vcohort.simulation.dataset import COHORT, SCHEMA_VERSION, STATES
+from vcohort.simulation.dataset import COHORT, SCHEMA_VERSION
 from vcohort.simulation.missing import known_outcomes, strange_outcomes
 from vcohort.simulation.run import PLAIN
 
@@ -76,7 +77,7 @@ def _attribute_problems(ds: xr.Dataset) -> list[str]:
 def _variable_problems(ds: xr.Dataset) -> list[str]:
     needed = {variable.name: ("patient",) for variable in Outcome().variables}
     if "time" in ds.dims:
-        needed |= dict.fromkeys(STATES, ("patient", "time"))
+        needed |= dict.fromkeys(Species().names, ("patient", "time"))
     problems: list[str] = []
     for name, dims in needed.items():
         if name not in ds:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints.outcome import MISSING
-from vcohort.models import LAW_KINDS
+from vcohort.models import LAW_KINDS, Model
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
@@ -26,12 +26,6 @@ COHORT = "cohort"
 TIME = {"units": "day", "long_name": "days since the first infusion"}
 
 FOLLOWED_UNTIL = {"units": "day", "long_name": "last day to which the patient was followed"}
-
-STATES: Mapping[str, dict[str, str]] = {
-    "N": {"units": "cells", "long_name": "normal T cells"},
-    "C": {"units": "cells", "long_name": "CAR T cells"},
-    "B": {"units": "cells", "long_name": "tumour cells"},
-}
 
 # Looking it up takes milliseconds.
 _version = cache(version)
@@ -73,10 +67,16 @@ def assemble(
         if np.ndim(values):
             attrs = {"long_name": name.replace("_", " "), "units": unit}
             variables[name] = ("patient", np.asarray(values, float), attrs)
-    for (name, attrs), values in zip(STATES.items(), states, strict=False):
+    for (name, attrs), values in zip(states_of(cohort.model).items(), states, strict=False):
         variables[name] = (("patient", "time"), values, attrs)
     attributes = _attributes(cohort, run, days, error) | {"patients_missing": int(missing.sum())}
     return xr.Dataset(variables, _coords(cohort, run), attributes)
+
+
+def states_of(model: Model) -> dict[str, dict[str, str]]:
+    """Return the attributes of each state of a model, by species."""
+    described = model.species.descriptions.items()
+    return {name: {"units": "cells", "long_name": text} for name, text in described}
 
 
 def _coords(cohort: Cohort, run: Run) -> dict[str, Any]:

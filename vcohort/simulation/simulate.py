@@ -70,7 +70,7 @@ def simulate(
     ready = prepare(cohort, run)
     variables = [variable for endpoint in run.all_endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
-    states = _empty_states(run, len(cohort))
+    states = _empty_states(run, cohort)
     with progress_bar(f"{run.method}, patients", len(cohort), progress) as on_done:
         followed = ready.fill(
             partial(outcome_job, cohort.model, run),
@@ -112,11 +112,13 @@ def _empty(variable: Variable, patients: int, dtype: str) -> np.ndarray:
     return np.empty(patients, dtype if variable.dtype == "float" else variable.dtype)
 
 
-def _empty_states(run: Run, patients: int) -> list[np.ndarray]:
+def _empty_states(run: Run, cohort: Cohort) -> list[np.ndarray]:
     if run.save_at is None:
         return []
+    species, shape = cohort.model.species, (len(cohort), len(run.save_at))
     # A tumour left to grow to the horizon outgrows the range of float32.
-    return [np.empty((patients, len(run.save_at)), dtype) for dtype in (*[run.dtype] * 2, "f8")]
+    wide = [np.empty(shape, np.float64) for _ in species.clones]
+    return [*(np.empty(shape, run.dtype) for _ in species.compartments), *wide]
 
 
 def _exponentiate(log_states: list[np.ndarray], rows: slice | np.ndarray) -> None:

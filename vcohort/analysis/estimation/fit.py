@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -22,7 +21,7 @@ from vcohort.measurements.observables import Observable
 from vcohort.models import Cells
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.dataset import STATES, TIME, provenance, recorded
+from vcohort.simulation.dataset import TIME, provenance, recorded, states_of
 from vcohort.simulation.run import Run
 from vcohort.simulation.simulate import simulate
 
@@ -131,11 +130,12 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
     }  # fmt: skip
     variables |= _rows(problem, fitted)
     days, states = _states(problem, values)
+    about_states = states_of(problem.cohort.model)
     variables |= {
-        name: (("patient", "time"), found, STATES[name]) for name, found in states.items()
+        name: (("patient", "time"), found, about_states[name]) for name, found in states.items()
     }
     variables["curve"] = (
-        ("patient", "kind", "time"), _curves(data.kinds, states),
+        ("patient", "kind", "time"), _curves(problem, states),
         {"units": "as the observable", "long_name": "fitted course of each observable"},
     )  # fmt: skip
     model = problem.spec.model
@@ -224,11 +224,12 @@ def _states(problem: Problem, best: np.ndarray) -> tuple[np.ndarray, dict[str, n
         regimen=problem.run.regimen, tolerance=1e-3, dtype="float64", endpoints=[Outcome()],
         progress=False,
     )  # fmt: skip
-    return days, {name: ds[name].values for name in STATES}
+    return days, {name: ds[name].values for name in cohort.model.species.names}
 
 
-def _curves(kinds: tuple[Observable, ...], states: dict[str, np.ndarray]) -> np.ndarray:
+def _curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:
     """Return the course (patient, kind, time) of each observable, in its unit."""
     with jax.enable_x64(True):
-        cells = Cells(*(jnp.log(jnp.asarray(states[name])) for name in ("N", "C", "B")))
-        return np.stack([np.exp(kind.log_measured(cells)) for kind in kinds], axis=1)
+        cells = Cells.counted(problem.cohort.model.species, states)
+        logs = [kind.log_measured(cells) for kind in problem.data.kinds]
+        return np.stack([np.exp(each) for each in logs], axis=1)

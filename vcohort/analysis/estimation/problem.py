@@ -18,7 +18,7 @@ from vcohort.engine.integrator.treatment import Schedule
 from vcohort.errors import VcohortError
 from vcohort.measurements.observables import Observable
 from vcohort.measurements.observations import Observations
-from vcohort.models import Cells, Model
+from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
 from vcohort.simulation.run import Run
 
@@ -94,8 +94,8 @@ def predict(spec: FitSpec, subject: Subject, logs: Array) -> Array:
     """Return what the model says that each row measures, (row,), in its unit."""
     values = {name: value[None] for name, value in _values(spec, subject, logs).items()}
     schedule = jax.tree.map(lambda part: part[None], subject.schedule)
-    points = path(spec.model, values, schedule, subject.grid).logs[:, :, 0]
-    cells = Cells(*points[:, subject.point])
+    course = path(spec.model, values, schedule, subject.grid).cells
+    cells = jax.tree.map(lambda of_species: of_species[subject.point, 0], course)
     counted = jnp.stack([kind.log_measured(cells) for kind in spec.observables])
     return jnp.exp(jnp.take_along_axis(counted, subject.kind[None], axis=0)[0])
 

@@ -24,7 +24,7 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_cohort
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.dataset import STATES, TIME, provenance
+from vcohort.simulation.dataset import TIME, provenance, states_of
 from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
@@ -173,7 +173,8 @@ def _differentiate(
         shifted = moved(shift)
         endpoints = kinetics_of(measures)
         found = path(model, shifted.values, shifted.schedule, grid, endpoints)
-        logs = jnp.take_along_axis(found.logs, point[None], axis=1)
+        every = jnp.stack([found.cells.log(name) for name in model.species.names])
+        logs = jnp.take_along_axis(every, point[None], axis=1)
         number = jnp.zeros((found.cured.size, 0))
         outputs = read(measures, found, grid, progression) if measures else number
         return (logs, outputs, found.cured), (logs, outputs)
@@ -202,7 +203,7 @@ def _dataset(
         text = {"units": "1", "long_name": "d P(cure by the last day) / d ln(parameter)"}
         variables["cure_sensitivity"] = (("patient", "parameter"), found.cure_slopes, text)
     coords: dict[str, Any] = {
-        "state": list(STATES),
+        "state": list(cohort.model.species.names),
         "patient": np.asarray(cohort.patient),
         "time": ("time", days, TIME),
         "parameter": names,
@@ -220,7 +221,7 @@ def _dataset(
         coords["unit"] = ("output", [each.unit for each in measures])
     with np.errstate(over="ignore"):
         cells = np.exp(found.logs.transpose(0, 2, 1))
-    for index, (name, attrs) in enumerate(STATES.items()):
+    for index, (name, attrs) in enumerate(states_of(cohort.model).items()):
         variables[name] = (("patient", "time"), cells[index], attrs)
     attributes = {
         "model": cohort.model.name,

@@ -201,7 +201,7 @@ def read(
         for index, kinetics in enumerate(folded)
     }
     everywhere = jnp.arange(found.w.shape[0])[:, None]
-    level = found.logs[2, 0] + jnp.log(progression)
+    level = found.log_tumour[0] + jnp.log(progression)
     asked = {measure.kind for measure in measures}
     z = progression_free(found, level, everywhere, noise) if "pfs" in asked else found.w
 

@@ -38,7 +38,7 @@ def mean_free_days(
     largest = log_tumour.at[-1].max(path.largest[1:])
     courses = Courses(*(
         jnp.concatenate([first[:1], _in_order(each)])
-        for first, each in ((path.logs[2], log_tumour), (path.w, w), (path.largest, largest))
+        for first, each in ((path.log_tumour, log_tumour), (path.w, w), (path.largest, largest))
     ))  # fmt: skip
     late, early = courses.deviates(log_level, None, noise, straight=True)
     counted = jnp.where(grid.end <= until, grid.days, 0.0)
@@ -55,7 +55,7 @@ def _in_order(parts: Array) -> Array:
 def _cuts(path: Path, tumour: Cubic, log_level: Array) -> Array:
     """Return fractions (cut, step, patient) of the steps, increasing to 1."""
     # A tumour that is left of few lineages is as much larger than the mean of all.
-    alone = jnp.minimum(log_lambda(path.w[-1], path.logs[2, 0]), 0.0)
+    alone = jnp.minimum(log_lambda(path.w[-1], path.log_tumour[0]), 0.0)
     rise = tumour.end - tumour.start
     flat = jnp.abs(rise) < 1e-3
     sides = [(side + alone + log_level - tumour.start) / jnp.where(flat, 1.0, rise)

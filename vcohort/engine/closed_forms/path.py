@@ -13,24 +13,23 @@ from vcohort.endpoints import TCellEndpoint
 from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.execution.loop import follow
 from vcohort.engine.integrator.grid import Grid, steps_of
-from vcohort.engine.integrator.path_state import extinct
+from vcohort.engine.integrator.path_state import cells_on, extinct
 from vcohort.engine.integrator.treatment import Schedule
 from vcohort.engine.programs.base import Patient
-from vcohort.engine.programs.path import DeterministicPath, cells_of
-from vcohort.models import Model
+from vcohort.engine.programs.path import DeterministicPath
+from vcohort.models import Cells, Model
 
 
 class Path(NamedTuple):
     """What the deterministic path of a block leaves.
 
-    ``logs``: ln N, ln C and ln B (state, point, patient), and ``w``: the cure integral W
-    (point, patient), at the points of the grid, day 0 the first; on a day of treatment, before
-    it. ``largest``: of ln B, on the step that ends at a point. ``growth``: how ln B and W go on
-    within each step (step, patient). ``strain``: as of
-    ``Outcomes``. ``seen``: results of the endpoints, (patient,) each.
+    ``cells``: of all species, and ``w``: the cure integral W, (point, patient) each, at the points
+    of the grid, day 0 the first; on a day of treatment, before it. ``largest``: of ln B, on the
+    step that ends at a point. ``growth``: how ln B and W go on within each step (step, patient).
+    ``strain``: as of ``Outcomes``. ``seen``: results of the endpoints, (patient,) each.
     """
 
-    logs: Array
+    cells: Cells
     w: Array
     largest: Array
     growth: Accrual
@@ -40,7 +39,12 @@ class Path(NamedTuple):
     @property
     def cured(self) -> Array:
         """P(no cell is left at the end) (patient,), where no rate depends on the tumour."""
-        return extinct(self.w[-1], self.logs[2, 0])
+        return extinct(self.w[-1], self.log_tumour[0])
+
+    @property
+    def log_tumour(self) -> Array:
+        """Log of the tumour cells (point, patient)."""
+        return self.cells.log_tumour
 
     @property
     def lost(self) -> Array:
@@ -68,6 +72,6 @@ def path(
     def course(start: Array, later: Array) -> Array:
         return jnp.concatenate([start[None], later])
 
-    logs = jnp.stack(list(map(course, cells_of(start), kept.cells)))
+    cells = jax.tree.map(course, jax.vmap(partial(cells_on, model))(start), kept.cells)
     w, largest = course(start.w, kept.w), course(start.log_tumour, kept.largest)
-    return Path(logs, w, largest, kept.growth, found.strain, found.results)
+    return Path(cells, w, largest, kept.growth, found.strain, found.results)

@@ -83,7 +83,7 @@ def progression_free(
     log of the measured tumour, which gives the step that many lineages make a slope, for
     derivatives; 0 is the exact law.
     """
-    courses = Courses(path.logs[2], path.w, path.largest)
+    courses = Courses(path.log_tumour, path.w, path.largest)
     late, early = courses.deviates(log_level, points, noise, straight=straight)
     return jnp.minimum(late, early)
 

@@ -7,7 +7,7 @@ does not look into a called program that is not to be inlined.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax import Array
@@ -22,13 +22,14 @@ class _Outlined(Model):
     def rates(self, values: Values, cells: Cells) -> Rates:
         return _outlined(super().rates)(values, cells)
 
-    def relaxation(self, values: Values, cells: Cells) -> tuple[Array, Array]:
+    def relaxation(self, values: Values, cells: Cells) -> dict[str, Array]:
         return _outlined(super().relaxation)(values, cells)
 
 
 def outlined(model: Model) -> Model:
     """Return the same model, its rates compiled apart. With reverse-mode derivatives only."""
-    return _Outlined(model.growth, model.feedback, model.killing, model.proliferation)
+    laws: Any = model.laws
+    return _Outlined(*laws)
 
 
 def _outlined(work: Callable[..., T]) -> Callable[..., T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from vcohort.engine.compiling.flags import nan_is_meant
@@ -129,7 +130,7 @@ def errors(
 def _choose(table: PatientTable) -> np.ndarray:
     """Take patients spread over the cohort, and those with the extremes of each value."""
     columns = list(table.values.values())
-    for part in table.schedule or ():
+    for part in jax.tree.leaves(table.schedule):
         columns += list(part.T)
     return representatives(columns, PATIENTS)
 

@@ -17,7 +17,14 @@ from vcohort.arrays import Numbers
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
-from vcohort.engine.integrator.step import Integrated, TCells, first_t_cells, integrate
+from vcohort.engine.integrator.step import (
+    Compartments,
+    Integrated,
+    cells_of,
+    first_clones,
+    first_compartments,
+    integrate,
+)
 from vcohort.engine.integrator.treatment import Jump, treat
 from vcohort.models import Cells, Model, Values
 
@@ -28,13 +35,13 @@ _LARGEST_LOG_LAMBDA = 7.0
 class PathState(NamedTuple):
     """The state of one patient on the deterministic path, and W."""
 
-    t_cells: TCells
+    compartments: Compartments
     log_tumour: Numbers
     w: Numbers
 
 
 class PathStep(NamedTuple):
-    """One step along the path: the T cells, the tumour's course, how W grows, and its end value."""
+    """One step along the path: compartments, the tumour's course, how W grows and where it ends."""
 
     moved: Integrated
     tumour: Cubic
@@ -44,25 +51,32 @@ class PathStep(NamedTuple):
     @property
     def after(self) -> PathState:
         """The path at the end of the step."""
-        return PathState(self.moved.t_cells, self.tumour.end, self.w)
+        return PathState(self.moved.compartments, self.tumour.end, self.w)
 
 
-def first_path_state(cells: Cells) -> PathState:
-    """Return the path at day 0."""
-    return PathState(first_t_cells(cells), cells.log_tumour, jnp.zeros_like(cells.log_tumour))
+def first_path_state(model: Model, values: Values) -> PathState:
+    """Return the path of one patient on day 0."""
+    log_tumour = first_clones(model, values)["B"]
+    return PathState(first_compartments(model, values), log_tumour, jnp.zeros_like(log_tumour))
+
+
+def cells_on(model: Model, state: PathState) -> Cells:
+    """Return all cells of one patient."""
+    return cells_of(model, state.compartments, {"B": state.log_tumour})
 
 
 def path_step(model: Model, values: Values, state: PathState, days: Numbers) -> PathStep:
     """Step one patient along the deterministic path."""
-    moved = integrate(model, values, state.t_cells, state.log_tumour, days)
-    tumour = moved.rates.path(state.log_tumour)
-    growth = moved.rates.accrual(tumour)
+    moved = integrate(model, values, state.compartments, {"B": state.log_tumour}, days)
+    rates = moved.rates["B"]
+    tumour = rates.path(state.log_tumour)
+    growth = rates.accrual(tumour)
     return PathStep(moved, tumour, growth, state.w + growth.total())
 
 
-def treat_path_state(jump: Jump, state: PathState) -> PathState:
-    """Return the path of one patient after a treatment, which touches the T cells alone."""
-    return state._replace(t_cells=treat(jump, state.t_cells))
+def treat_path_state(model: Model, values: Values, jump: Jump, state: PathState) -> PathState:
+    """Return the path of one patient after a treatment, which spares the tumour."""
+    return state._replace(compartments=treat(model, values, jump, state.compartments))
 
 
 def log_lambda(w: Numbers, log_start: Numbers) -> Numbers:

@@ -4,11 +4,12 @@ Logs of cell numbers are stepped by a fourth-order Runge-Kutta method. Whichever
 dominate return fast to their capacity: x' = f(x) with f' near -L. This, the only stiff part, is
 taken out: x' = f(x_0) - L (x - x_0) is solved exactly, what remains by the classical method
 under the integrating factor e^(L t) (Lawson 1967, SIAM J. Numer. Anal. 4:372). Late steps may
-then be weeks long.
+then be weeks long. Compartments that others feed go along in numbers (``fed``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -16,50 +17,65 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.quadratic import Quadratic
+from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.tumour_rates import TumourRates
-from vcohort.models import Cells, Model, Values
+from vcohort.models import Cells, Model, Rates, Values
+
+# A grown compartment is never smaller than this, in cells: its law means nothing below.
+LEAST = 1.0
 
 
-class TCells(NamedTuple):
-    """Logs of normal and CAR T cells of one patient, with what rounding has lost of each.
+class Compartments(NamedTuple):
+    """The compartments of one patient: logs of those that grow, numbers of those that are fed.
 
-    Hundreds of float32 additions to a log of 25 would cost a thousandth of ln B later on;
-    compensated (Kahan 1965, Commun. ACM 8:40) they cost nothing that can be seen. ``strain``: by
-    how much the two slopes in the middle of each step differed, times the step, summed. It tells
-    whether this patient's steps were short enough: NaN where they ended in no number.
+    ``lost``: what rounding has lost of each log. Hundreds of float32 additions to a log of 25 would
+    cost a thousandth of ln B later on; compensated (Kahan 1965, Commun. ACM 8:40) they cost nothing
+    that can be seen. ``strain``: by how much the two slopes in the middle of each step differed,
+    times the step, summed. It tells whether this patient's steps were short enough: NaN where they
+    ended in no number.
     """
 
-    log_normal: Number
-    log_car: Number
-    lost_normal: Number
-    lost_car: Number
+    logs: dict[str, Number]
+    lost: dict[str, Number]
+    numbers: dict[str, Number]
     strain: Number
 
 
 class Integrated(NamedTuple):
-    """The T cells after a step, the CAR T cells' slopes per day at both ends, the rates."""
+    """The compartments after a step, slopes of ln(CAR T cells) at its ends, rates by clone."""
 
-    t_cells: TCells
+    compartments: Compartments
     car_slope_start: Number
     car_slope_end: Number
-    rates: TumourRates
+    rates: dict[str, TumourRates]
 
 
-def first_t_cells(cells: Cells) -> TCells:
-    """Return the T cells at day 0."""
-    nothing = jnp.zeros_like(cells.log_normal)
-    return TCells(cells.log_normal, cells.log_car, nothing, nothing, nothing)
+def first_compartments(model: Model, values: Values) -> Compartments:
+    """Return one patient's compartments on day 0, the product infused."""
+    species, infused = model.species, model.infused(values)
+    logs = {name: jnp.log(values[f"{name}0"]) for name in species.grown}
+    if infused:
+        rest = 1.0 - sum(infused.values())
+        logs["C"] = jnp.log(jnp.maximum(rest * values["C0"], LEAST))
+    nothing = jnp.zeros_like(logs["N"])
+    numbers = {name: infused.get(name, nothing) * values["C0"] for name in species.fed}
+    return Compartments(logs, dict.fromkeys(logs, nothing), numbers, nothing)
 
 
-def initial_cells(values: Values) -> Cells:
-    """Return one patient's cells at day 0."""
-    return Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0")))
+def first_clones(model: Model, values: Values) -> dict[str, Number]:
+    """Return the logs of one patient's tumour cells on day 0, by clone."""
+    return {name: jnp.log(values[f"{name}0"]) for name in model.species.tumour}
 
 
-def strain_of(t_cells: TCells, log_tumour: Number) -> Number:
+def cells_of(model: Model, compartments: Compartments, clones: Mapping[str, Number]) -> Cells:
+    """Return all cells of one patient, as laws and observables see them."""
+    return Cells(compartments.logs | dict(clones), compartments.numbers, model.species)
+
+
+def strain_of(compartments: Compartments, log_tumour: Number) -> Number:
     """Return the strain of a patient at the end of its run; NaN where no number is left."""
-    logs = t_cells.log_normal + t_cells.log_car + log_tumour
-    return jnp.where(jnp.isfinite(logs), t_cells.strain, jnp.nan)
+    logs = sum([*compartments.logs.values(), *compartments.numbers.values()], log_tumour)
+    return jnp.where(jnp.isfinite(logs), compartments.strain, jnp.nan)
 
 
 class _Relaxation(NamedTuple):
@@ -88,47 +104,143 @@ def _relaxation(slope: Number, rate: Number, days: Number) -> _Relaxation:
     return _Relaxation(rate, slope, 1.0 + lost, half, half * (2.0 + lost))
 
 
+def _per_cell(inflow: Mapping[str, Number], cells: Cells) -> dict[str, Number]:
+    """Return what flows into grown compartments, per day and cell that is there."""
+    return {
+        name: rate * jnp.exp(-cells.logs[name])
+        for name, rate in inflow.items()
+        if name in cells.logs
+    }
+
+
+class _Stage(NamedTuple):
+    """The rates at one stage of a step.
+
+    ``slope``: of the logs of grown compartments, per day. ``inflow``: to each compartment, in cells
+    per day. ``net``: growth less what is handed over, per cell of each.
+    """
+
+    slope: dict[str, Number]
+    inflow: dict[str, Number]
+    net: dict[str, Number]
+    rates: Rates
+
+
+def _stage(model: Model, values: Values, cells: Cells) -> _Stage:
+    rates = model.rates(values, cells)
+    net = dict(rates.growth)
+    inflow: dict[str, Number] = {}
+    for (giver, taker), rate in rates.transfer.items():
+        net[giver] = net[giver] - rate
+        inflow[taker] = inflow.get(taker, 0.0) + rate * cells[giver]
+    slope = {name: net[name] for name in model.species.grown}
+    slope |= {name: slope[name] + risen for name, risen in _per_cell(inflow, cells).items()}
+    return _Stage(slope, inflow, net, rates)
+
+
 def integrate(
-    model: Model, values: Values, t_cells: TCells, log_tumour: Number, days: Number
+    model: Model,
+    values: Values,
+    before: Compartments,
+    clones: Mapping[str, Number],
+    days: Number,
 ) -> Integrated:
-    """Step one patient's T cells over ``days``; say what its tumour cells go through."""
+    """Step one patient's compartments over ``days``; say what its tumour cells go through."""
     half, sixth = 0.5 * days, days / 6.0
-    x, y, z = t_cells.log_normal, t_cells.log_car, log_tumour
-    start = Cells(x, y, z)
-    first = model.rates(values, start)
-    normal_rate, car_rate = model.relaxation(values, start)
-    n = _relaxation(first.normal, normal_rate, days)
-    c = _relaxation(first.car, car_rate, days)
+    grown, nothing = before.logs, jnp.zeros_like(days)
+    start = cells_of(model, before, clones)
+    first = _stage(model, values, start)
+    rate = model.relaxation(values, start)
+    rate |= {name: rate[name] + risen for name, risen in _per_cell(first.inflow, start).items()}
+    exact = {name: _relaxation(first.slope[name], rate[name], days) for name in grown}
+    fed = {name: Fed.of(before.numbers[name], first.net[name], days) for name in before.numbers}
 
-    def stage(normal_rise: Number, car_rise: Number, log_tumour: Number):
-        rates = model.rates(values, Cells(x + normal_rise, y + car_rise, log_tumour))
-        normal = n.remainder(rates.normal, normal_rise)
-        return normal, c.remainder(rates.car, car_rise), rates
+    def stage(
+        rise: dict[str, Number], numbers: dict[str, Number], before_it: _Stage, passed: Number
+    ) -> tuple[dict[str, Number], dict[str, Number], _Stage]:
+        """Return the remainders, the sources and all rates at a stage."""
+        birth, death = before_it.rates.birth, before_it.rates.death
+        moved = {name: log + passed * (birth[name] - death[name]) for name, log in clones.items()}
+        logs = {name: log + rise[name] for name, log in grown.items()}
+        now = _stage(model, values, Cells(logs | moved, numbers, model.species))
+        left = {name: exact[name].remainder(now.slope[name], rise[name]) for name in grown}
+        source = {
+            name: one.source(now.inflow.get(name, nothing), now.net[name], numbers[name])
+            for name, one in fed.items()
+        }
+        return left, source, now
 
-    f2, g2, second = stage(n.half, c.half, z + half * (first.birth - first.death))
-    f3, g3, third = stage(
-        n.half + half * f2, c.half + half * g2, z + half * (second.birth - second.death)
-    )
-    f4, g4, fourth = stage(
-        n.whole + days * n.decay * f3,
-        c.whole + days * c.decay * g3,
-        z + days * (third.birth - third.death),
-    )
-    normal_rise = n.whole + sixth * (2.0 * n.decay * (f2 + f3) + f4)
-    car_rise = c.whole + sixth * (2.0 * c.decay * (g2 + g3) + g4)
-    birth = Quadratic(first.birth, 0.5 * (second.birth + third.birth), fourth.birth)
-    death = Quadratic(first.death, 0.5 * (second.death + third.death), fourth.death)
-    growth = (second.birth - second.death) - (third.birth - third.death)
-    strain = days * jnp.maximum(jnp.maximum(jnp.abs(f2 - f3), jnp.abs(g2 - g3)), jnp.abs(growth))
-    after = _rise(t_cells, normal_rise, car_rise, jax.lax.stop_gradient(strain))
-    return Integrated(after, first.car, fourth.car, TumourRates(days, birth, death))
+    s1 = {name: first.inflow.get(name, nothing) for name in fed}
+    middle = {name: one.in_the_middle(s1[name]) for name, one in fed.items()}
+    f2, s2, second = stage({name: e.half for name, e in exact.items()}, middle, first, half)
+    f3, s3, third = stage(
+        {name: e.half + half * f2[name] for name, e in exact.items()},
+        {name: one.in_the_middle(s2[name]) for name, one in fed.items()},
+        second, half,
+    )  # fmt: skip
+    f4, s4, fourth = stage(
+        {name: e.whole + days * e.decay * f3[name] for name, e in exact.items()},
+        {name: one.at_the_end(middle[name], s1[name], s3[name]) for name, one in fed.items()},
+        third, days,
+    )  # fmt: skip
+    rise = {
+        name: e.whole + sixth * (2.0 * e.decay * (f2[name] + f3[name]) + f4[name])
+        for name, e in exact.items()
+    }
+    numbers = {name: one.after(s1[name], s2[name], s3[name], s4[name]) for name, one in fed.items()}
+    stages = tuple(each.rates for each in (first, second, third, fourth))
+    rates = {name: _along(name, days, *stages) for name in clones}
+    bends = [jnp.abs(f2[name] - f3[name]) for name in grown]
+    bends += [jnp.abs(s2[name] - s3[name]) / jnp.maximum(numbers[name], LEAST) for name in fed]
+    bends += [jnp.abs(_net(second.rates, name) - _net(third.rates, name)) for name in clones]
+    strain = days * _largest(bends)
+    after = _after(before, rise, numbers, jax.lax.stop_gradient(strain))
+    end = cells_of(model, after, clones)
+    return Integrated(after, _car_slope(first, start), _car_slope(fourth, end), rates)
 
 
-def _rise(t_cells: TCells, normal: Number, car: Number, strain: Number) -> TCells:
-    """Add to both logs, minding what rounding loses."""
-    log_normal, lost_normal = _add(t_cells.log_normal, normal, t_cells.lost_normal)
-    log_car, lost_car = _add(t_cells.log_car, car, t_cells.lost_car)
-    return TCells(log_normal, log_car, lost_normal, lost_car, t_cells.strain + strain)
+def _net(rates: Rates, clone: str) -> Number:
+    return rates.birth[clone] - rates.death[clone]
+
+
+def _along(
+    clone: str, days: Number, first: Rates, second: Rates, third: Rates, fourth: Rates
+) -> TumourRates:
+    """Return the rates of a clone along the step: in its middle, the mean of two stages."""
+
+    def over(one: Number, two: Number, three: Number, four: Number) -> Quadratic:
+        return Quadratic(one, 0.5 * (two + three), four)
+
+    stages = first, second, third, fourth
+    birth, death = ([getattr(each, kind)[clone] for each in stages] for kind in ("birth", "death"))
+    return TumourRates(days, over(*birth), over(*death))
+
+
+def _largest(numbers: list[Number]) -> Number:
+    first, *others = numbers
+    for each in others:
+        first = jnp.maximum(first, each)
+    return first
+
+
+def _car_slope(stage: _Stage, cells: Cells) -> Number:
+    """Return the slope of the log of all CAR T cells, per day."""
+    kinds = cells.species.car
+    if len(kinds) == 1:
+        return stage.slope[kinds[0]]
+    nothing = jnp.zeros_like(cells.total)
+    risen = (stage.net[name] * cells[name] + stage.inflow.get(name, nothing) for name in kinds)
+    return sum(risen, nothing) / cells.car
+
+
+def _after(
+    before: Compartments, rise: dict[str, Number], numbers: dict[str, Number], strain: Number
+) -> Compartments:
+    """Add to all logs, minding what rounding loses."""
+    added = {name: _add(log, rise[name], before.lost[name]) for name, log in before.logs.items()}
+    logs = {name: log for name, (log, _) in added.items()}
+    lost = {name: owed for name, (_, owed) in added.items()}
+    return Compartments(logs, lost, numbers, before.strain + strain)
 
 
 def _add(total: Number, term: Number, lost: Number) -> tuple[Number, Number]:

@@ -1,4 +1,4 @@
-"""Treatments after day 0: jumps of the T cells at the start of the step on whose day they fall."""
+"""Treatments after day 0: jumps of the compartments at the start of the step of their day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from vcohort.arrays import Flags, Number, Numbers
 from vcohort.engine.compiling.tiles import add_up
 from vcohort.engine.integrator.grid import Step
-from vcohort.engine.integrator.step import TCells
+from vcohort.engine.integrator.step import Compartments
+from vcohort.models import Model, Values
 
 # So small a share of the cells that are there adds the first term of its series, and no more.
 _FEW = 1e-20
@@ -21,21 +22,19 @@ _LARGEST_LOG = 80.0
 class Schedule(NamedTuple):
     """Treatments: arrays (treatment,) of one patient, (patient, treatment) of a block.
 
-    An infinite ``day`` never comes. Of the T cells a share lives through, given as its log;
+    An infinite ``day`` never comes. Of each compartment a share lives through, given as its log;
     ``cells`` CAR T cells are then infused.
     """
 
     day: Numbers
-    log_normal_survival: Numbers
-    log_car_survival: Numbers
+    log_survival: dict[str, Numbers]
     cells: Numbers
 
 
 class Jump(NamedTuple):
-    """What befalls one patient's T cells at one moment."""
+    """What befalls one patient's compartments at one moment."""
 
-    log_normal_survival: Number
-    log_car_survival: Number
+    log_survival: dict[str, Number]
     cells: Number
 
 
@@ -47,16 +46,26 @@ def due_now(schedule: Schedule, step: Step) -> Flags:
 
 def jump_of(schedule: Schedule, due: Flags) -> Jump:
     """Add up what is due (treatment,) of one patient's schedule."""
-    parts = schedule.log_normal_survival, schedule.log_car_survival, schedule.cells
-    return Jump(*(add_up(jnp.where(due, part, 0.0)) for part in parts))
+
+    def due_of(part: Numbers) -> Number:
+        return add_up(jnp.where(due, part, 0.0))
+
+    survival = {name: due_of(part) for name, part in schedule.log_survival.items()}
+    return Jump(survival, due_of(schedule.cells))
 
 
-def treat(jump: Jump, t_cells: TCells) -> TCells:
-    """Return one patient's T cells after a jump."""
-    car = _infuse(_cut(t_cells.log_car, jump.log_car_survival), jump.cells)
-    nothing = jnp.zeros_like(car)
-    normal = _cut(t_cells.log_normal, jump.log_normal_survival)
-    return TCells(normal, car, nothing, nothing, t_cells.strain)
+def treat(model: Model, values: Values, jump: Jump, before: Compartments) -> Compartments:
+    """Return one patient's compartments after a jump: what is left, and the product infused."""
+    infused = model.infused(values)
+    rest = jump.cells * (1.0 - sum(infused.values())) if infused else jump.cells
+    logs = {name: _cut(log, jump.log_survival[name]) for name, log in before.logs.items()}
+    logs["C"] = _infuse(logs["C"], rest)
+    nothing = jnp.zeros_like(rest)
+    numbers = {
+        name: number * jnp.exp(jump.log_survival[name]) + infused.get(name, nothing) * jump.cells
+        for name, number in before.numbers.items()
+    }
+    return Compartments(logs, dict.fromkeys(logs, nothing), numbers, before.strain)
 
 
 def _infuse(log_car: Number, cells: Number) -> Number:

@@ -14,7 +14,7 @@ from vcohort.engine.integrator.path_state import (
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.step import initial_cells, strain_of
+from vcohort.engine.integrator.step import first_clones, strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model
@@ -34,14 +34,15 @@ class Cure(PatientProgram[PathState, None, Cured]):
     model: Model
 
     def init(self, patient: Patient) -> PathState:
-        return first_path_state(initial_cells(patient.values))
+        return first_path_state(self.model, patient.values)
 
     def step(self, patient: Patient, state: PathState, step: Step) -> tuple[PathState, None]:
         return path_step(self.model, patient.values, state, step.days).after, None
 
     def treat(self, patient: Patient, state: PathState, step: Step, jump: Jump) -> PathState:
-        return treat_path_state(jump, state)
+        return treat_path_state(self.model, patient.values, jump, state)
 
     def final(self, patient: Patient, state: PathState) -> Cured:
-        log_start = initial_cells(patient.values).log_tumour
-        return Cured(extinct(state.w, log_start), strain_of(state.t_cells, state.log_tumour))
+        log_start = first_clones(self.model, patient.values)["B"]
+        strain = strain_of(state.compartments, state.log_tumour)
+        return Cured(extinct(state.w, log_start), strain)

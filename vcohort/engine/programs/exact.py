@@ -36,12 +36,13 @@ from vcohort.engine.integrator.path_state import (
     CureCrossing,
     PathState,
     PathStep,
+    cells_on,
     first_path_state,
     path_step,
     treat_path_state,
     w_at_lambda,
 )
-from vcohort.engine.integrator.step import initial_cells, strain_of
+from vcohort.engine.integrator.step import strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.methods import regrowth
 from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
@@ -116,17 +117,19 @@ class DrawnFate(PatientProgram[_State, Cubic, Drawn]):
     keeps: bool = True
 
     def init(self, patient: Patient) -> _State:
-        cells, start = initial_cells(patient.values), start_of(patient.values, patient.settings)
-        course = _course(jnp.uint32(0), jnp.uint32(0), cells.log_tumour, _key(patient))
+        path = first_path_state(self.model, patient.values)
+        start = start_of(cells_on(self.model, path), patient.settings)
+        course = _course(jnp.uint32(0), jnp.uint32(0), path.log_tumour, _key(patient))
         courses = 1 if patient.schedule is None else 1 + patient.schedule.day.size
         unused = jnp.full(courses, jnp.iinfo(jnp.uint32).max, jnp.uint32)
-        ended = _EndedCourses(unused, unused, jnp.zeros(courses, cells.log_tumour.dtype))
-        none, path = CureCrossing.none(cells.log_tumour), first_path_state(cells)
+        ended = _EndedCourses(unused, unused, jnp.zeros(courses, path.log_tumour.dtype))
+        none = CureCrossing.none(path.log_tumour)
         return _State(path, course, ended, jnp.asarray(False), none, begin(self.endpoints, start))
 
     def step(self, patient: Patient, state: _State, step: Step) -> tuple[_State, Cubic]:
         moved = path_step(self.model, patient.values, state.path, step.days)
-        segment = t_cell_segment(step, state.path.t_cells, moved.moved)
+        before, after = (cells_on(self.model, path) for path in (state.path, moved.after))
+        segment = t_cell_segment(step, before, after, moved.moved)
         carries = update(self.endpoints, state.carries, segment)
         return _noted(state, moved, step)._replace(path=moved.after, carries=carries), moved.tumour
 
@@ -137,9 +140,10 @@ class DrawnFate(PatientProgram[_State, Cubic, Drawn]):
         log_cells = regrowth.log_cells(key, course.number, _end(state), alive)
         log_cells = jnp.where(alive, log_cells, 0.0)
         ended = _end_course(state, log_cells - path.log_tumour)
-        begun = PathState(path.t_cells, log_cells, jnp.zeros_like(path.w))
+        begun = PathState(path.compartments, log_cells, jnp.zeros_like(path.w))
         course = _course(course.number + 1, step.number, log_cells, key)
-        return state._replace(path=treat_path_state(jump, begun), course=course, ended=ended)
+        treated = treat_path_state(self.model, patient.values, jump, begun)
+        return state._replace(path=treated, course=course, ended=ended)
 
     def final(self, patient: Patient, state: _State) -> Drawn:
         """Draw the regrowth of the last course."""
@@ -147,8 +151,9 @@ class DrawnFate(PatientProgram[_State, Cubic, Drawn]):
         log_shift = regrowth.log_factor(_key(patient), number, _end(state), alive)
         cure_day = jnp.where(state.cured, state.cure.crossing_day(), jnp.inf)
         fate = Fate(cure_day, _end_course(state, log_shift))
-        start = start_of(patient.values, patient.settings)
-        strain = strain_of(state.path.t_cells, state.path.log_tumour)
+        first = cells_on(self.model, first_path_state(self.model, patient.values))
+        start = start_of(first, patient.settings)
+        strain = strain_of(state.path.compartments, state.path.log_tumour)
         return Drawn(start, fate, state.carries, strain)
 
 

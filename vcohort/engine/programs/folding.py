@@ -19,17 +19,18 @@ from vcohort.endpoints import (
 )
 from vcohort.engine.inputs import Settings
 from vcohort.engine.integrator.grid import Step
-from vcohort.engine.integrator.step import Integrated, TCells, initial_cells
+from vcohort.engine.integrator.step import Integrated
 from vcohort.engine.methods.tumour import TumourStep
-from vcohort.models import Values
+from vcohort.models import Cells
 
 Carries = tuple[Carry, ...]
 
 
-def start_of(values: Values, settings: Settings) -> Start:
+def start_of(cells: Cells, settings: Settings) -> Start:
     """Return what endpoints may know of one patient before the first step."""
-    cells = initial_cells(values)
-    return Start(*cells, jnp.log(settings.progression) + cells.log_tumour, settings.horizon)
+    log_tumour = cells.log_tumour
+    level = jnp.log(settings.progression) + log_tumour
+    return Start(cells.log_normal, cells.log_car, log_tumour, level, settings.horizon)
 
 
 def begin(endpoints: Sequence[Endpoint], start: Start) -> Carries:
@@ -62,16 +63,12 @@ def results(endpoints: Sequence[Endpoint], carries: Carries) -> tuple[Value, ...
     return tuple(value for endpoint, carry in pairs for value in endpoint.final(carry))
 
 
-def t_cell_segment(step: Step, before: TCells, moved: Integrated) -> TCellSegment:
+def t_cell_segment(step: Step, before: Cells, after: Cells, moved: Integrated) -> TCellSegment:
     """Return what a T cell endpoint sees of a step."""
-    car = Cubic(
-        before.log_car,
-        moved.t_cells.log_car,
-        moved.car_slope_start * step.days,
-        moved.car_slope_end * step.days,
-    )
-    rise = moved.t_cells.log_normal - before.log_normal
-    normal = Cubic(before.log_normal, moved.t_cells.log_normal, rise, rise)
+    slopes = moved.car_slope_start * step.days, moved.car_slope_end * step.days
+    car = Cubic(before.log_car, after.log_car, *slopes)
+    rise = after.log_normal - before.log_normal
+    normal = Cubic(before.log_normal, after.log_normal, rise, rise)
     return TCellSegment(step.day, step.end, normal, car)
 
 

@@ -17,7 +17,6 @@ from vcohort.engine.integrator.path_state import (
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.step import initial_cells
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model
@@ -59,7 +58,7 @@ class Halving(PatientProgram[State, None, Compared]):
     model: Model
 
     def init(self, patient: Patient) -> State:
-        first = first_path_state(initial_cells(patient.values))
+        first = first_path_state(self.model, patient.values)
         return State(first.log_tumour, first, first, jnp.zeros_like(first.log_tumour))
 
     def step(self, patient: Patient, state: State, step: Step) -> tuple[State, None]:
@@ -81,14 +80,15 @@ class Halving(PatientProgram[State, None, Compared]):
         return moved.after._replace(log_tumour=moved.tumour.at(0.5), w=w), moved.after
 
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
-        coarse, fine = (treat_path_state(jump, path) for path in (state.coarse, state.fine))
+        paths = state.coarse, state.fine
+        coarse, fine = (treat_path_state(self.model, patient.values, jump, p) for p in paths)
         return state._replace(coarse=coarse, fine=fine)
 
     def final(self, patient: Patient, state: State) -> Compared:
         worst = jnp.maximum(state.worst, _gap(_log_w(state.coarse), _log_w(state.fine)))
         # A step too long for the method ends in NaN: no error at all is not a small one.
         error = jnp.where(jnp.isnan(worst), jnp.inf, worst * _RICHARDSON)
-        return Compared(error, state.coarse.t_cells.strain)
+        return Compared(error, state.coarse.compartments.strain)
 
 
 def _gap(first: Sequence[Number], second: Sequence[Number]) -> Number:
@@ -98,9 +98,12 @@ def _gap(first: Sequence[Number], second: Sequence[Number]) -> Number:
 
 
 def _logs(path: PathState, log_start: Number, log_least: Number) -> tuple[Number, ...]:
-    """Return the logs of all cells, as far as they matter: of T cells from one cell on."""
-    t_cells = (jnp.maximum(x, 0.0) for x in (path.t_cells.log_normal, path.t_cells.log_car))
-    return *t_cells, jnp.clip(path.log_tumour, log_least, log_start + _LOG_OUTGROWN)
+    """Return the logs of all cells, as far as they matter: of compartments from one cell on."""
+    grown, numbers = path.compartments.logs.values(), path.compartments.numbers.values()
+    logs = [*grown, *(jnp.log(jnp.maximum(number, 1.0)) for number in numbers)]
+    return *(jnp.maximum(log, 0.0) for log in logs), jnp.clip(
+        path.log_tumour, log_least, log_start + _LOG_OUTGROWN
+    )
 
 
 def _inside(path: PathState, log_start: Number) -> tuple[Number]:

@@ -14,11 +14,12 @@ from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
+    cells_on,
     first_path_state,
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.step import initial_cells, strain_of
+from vcohort.engine.integrator.step import strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import Carries, begin, results, t_cell_segment, update
@@ -35,7 +36,7 @@ class State(NamedTuple):
 class PathPoint(NamedTuple):
     """The end of a step of the path.
 
-    ``cells``: their logs. ``largest``: of ln B on the step. ``growth``: how ln B and the cure
+    ``largest``: of ln B on the step. ``growth``: how ln B and the cure
     integral ``w`` went on within it.
     """
 
@@ -54,28 +55,26 @@ class DeterministicPath(PatientProgram[State, PathPoint, Outcomes]):
     keeps: bool = True
 
     def init(self, patient: Patient) -> State:
-        cells = initial_cells(patient.values)
+        path = first_path_state(self.model, patient.values)
+        cells = cells_on(self.model, path)
         # No endpoint of the T cells asks for a level of progression or the horizon.
-        unused = jnp.zeros_like(cells.log_tumour)
-        return State(first_path_state(cells), begin(self.endpoints, Start(*cells, unused, unused)))
+        unused = jnp.zeros_like(path.log_tumour)
+        logs = cells.log_normal, cells.log_car, cells.log_tumour
+        return State(path, begin(self.endpoints, Start(*logs, unused, unused)))
 
     def step(self, patient: Patient, state: State, step: Step) -> tuple[State, PathPoint]:
         moved = path_step(self.model, patient.values, state.path, step.days)
-        segment = t_cell_segment(step, state.path.t_cells, moved.moved)
+        before, after = (cells_on(self.model, path) for path in (state.path, moved.after))
+        segment = t_cell_segment(step, before, after, moved.moved)
         # Where a path is highest, its value does not change with the place.
         peak = jax.lax.stop_gradient(moved.tumour.extremum(-1.0))
-        after = moved.after
-        point = PathPoint(cells_of(after), after.w, moved.tumour.at(peak), moved.growth)
-        return State(after, update(self.endpoints, state.carries, segment)), point
+        point = PathPoint(after, moved.w, moved.tumour.at(peak), moved.growth)
+        return State(moved.after, update(self.endpoints, state.carries, segment)), point
 
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
-        return state._replace(path=treat_path_state(jump, state.path))
+        treated = treat_path_state(self.model, patient.values, jump, state.path)
+        return state._replace(path=treated)
 
     def final(self, patient: Patient, state: State) -> Outcomes:
-        strain = strain_of(state.path.t_cells, state.path.log_tumour)
+        strain = strain_of(state.path.compartments, state.path.log_tumour)
         return Outcomes(results(self.endpoints, state.carries), strain)
-
-
-def cells_of(path: PathState) -> Cells:
-    """Return the logs of all cells."""
-    return Cells(path.t_cells.log_normal, path.t_cells.log_car, path.log_tumour)

@@ -12,9 +12,10 @@ from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import (
-    TCells,
-    first_t_cells,
-    initial_cells,
+    Compartments,
+    cells_of,
+    first_clones,
+    first_compartments,
     integrate,
     strain_of,
 )
@@ -31,7 +32,7 @@ from vcohort.engine.programs.folding import (
     tumour_segment,
     update,
 )
-from vcohort.models import Cells, Model
+from vcohort.models import Model
 
 METHODS: Mapping[str, TumourMethod] = {
     "hybrid": hybrid.step,
@@ -41,17 +42,21 @@ METHODS: Mapping[str, TumourMethod] = {
 """The methods that step the tumour. (``exact`` draws its fate from the whole path.)"""
 
 
-class State(NamedTuple):
-    """T cells, tumour, and what the endpoints carry."""
+Logs = tuple[Number, ...]
+"""Logs of all cells, in the order of species."""
 
-    t_cells: TCells
+
+class State(NamedTuple):
+    """Compartments, tumour, and what the endpoints carry."""
+
+    compartments: Compartments
     tumour: Tumour
     carries: Carries
 
 
 @dataclass(frozen=True)
-class Stepped(PatientProgram[State, Cells | None, Outcomes]):
-    """Steps of T cells and tumour, endpoints folded along; cells are kept where they are saved."""
+class Stepped(PatientProgram[State, Logs | None, Outcomes]):
+    """Steps of compartments and tumour, endpoints folded along; cells kept where they are saved."""
 
     method: str
     model: Model
@@ -59,31 +64,38 @@ class Stepped(PatientProgram[State, Cells | None, Outcomes]):
     keeps: bool = False
 
     def init(self, patient: Patient) -> State:
-        cells, start = initial_cells(patient.values), start_of(patient.values, patient.settings)
-        alive = jnp.zeros_like(cells.log_tumour, dtype=bool)
-        tumour = Tumour(cells.log_tumour, alive, ~alive)
-        return State(first_t_cells(cells), tumour, begin(self.endpoints, start))
+        compartments = first_compartments(self.model, patient.values)
+        clones = first_clones(self.model, patient.values)
+        start = start_of(cells_of(self.model, compartments, clones), patient.settings)
+        alive = jnp.zeros_like(clones["B"], dtype=bool)
+        tumour = Tumour(clones["B"], alive, ~alive)
+        return State(compartments, tumour, begin(self.endpoints, start))
 
-    def step(self, patient: Patient, state: State, step: Step) -> tuple[State, Cells | None]:
+    def step(self, patient: Patient, state: State, step: Step) -> tuple[State, Logs | None]:
         values, settings = patient.values, patient.settings
-        log_tumour = state.tumour.log_cells
-        moved = integrate(self.model, values, state.t_cells, log_tumour, step.days)
+        before, clones = state.compartments, {"B": state.tumour.log_cells}
+        moved = integrate(self.model, values, before, clones, step.days)
         limits = Limits.of(values["B0"], settings.progression, settings.threshold)
         assert patient.key is not None
-        tumour = METHODS[self.method](moved.rates, state.tumour, limits, patient.key, step.number)
-        segments = t_cell_segment(step, state.t_cells, moved), tumour_segment(step, tumour)
-        carries = update(self.endpoints, state.carries, *segments)
-        after = State(moved.t_cells, tumour.after(state.tumour), carries)
+        step_tumour, rates = METHODS[self.method], moved.rates["B"]
+        tumour = step_tumour(rates, state.tumour, limits, patient.key, step.number)
+        start, end = (cells_of(self.model, each, {}) for each in (before, moved.compartments))
+        seen = t_cell_segment(step, start, end, moved), tumour_segment(step, tumour)
+        carries = update(self.endpoints, state.carries, *seen)
+        after = State(moved.compartments, tumour.after(state.tumour), carries)
         return after, self.saved(after) if self.keeps else None
 
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
-        return state._replace(t_cells=treat(jump, state.t_cells))
+        treated = treat(self.model, patient.values, jump, state.compartments)
+        return state._replace(compartments=treated)
 
     def final(self, patient: Patient, state: State) -> Outcomes:
-        strain = strain_of(state.t_cells, state.tumour.log_cells)
+        strain = strain_of(state.compartments, state.tumour.log_cells)
         return Outcomes(results(self.endpoints, state.carries), strain)
 
-    def saved(self, state: State) -> Cells:
-        """Return the logs of cells; those of an extinct tumour are -inf."""
-        log_tumour: Number = jnp.where(state.tumour.extinct, -jnp.inf, state.tumour.log_cells)
-        return Cells(state.t_cells.log_normal, state.t_cells.log_car, log_tumour)
+    def saved(self, state: State) -> Logs:
+        """Return the logs of all cells, in the order of species; of an extinct clone, -inf."""
+        tumour = state.tumour
+        clones = {"B": jnp.where(tumour.extinct, -jnp.inf, tumour.log_cells)}
+        cells = cells_of(self.model, state.compartments, clones)
+        return tuple(cells.log(name) for name in self.model.species.names)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from vcohort.arrays import Number
 from vcohort.models.feedback.t_cells import reconstitution
 from vcohort.models.feedback.tumour import antigen
-from vcohort.models.law import Cells, Feedback, Values
+from vcohort.models.law import Feedback, Values
 from vcohort.models.shared import K_N, a, b, k_1, rho_C
+from vcohort.models.species import Cells
 
 
 def _rate(values: Values, cells: Cells) -> Number:

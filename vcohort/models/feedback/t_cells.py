@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Feedback, Values
+from vcohort.models.law import Feedback, Values
 from vcohort.models.shared import K_N, a, b, rho_C
+from vcohort.models.species import Cells
 
 
 def reconstitution(values: Values, cells: Cells) -> Number:

@@ -7,8 +7,9 @@ the T cells does, so that k_1 = 0 is no feedback.
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Feedback, Values
+from vcohort.models.law import Feedback, Values
 from vcohort.models.shared import k_1, rho_C
+from vcohort.models.species import Cells
 
 
 def antigen(values: Values, cells: Cells) -> Number:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Growth, Values
+from vcohort.models.law import Growth, Values
 from vcohort.models.shared import K_C, K_N, r_N
+from vcohort.models.species import Cells
 
 
 def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
@@ -19,7 +20,7 @@ def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Numb
 
 def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     total = cells.total
-    return values["r_N"] * cells.normal / total, car_rate * cells.car / total
+    return values["r_N"] * cells["N"] / total, car_rate * cells["C"] / total
 
 
 LAW = Growth("gompertz", "-r ln((N + C) / K)", (r_N, K_N, K_C), _rates, _relaxation)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Growth, Values
+from vcohort.models.law import Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N
+from vcohort.models.species import Cells
 
 delta_N = Param(
     "delta_N", r"\delta_N", "/day", 0.1, (1e-3, 10.0),
@@ -21,10 +22,10 @@ delta_N = Param(
 
 
 def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
-    predation = values["delta_N"] * cells.normal / values["K_N"]
+    predation = values["delta_N"] * cells["N"] / values["K_N"]
     return (
-        -values["r_N"] * (cells.log_normal - jnp.log(values["K_N"])),
-        -car_rate * (cells.log_car - jnp.log(values["K_C"])) - predation,
+        -values["r_N"] * (cells.logs["N"] - jnp.log(values["K_N"])),
+        -car_rate * (cells.logs["C"] - jnp.log(values["K_C"])) - predation,
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Growth, Values
+from vcohort.models.law import Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N
+from vcohort.models.species import Cells
 
 # Below this exponent the expansion ln x (1 + c ln x / 2 + (c ln x)^2 / 6) is exact to float32.
 _NEARLY_GOMPERTZ = 1e-4
@@ -41,8 +42,8 @@ def _rates(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Numb
 def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number, Number]:
     total, exponent = cells.total, values["c"]
     return (
-        values["r_N"] * (total / values["K_N"]) ** exponent * cells.normal / total,
-        car_rate * (total / values["K_C"]) ** exponent * cells.car / total,
+        values["r_N"] * (total / values["K_N"]) ** exponent * cells["N"] / total,
+        car_rate * (total / values["K_C"]) ** exponent * cells["C"] / total,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Killing, Values
+from vcohort.models.law import Killing, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import gamma_B, k_B
+from vcohort.models.species import Cells
 
 phi = Param(
     "phi", r"\phi", "1", 0.01, (1e-4, 10.0), "hindrance of killing per tumour cell",
@@ -14,7 +15,7 @@ phi = Param(
 
 
 def _rate(values: Values, cells: Cells) -> Number:
-    car = cells.car
+    car = cells["C"]
     return values["gamma_B"] * car / (values["k_B"] + values["phi"] * cells.tumour + car)
 
 

@@ -8,9 +8,10 @@ gamma_B / k_B for gamma_B and k_C for k_B.
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Killing, Values
+from vcohort.models.law import Killing, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import PAPER
+from vcohort.models.species import Cells
 
 _ASSUMED = "assumed: small tumours die as in the base law; the paper gives the form, not the value"
 
@@ -29,7 +30,7 @@ k_C = Param(
 
 
 def _rate(values: Values, cells: Cells) -> Number:
-    car = cells.car
+    car = cells["C"]
     per_cell = values["gamma_B"] / (values["k_B"] + cells.tumour)
     return per_cell * car / (values["k_C"] + car)
 

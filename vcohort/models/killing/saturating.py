@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Killing, Values
+from vcohort.models.law import Killing, Values
 from vcohort.models.shared import gamma_B, k_B
+from vcohort.models.species import Cells
 
 
 def _rate(values: Values, cells: Cells) -> Number:
-    car = cells.car
+    car = cells["C"]
     return values["gamma_B"] * car / (values["k_B"] + car)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Proliferation, Values
+from vcohort.models.law import Proliferation, Values
 from vcohort.models.shared import r_B
+from vcohort.models.species import Cells
 
 
 def _rate(values: Values, cells: Cells) -> Number:

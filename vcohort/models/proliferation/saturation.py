@@ -5,9 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from vcohort.arrays import Number
-from vcohort.models.law import Cells, Proliferation, Values
+from vcohort.models.law import Proliferation, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import r_B
+from vcohort.models.species import Cells
 
 K_B = Param(
     "K_B", "K_B", "cells", 1e13, (1e11, 1e15), "carrying capacity of the tumour",

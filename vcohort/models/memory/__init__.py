@@ -1,0 +1,1 @@
+"""Compartments beside normal T cells and effectors, memory cells above all: one law a file."""
