@@ -34,12 +34,17 @@ def when(needed: Array, branch: Callable[..., T], value: T, *operands: Any) -> T
 
 
 def scan_first(
-    count: Array, body: Callable[[C, X], tuple[C, Y]], carry: C, items: X
+    count: Array,
+    body: Callable[[C, X], tuple[C, Y]],
+    carry: C,
+    items: X,
+    *,
+    reverse: bool = False,
 ) -> tuple[C, Y]:
     """Return ``jax.lax.scan(body, carry, items)`` of the first ``count`` items alone.
 
-    One program serves every count up to the number of items; what is not reached is 0. Without
-    reverse-mode derivatives.
+    ``reverse``: from the last of these to the first. One program serves every count up to the
+    number of items; what is not reached is 0. Without reverse-mode derivatives.
     """
 
     def item(index: Array | int) -> X:
@@ -49,7 +54,8 @@ def scan_first(
     form = jax.eval_shape(body, carry, item(0))[1]
     found = jax.tree.map(lambda part: jnp.zeros((length, *part.shape), part.dtype), form)
 
-    def turn(index: Array, state: tuple[C, Y]) -> tuple[C, Y]:
+    def turn(number: Array, state: tuple[C, Y]) -> tuple[C, Y]:
+        index = count - 1 - number if reverse else number
         carry, value = body(state[0], item(index))
         keep = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
         return carry, jax.tree.map(keep, state[1], value)

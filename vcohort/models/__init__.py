@@ -1,5 +1,7 @@
 """Models: parameters, laws, their composition, and published values."""
 
+from vcohort.models.law import CloneRates as CloneRates
+from vcohort.models.law import Escape as Escape
 from vcohort.models.law import Feedback as Feedback
 from vcohort.models.law import Flows as Flows
 from vcohort.models.law import Growth as Growth
@@ -18,4 +20,6 @@ from vcohort.models.presets import Preset as Preset
 from vcohort.models.presets import find_preset as find_preset
 from vcohort.models.presets import presets as presets
 from vcohort.models.species import Cells as Cells
+from vcohort.models.species import Clone as Clone
+from vcohort.models.species import Compartment as Compartment
 from vcohort.models.species import Species as Species

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from vcohort.arrays import Number
 from vcohort.errors import one_of, refuse_other
 from vcohort.models.param import Param
-from vcohort.models.species import Cells, Compartment
+from vcohort.models.species import Cells, Clone, Compartment
 
 Values: TypeAlias = Mapping[str, Number]
 """Parameter values of one patient, by name."""
@@ -99,9 +99,40 @@ class Memory(Law):
     relaxation: Callable[[Values, Cells], Mapping[str, Number]] = _nothing
 
 
+class CloneRates(NamedTuple):
+    """What befalls tumour cells of other clones, per cell and day, by clone.
+
+    ``birth``: divisions. ``mutation``: the chance that a division of one clone gives one daughter
+    of another, by (first, second).
+    """
+
+    birth: Mapping[str, Number]
+    death: Mapping[str, Number]
+    mutation: Mapping[tuple[str, str], Number]
+
+
+def _no_clones(
+    values: Values, cells: Cells, births_at: Callable[[Number], Number], killing: Number
+) -> CloneRates:
+    return CloneRates({}, {}, {})
+
+
+@dataclass(frozen=True)
+class Escape(Law):
+    """Clones of the tumour beside B, each after those that it springs from.
+
+    ``rates(values, cells, births_at, killing)``: ``births_at(r)`` are the divisions per cell of a
+    clone that grows by the tumour's law at the rate r, ``killing`` the deaths per cell of B. A
+    clone ``E`` begins with the cells of its parameter ``E0``, of which there may be none.
+    """
+
+    clones: tuple[Clone, ...] = ()
+    rates: Callable[[Values, Cells, Callable[[Number], Number], Number], CloneRates] = _no_clones
+
+
 _KINDS = {
     "growth": Growth, "feedback": Feedback, "killing": Killing, "proliferation": Proliferation,
-    "memory": Memory,
+    "memory": Memory, "escape": Escape,
 }  # fmt: skip
 
 
@@ -109,7 +140,8 @@ _KINDS = {
 def laws(kind: str) -> dict[str, Law]:
     """Return the laws of one kind by name: every file of the folder ``kind`` holds one.
 
-    ``kind`` is ``"growth"``, ``"feedback"``, ``"killing"``, ``"proliferation"`` or ``"memory"``.
+    ``kind`` is ``"growth"``, ``"feedback"``, ``"killing"``, ``"proliferation"``, ``"memory"`` or
+    ``"escape"``.
     """
     package = importlib.import_module(f"vcohort.models.{kind}")
     modules = sorted(module.name for module in pkgutil.iter_modules(package.__path__))

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.models.escape.none import LAW as NO_ESCAPE
 from vcohort.models.law import (
+    Escape,
     Feedback,
     Growth,
     Killing,
@@ -26,14 +28,14 @@ from vcohort.models.law import (
 from vcohort.models.memory.none import LAW as NO_MEMORY
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
-from vcohort.models.species import EFFECTORS, NORMAL, Cells, Species
+from vcohort.models.species import EFFECTORS, NORMAL, TUMOUR, Cells, Species
 from vcohort.records import own, recordable
 from vcohort.tracing import dependent
 
-LAW_KINDS = ("growth", "feedback", "killing", "proliferation", "memory")
+LAW_KINDS = ("growth", "feedback", "killing", "proliferation", "memory", "escape")
 
-# Kinds that a model may leave out, and how.
-_OPTIONAL, _LEFT_OUT = ("memory",), (NO_MEMORY,)
+# What a model is without, if nothing is said.
+_LEFT_OUT = {"memory": NO_MEMORY, "escape": NO_ESCAPE}
 
 
 class Rates(NamedTuple):
@@ -41,18 +43,20 @@ class Rates(NamedTuple):
 
     ``growth``: births less deaths of compartments. ``transfer``: from one compartment to another,
     per cell of the first, by (first, second). ``birth``, ``death``: of the tumour's clones.
+    ``mutation``: the chance that a division of one clone gives one daughter of another.
     """
 
     growth: Mapping[str, Number]
     transfer: Mapping[tuple[str, str], Number]
     birth: Mapping[str, Number]
     death: Mapping[str, Number]
+    mutation: Mapping[tuple[str, str], Number]
 
 
 @recordable
 @dataclass(frozen=True)
 class Model:
-    """Normal T cells, CAR T cells and tumour, memory cells if any: one law of each kind.
+    """Normal T cells, CAR T cells and tumour, and what else there is: one law of each kind.
 
     Build one with :func:`car_t`. A model is immutable and hashable; compiled code
     is cached by it.
@@ -66,6 +70,7 @@ class Model:
     killing: Killing
     proliferation: Proliferation
     memory: Memory = NO_MEMORY
+    escape: Escape = NO_ESCAPE
 
     def __post_init__(self) -> None:
         owned: dict[str, Param] = {}
@@ -80,7 +85,13 @@ class Model:
     @property
     def laws(self) -> tuple[Law, ...]:
         """The laws, one of each kind."""
-        return (self.growth, self.feedback, self.killing, self.proliferation, self.memory)
+        return tuple(getattr(self, kind) for kind in LAW_KINDS)
+
+    @property
+    def composition(self) -> dict[str, Law]:
+        """The laws by kind, but for what the model is without."""
+        pairs = zip(LAW_KINDS, self.laws, strict=True)
+        return {kind: law for kind, law in pairs if law != _LEFT_OUT.get(kind)}
 
     @property
     def species(self) -> Species:
@@ -89,21 +100,35 @@ class Model:
         effectors = EFFECTORS
         if any(each.car for each in more):
             effectors = replace(EFFECTORS, description="effector CAR T cells")
-        return Species((NORMAL, effectors, *more))
+        return Species((NORMAL, effectors, *more), (TUMOUR, *self.escape.clones))
 
     @property
     def parameters(self) -> dict[str, Param]:
-        """All parameters by name: those of the laws, in their order, then N0, C0, B0."""
+        """All parameters by name: those of the laws, in their order, then the first cells."""
         owned = {param.name: param for law in self.laws for param in law.parameters}
-        return owned | {param.name: param for param in INITIAL}
+        own = {param.name: param for param in INITIAL}
+        last = self._first_cells
+        return (
+            {name: param for name, param in owned.items() if name not in last}
+            | own
+            | {name: param for name, param in owned.items() if name in last}
+        )
+
+    @property
+    def initial(self) -> tuple[str, ...]:
+        """The parameters that count a patient's first cells: N0, C0, B0, and so on."""
+        return tuple(name for name in self.parameters if name in self._first_cells)
+
+    @property
+    def _first_cells(self) -> set[str]:
+        return {f"{name}0" for name in self.species.names}
 
     @property
     def name(self) -> str:
         """The names of the laws, as text, without what is left out."""
-        named = [law.name for law in self.laws[:4]]
-        return "+".join(
-            named + [f"{law.name} memory" for law in self.laws[4:] if law not in _LEFT_OUT]
-        )
+        pairs = self.composition.items()
+        return "+".join(f"{law.name} {kind}" if kind in _LEFT_OUT else law.name
+                        for kind, law in pairs)  # fmt: skip
 
     @property
     def tumour_is_linear(self) -> bool:
@@ -119,8 +144,7 @@ class Model:
 
     def to_plain(self) -> dict[str, str]:
         """Return the names of its laws, or their formulas where one is the user's own."""
-        pairs = zip(LAW_KINDS, self.laws, strict=True)
-        named = {kind: law for kind, law in pairs if law not in _LEFT_OUT}
+        named = self.composition
         if all(laws(kind).get(law.name) is law for kind, law in named.items()):
             return {kind: law.name for kind, law in named.items()}
         told = "; ".join(f"{law.name}: {law.formula}" for law in named.values())
@@ -136,12 +160,19 @@ class Model:
     def rates(self, values: Values, cells: Cells) -> Rates:
         """Return the rates per cell of one patient (paper, eqs. 2.1 to 2.3 over the state)."""
         normal, car = self.growth.rates(values, cells, self.feedback.rate(values, cells))
-        more = self.memory.flows(values, cells)
+        flows = self.memory.flows(values, cells)
+        killing = self.killing.rate(values, cells)
+
+        def births_at(rate: Number) -> Number:
+            return self.proliferation.rate({**values, "r_B": rate}, cells)
+
+        more = self.escape.rates(values, cells, births_at, killing)
         return Rates(
-            {"N": normal, "C": car, **more.growth},
-            dict(more.transfer),
-            {"B": self.proliferation.rate(values, cells)},
-            {"B": self.killing.rate(values, cells)},
+            {"N": normal, "C": car, **flows.growth},
+            dict(flows.transfer),
+            {"B": self.proliferation.rate(values, cells), **more.birth},
+            {"B": killing, **more.death},
+            dict(more.mutation),
         )
 
     def relaxation(self, values: Values, cells: Cells) -> dict[str, Number]:
@@ -187,6 +218,7 @@ def car_t(
     killing: str | Killing = "saturating",
     proliferation: str | Proliferation = "exponential",
     memory: str | Memory = "none",
+    escape: str | Escape = "none",
 ) -> Model:
     """Compose a model of CAR T cell therapy from laws, each by its name or as a law.
 
@@ -198,4 +230,5 @@ def car_t(
         cast("Killing", find_law("killing", killing)),
         cast("Proliferation", find_law("proliferation", proliferation)),
         cast("Memory", find_law("memory", memory)),
+        cast("Escape", find_law("escape", escape)),
     )

@@ -12,7 +12,6 @@ import numpy as np
 from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import number, whole
 from vcohort.models import Model, car_t
-from vcohort.models.shared import INITIAL
 from vcohort.populations.cohort import Cohort, model_of, preset_values
 from vcohort.populations.designs import DESIGNS, points_of, room_for
 from vcohort.populations.distributions import (
@@ -84,7 +83,7 @@ class Population:
         for name, value in chosen.items():
             model.param(name).check(_typical(value))
         centres: dict[str, Any] = {**preset_values(preset, model), **chosen}
-        by_sigma = _varied_by(sigma, centres)
+        by_sigma = _varied_by(sigma, centres, model)
         self.distributions: dict[str, Distribution] = {
             name: Normal(value, sigma * value) if name in by_sigma else _steady(value)
             for name, value in centres.items()
@@ -246,14 +245,13 @@ def check_population(population: Any) -> None:
     refuse_other("population", population, Population, "vc.Population('kimmel2021', sigma=0.1)")
 
 
-def _varied_by(sigma: float, centres: Mapping[str, Any]) -> set[str]:
+def _varied_by(sigma: float, centres: Mapping[str, Any], model: Model) -> set[str]:
     """Return the parameters that sigma varies: rates and capacities given as numbers.
 
     Nothing varies by any share of itself.
     """
-    initial = {param.name for param in INITIAL}
     numbers = {name: value for name, value in centres.items() if not is_distribution(value)}
-    return {name for name, value in numbers.items() if sigma * value > 0} - initial
+    return {name for name, value in numbers.items() if sigma * value > 0} - {*model.initial}
 
 
 def _steady(value: Any) -> Distribution:

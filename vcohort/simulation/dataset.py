@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints.outcome import MISSING
-from vcohort.models import LAW_KINDS, Model
+from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
@@ -95,10 +95,7 @@ def _attributes(cohort: Cohort, run: Run, days: np.ndarray, error: float) -> dic
         "schema_version": SCHEMA_VERSION,
         **provenance(COHORT),
         "model": cohort.model.name,
-        **{
-            f"law_{kind}": law.formula
-            for kind, law in zip(LAW_KINDS, cohort.model.laws, strict=True)
-        },
+        **{f"law_{kind}": law.formula for kind, law in cohort.model.composition.items()},
         **dict(cohort.origin),
         **run.plain(),
         "seed": str(run.seed),

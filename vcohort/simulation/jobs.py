@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike
 from vcohort.engine.chance.random import seed_key
 from vcohort.engine.closed_forms.progression import probabilities
 from vcohort.engine.execution.blocks import Job
-from vcohort.engine.execution.executor import Programs, execute
+from vcohort.engine.execution.executor import execute
+from vcohort.engine.execution.loop import Programs
 from vcohort.engine.inputs import GridSpec, Patients, Settings
 from vcohort.engine.integrator.grid import grid_points, room_for
 from vcohort.engine.methods.tumour import SMALL
 from vcohort.engine.programs.cure import Cure
 from vcohort.engine.programs.exact import exact
+from vcohort.engine.programs.extinction import Extinction, RatesOnThePath
 from vcohort.engine.programs.stepped import Stepped
 from vcohort.models import Model
 from vcohort.simulation.run import Run
@@ -55,7 +57,7 @@ def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
 
 def cure_job(model: Model, grid: GridSpec) -> Job:
     """Return the job that finds probabilities of cure (patient,) and strains."""
-    programs, room = (Cure(model),), room_for(grid.steps)
+    programs, room = cure_programs(model), room_for(grid.steps)
     count = cast("Array", np.int32(grid.steps))
 
     def work(patients: Patients) -> list[Array]:
@@ -77,6 +79,13 @@ def survival_job(
         return list(probabilities(model, values, schedule, grid.grid(patients, room), *numbers))
 
     return Job(("survival", model, numbers[0].size, room), work)
+
+
+def cure_programs(model: Model) -> Programs:
+    """Return the programs that find P(no tumour cell is left), of one clone or of several."""
+    if len(model.species.clones) == 1:
+        return (Cure(model),)
+    return RatesOnThePath(model), Extinction(model)
 
 
 def programs_of(model: Model, run: Run) -> Programs:

@@ -21,13 +21,12 @@ from vcohort.engine.execution.blocks import Job
 from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.inputs import GridSpec, Patients
 from vcohort.engine.integrator.grid import Grid
-from vcohort.engine.programs.cure import Cure
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number
 from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
-from vcohort.simulation.jobs import cure_job, survival_job
+from vcohort.simulation.jobs import cure_job, cure_programs, survival_job
 from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import grid_spec, prepare
 from vcohort.simulation.run import Run, settle
@@ -70,7 +69,7 @@ def cure_probability(
     run = settle("cure_probability", run, given, method="exact")
 
     def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:
-        return differentiable(Cure(cohort.model), patients.values, patients.schedule, grid)
+        return differentiable(cure_programs(cohort.model), patients.values, patients.schedule, grid)
 
     if _is_traced("cure_probability", cohort, run):
         return _trace(cohort, run, (), traced)

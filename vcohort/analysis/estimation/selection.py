@@ -16,7 +16,6 @@ from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws
-from vcohort.models.shared import INITIAL
 from vcohort.populations.cohort import Cohort, preset_values
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
@@ -134,7 +133,7 @@ def _free(
     for name in (*fixed, *values):
         if name not in known:
             next(iter(models.values())).param(name)
-    held = {*fixed, *values, *(param.name for param in INITIAL)}
+    held = {*fixed, *values, *(name for model in models.values() for name in model.initial)}
     return {
         name: [each for each in model.parameters if each not in held]
         for name, model in models.items()

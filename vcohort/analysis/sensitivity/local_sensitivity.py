@@ -74,7 +74,7 @@ def local_sensitivity(
     patient that could not be followed is NaN, with a warning.
 
     :param days: increasing, at least two.
-    :param parameters: by default all but the initial numbers N0, C0, B0; ``"1/k_B"`` is the
+    :param parameters: by default all but the first numbers of cells; ``"1/k_B"`` is the
         inverse of a parameter.
     :param outputs: ``cure``, ``pfs_DAY``, ``rmst_DAY``, ``C_max``, ``T_max``, ``C_auc_DAY``, within
         the last day.
@@ -102,7 +102,7 @@ def local_sensitivity(
 def _names(cohort: Cohort, parameters: Sequence[str] | None) -> list[str]:
     """Return the parameters asked for, each known to the model."""
     if parameters is None:
-        return [name for name in cohort.model.parameters if name not in ("N0", "C0", "B0")]
+        return [name for name in cohort.model.parameters if name not in cohort.model.initial]
     names = list(names_of("parameters", parameters, "['K_C', 'r_B']"))
     for name in names:
         cohort.model.param(name.removeprefix(_INVERSE))

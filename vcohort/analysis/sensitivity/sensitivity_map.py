@@ -16,7 +16,6 @@ from vcohort.analysis.sensitivity.outputs import keep_followed
 from vcohort.engine.execution.blocks import Job
 from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.inputs import GridSpec, Patients
-from vcohort.engine.programs.cure import Cure
 from vcohort.errors import VcohortError
 from vcohort.given import floats, whole
 from vcohort.populations.cohort import Cohort, check_values
@@ -25,6 +24,7 @@ from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import nonlinear
 from vcohort.simulation.dataset import provenance, recorded
+from vcohort.simulation.jobs import cure_programs
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
 
@@ -133,20 +133,20 @@ def _differentiate(
     ready = prepare(cohort, run, ())
     results = [np.empty(len(cohort), run.dtype) for _ in range(1 + len(cohort.values))]
 
-    program = Cure(cohort.model)
+    programs = cure_programs(cohort.model)
 
     def work(plan: GridSpec, patients: Patients) -> list[Array]:
         grid = plan.grid(patients)
 
         def probability(values: dict[str, Array]) -> tuple[Array, Array]:
-            return differentiable(program, values, patients.schedule, grid)
+            return differentiable(programs, values, patients.schedule, grid)
 
         cured, back, strain = jax.vjp(probability, patients.values, has_aux=True)
         (slopes,) = back(jax.numpy.ones_like(cured))
         return [cured, *(slopes[name] * patients.values[name] for name in cohort.values), strain]
 
     def job_of(plan: GridSpec) -> Job:
-        return Job(("slopes", program, plan.steps), partial(work, plan))
+        return Job(("slopes", programs, plan.steps), partial(work, plan))
 
     with progress_bar("map, patients", len(cohort), progress) as on_done:
         followed = ready.fill(job_of, results, on_done=on_done)

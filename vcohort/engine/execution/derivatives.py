@@ -19,32 +19,31 @@ from jax.custom_derivatives import SymbolicZero
 
 from vcohort.engine.compiling.outlining import outlined
 from vcohort.engine.compiling.tiles import in_tiles
-from vcohort.engine.execution.loop import follow
+from vcohort.engine.execution.loop import Programs, follow_all
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
 from vcohort.engine.integrator.treatment import Schedule
-from vcohort.engine.programs.base import Patient, PatientProgram
-
-Program = PatientProgram[Any, None, tuple[Array, Array]]
+from vcohort.engine.programs.base import Patient
 
 # The parts of a grid, the last of what a number depends on; patients are their second axis.
 _OF_GRID = len(Grid._fields)
 
 
-@partial(jax.jit, static_argnames=("program",))
+@partial(jax.jit, static_argnames=("programs",))
 def differentiable(
-    program: Program, values: dict[str, Array], schedule: Schedule | None, grid: Grid
+    programs: Programs, values: dict[str, Array], schedule: Schedule | None, grid: Grid
 ) -> tuple[Array, Array]:
-    """Return the number that a program finds, (patient,), and strains (patient,).
+    """Return the number that programs find in the end, (patient,), and strains (patient,).
 
-    Differentiable once by its own rule, in either mode. ``program`` has a ``model``; strains have
-    no slopes.
+    Differentiable once by its own rule, in either mode; strains have no slopes. Each of the
+    programs, run in turn, has a ``model``.
     """
     leaves, form = jax.tree.flatten((values, schedule, grid))
+    rows = grid.days.shape[0] if programs[0].keeps else 1
 
     @jax.custom_jvp
     def number(*leaves: Array) -> tuple[Array, Array]:
         block = jax.tree.unflatten(form, leaves)
-        return in_tiles(partial(_find, program), (0, 0, grid_axes(block[2])), 1, *block)
+        return in_tiles(partial(_find, programs), (0, 0, grid_axes(block[2])), rows, *block)
 
     def derive(leaves: Sequence[Array], ways: Sequence[Any]) -> tuple[Any, Any]:
         moved = [index for index, way in enumerate(ways) if not isinstance(way, SymbolicZero)]
@@ -53,7 +52,7 @@ def differentiable(
         if moved and moved[-1] >= len(leaves) - _OF_GRID and grid_axes(grid) is None:
             own = partial(jnp.broadcast_to, shape=(patients, steps))
             grid = jax.tree.map(lambda part: own(part).T, grid)
-        work, axes = partial(_slopes, program, moved), (0, 0, grid_axes(grid))
+        work, axes = partial(_slopes, programs, moved), (0, 0, grid_axes(grid))
         found, strain, slopes = in_tiles(work, axes, steps, values, schedule, grid)
         rises = (_along(slope, ways[index]) for slope, index in zip(slopes, moved, strict=True))
         still = jnp.zeros_like(found)
@@ -64,15 +63,15 @@ def differentiable(
 
 
 def _find(
-    program: Program, values: dict[str, Array], schedule: Schedule | None, grid: Grid
+    programs: Programs, values: dict[str, Array], schedule: Schedule | None, grid: Grid
 ) -> tuple[Array, Array]:
     """Return the numbers and strains of a tile of a block."""
-    number, strain = follow(program, Patient(values, schedule), steps_of(grid)).found
+    number, strain = follow_all(programs, Patient(values, schedule), steps_of(grid)).found
     return number, strain
 
 
 def _slopes(
-    program: Program, moved: Sequence[int], *block: Any
+    programs: Programs, moved: Sequence[int], *block: Any
 ) -> tuple[Array, Array, list[Array]]:
     """Return the numbers of a tile, its strains, and the slopes to some of its leaves."""
     leaves, form = jax.tree.flatten(block)
@@ -81,7 +80,7 @@ def _slopes(
         changed = list(leaves)
         for index, leaf in zip(moved, chosen, strict=True):
             changed[index] = leaf
-        return _find(_for_the_way_back(program), *jax.tree.unflatten(form, changed))
+        return _find(_for_the_way_back(programs), *jax.tree.unflatten(form, changed))
 
     chosen = [leaves[index] for index in moved]
     found, back, strain = jax.vjp(number, chosen, has_aux=True)
@@ -91,14 +90,14 @@ def _slopes(
     return found, strain, [slope.T if index >= shared else slope for slope, index in pairs]
 
 
-def _for_the_way_back(program: Any) -> Program:
-    """Return the program as its derivative is compiled fastest.
+def _for_the_way_back(programs: Any) -> Programs:
+    """Return the programs as their derivatives are compiled fastest.
 
     On a GPU a model apart would be a hundred small kernels a step in place of three.
     """
     if jax.default_backend() != "cpu":
-        return program
-    return replace(program, model=outlined(program.model))
+        return programs
+    return tuple(replace(each, model=outlined(each.model)) for each in programs)
 
 
 def _along(slope: Array, way: Array) -> Array:

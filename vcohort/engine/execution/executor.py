@@ -11,13 +11,10 @@ from jax import Array
 
 from vcohort.engine.chance.random import Key, fold
 from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
-from vcohort.engine.execution.loop import follow
+from vcohort.engine.execution.loop import Programs, follow, follow_all
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
-from vcohort.engine.programs.base import Patient, PatientProgram
-
-Programs = tuple[PatientProgram[Any, Any, Any], ...]
-"""Programs to run in turn, each over what the one before it kept and found."""
+from vcohort.engine.programs.base import Patient
 
 
 @partial(jax.jit, static_argnames=("programs",), compiler_options=COMPILER_OPTIONS)
@@ -32,6 +29,7 @@ def execute(
 ) -> tuple[Any, Any]:
     """Return what the last program finds of a block, and the states saved at grid ``points``.
 
+    :param programs: run in turn, each over what the one before it kept and found.
     :param count: steps of the grid, which may have room for more.
     :param seed: of the patients' chance; None where they have none.
     :param points: (time, patient), or (time, 1) on a grid that all share. What is saved on a day of
@@ -55,19 +53,14 @@ def _execute(
     points: Array | None,
 ) -> tuple[Any, Any]:
     """Run a tile of a block."""
-    first, *later = programs
     key = None if seed is None else fold(seed, *patients.number)
     each = Patient(patients.values, patients.schedule, key, settings)
     steps = steps_of(grid)
-    followed = follow(first, each, steps, count)
-    saved = None
-    if points is not None:
-        saved = _pick(jax.vmap(first.saved)(followed.first), followed.kept, points)
-    for program in later:
-        # What a treatment did is in what was kept.
-        each = each._replace(schedule=None, before=followed.found)
-        followed = follow(program, each, steps._replace(stored=followed.kept), count)
-    return followed.found, saved
+    if points is None:
+        return follow_all(programs, each, steps, count).found, None
+    (program,) = programs
+    followed = follow(program, each, steps, count)
+    return followed.found, _pick(jax.vmap(program.saved)(followed.first), followed.kept, points)
 
 
 def _pick(first: Any, later: Any, points: Array) -> Any:

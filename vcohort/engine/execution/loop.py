@@ -14,6 +14,9 @@ from vcohort.engine.integrator.grid import Step, step_axes
 from vcohort.engine.integrator.treatment import due_now, jump_of
 from vcohort.engine.programs.base import Found, Kept, Patient, PatientProgram, State
 
+Programs = tuple[PatientProgram[Any, Any, Any], ...]
+"""Programs to run in turn."""
+
 _ONE: Any = 0
 _AXES = Patient(values=_ONE, schedule=_ONE, key=_ONE, settings=None, before=_ONE)
 
@@ -46,10 +49,23 @@ def follow(
 
     first = jax.vmap(program.init, (_AXES,))(patients)
     if count is None:
-        last, kept = jax.lax.scan(jax.checkpoint(body), first, steps)
+        last, kept = jax.lax.scan(jax.checkpoint(body), first, steps, reverse=program.backwards)
     else:
-        last, kept = scan_first(count, body, first, steps)
+        last, kept = scan_first(count, body, first, steps, reverse=program.backwards)
     return Followed(first, kept, jax.vmap(program.final, (_AXES, 0))(patients, last))
+
+
+def follow_all(
+    programs: Programs, patients: Patient, steps: Step, count: Array | None = None
+) -> Followed[Any, Any, Any]:
+    """Run programs in turn, each over what the one before it kept and found; return the last."""
+    first, *later = programs
+    followed = follow(first, patients, steps, count)
+    for program in later:
+        # What a treatment did is in what was kept.
+        patients = patients._replace(schedule=None, before=followed.found)
+        followed = follow(program, patients, steps._replace(stored=followed.kept), count)
+    return followed
 
 
 def _when_due(treat: Callable[..., State], patients: Patient, step: Step, states: State) -> State:

@@ -17,11 +17,11 @@ from vcohort.arrays import Numbers
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
+from vcohort.engine.integrator.clones import first_clones, mean_paths, whole_tumour
 from vcohort.engine.integrator.step import (
     Compartments,
     Integrated,
     cells_of,
-    first_clones,
     first_compartments,
     integrate,
 )
@@ -33,17 +33,23 @@ _LARGEST_LOG_LAMBDA = 7.0
 
 
 class PathState(NamedTuple):
-    """The state of one patient on the deterministic path, and W."""
+    """The state of one patient on the deterministic path: logs of clones, and W of B."""
 
     compartments: Compartments
-    log_tumour: Numbers
+    clones: dict[str, Numbers]
     w: Numbers
+
+    @property
+    def log_tumour(self) -> Numbers:
+        """Log of the cells of B, the clone that all tumours have."""
+        return self.clones["B"]
 
 
 class PathStep(NamedTuple):
-    """One step along the path: compartments, the tumour's course, how W grows and where it ends."""
+    """One step along the path: compartments, clones, the whole tumour, how W grows, its end."""
 
     moved: Integrated
+    clones: dict[str, Cubic]
     tumour: Cubic
     growth: Accrual
     w: Numbers
@@ -51,27 +57,28 @@ class PathStep(NamedTuple):
     @property
     def after(self) -> PathState:
         """The path at the end of the step."""
-        return PathState(self.moved.compartments, self.tumour.end, self.w)
+        clones = {name: path.end for name, path in self.clones.items()}
+        return PathState(self.moved.compartments, clones, self.w)
 
 
 def first_path_state(model: Model, values: Values) -> PathState:
     """Return the path of one patient on day 0."""
-    log_tumour = first_clones(model, values)["B"]
-    return PathState(first_compartments(model, values), log_tumour, jnp.zeros_like(log_tumour))
+    clones = first_clones(model, values)
+    return PathState(first_compartments(model, values), clones, jnp.zeros_like(clones["B"]))
 
 
 def cells_on(model: Model, state: PathState) -> Cells:
     """Return all cells of one patient."""
-    return cells_of(model, state.compartments, {"B": state.log_tumour})
+    return cells_of(model, state.compartments, state.clones)
 
 
 def path_step(model: Model, values: Values, state: PathState, days: Numbers) -> PathStep:
     """Step one patient along the deterministic path."""
-    moved = integrate(model, values, state.compartments, {"B": state.log_tumour}, days)
-    rates = moved.rates["B"]
-    tumour = rates.path(state.log_tumour)
-    growth = rates.accrual(tumour)
-    return PathStep(moved, tumour, growth, state.w + growth.total())
+    moved = integrate(model, values, state.compartments, state.clones, days)
+    clones = mean_paths(model, moved.rates, state.clones)
+    tumour = whole_tumour(model, moved.rates, clones)
+    growth = moved.rates.own["B"].accrual(clones["B"])
+    return PathStep(moved, clones, tumour, growth, state.w + growth.total())
 
 
 def treat_path_state(model: Model, values: Values, jump: Jump, state: PathState) -> PathState:

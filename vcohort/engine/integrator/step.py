@@ -9,7 +9,8 @@ then be weeks long. Compartments that others feed go along in numbers (``fed``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.quadratic import Quadratic
+from vcohort.engine.integrator.clones import CloneRates
 from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Rates, Values
@@ -47,7 +49,7 @@ class Integrated(NamedTuple):
     compartments: Compartments
     car_slope_start: Number
     car_slope_end: Number
-    rates: dict[str, TumourRates]
+    rates: CloneRates
 
 
 def first_compartments(model: Model, values: Values) -> Compartments:
@@ -60,11 +62,6 @@ def first_compartments(model: Model, values: Values) -> Compartments:
     nothing = jnp.zeros_like(logs["N"])
     numbers = {name: infused.get(name, nothing) * values["C0"] for name in species.fed}
     return Compartments(logs, dict.fromkeys(logs, nothing), numbers, nothing)
-
-
-def first_clones(model: Model, values: Values) -> dict[str, Number]:
-    """Return the logs of one patient's tumour cells on day 0, by clone."""
-    return {name: jnp.log(values[f"{name}0"]) for name in model.species.tumour}
 
 
 def cells_of(model: Model, compartments: Compartments, clones: Mapping[str, Number]) -> Cells:
@@ -159,8 +156,7 @@ def integrate(
         rise: dict[str, Number], numbers: dict[str, Number], before_it: _Stage, passed: Number
     ) -> tuple[dict[str, Number], dict[str, Number], _Stage]:
         """Return the remainders, the sources and all rates at a stage."""
-        birth, death = before_it.rates.birth, before_it.rates.death
-        moved = {name: log + passed * (birth[name] - death[name]) for name, log in clones.items()}
+        moved = {name: log + passed * _net(before_it.rates, name) for name, log in clones.items()}
         logs = {name: log + rise[name] for name, log in grown.items()}
         now = _stage(model, values, Cells(logs | moved, numbers, model.species))
         left = {name: exact[name].remainder(now.slope[name], rise[name]) for name in grown}
@@ -189,7 +185,7 @@ def integrate(
     }
     numbers = {name: one.after(s1[name], s2[name], s3[name], s4[name]) for name, one in fed.items()}
     stages = tuple(each.rates for each in (first, second, third, fourth))
-    rates = {name: _along(name, days, *stages) for name in clones}
+    rates = _clone_rates(model, days, *stages)
     bends = [jnp.abs(f2[name] - f3[name]) for name in grown]
     bends += [jnp.abs(s2[name] - s3[name]) / jnp.maximum(numbers[name], LEAST) for name in fed]
     bends += [jnp.abs(_net(second.rates, name) - _net(third.rates, name)) for name in clones]
@@ -200,20 +196,34 @@ def integrate(
 
 
 def _net(rates: Rates, clone: str) -> Number:
-    return rates.birth[clone] - rates.death[clone]
+    return _own_birth(rates, clone) - rates.death[clone]
 
 
-def _along(
-    clone: str, days: Number, first: Rates, second: Rates, third: Rates, fourth: Rates
-) -> TumourRates:
-    """Return the rates of a clone along the step: in its middle, the mean of two stages."""
+def _clone_rates(model: Model, days: Number, *stages: Rates) -> CloneRates:
+    """Return the rates of the clones along the step: in its middle, the mean of two stages."""
 
-    def over(one: Number, two: Number, three: Number, four: Number) -> Quadratic:
-        return Quadratic(one, 0.5 * (two + three), four)
+    def over(pick: Callable[[Rates], Number]) -> Quadratic:
+        first, second, third, fourth = (pick(each) for each in stages)
+        return Quadratic(first, 0.5 * (second + third), fourth)
 
-    stages = first, second, third, fourth
-    birth, death = ([getattr(each, kind)[clone] for each in stages] for kind in ("birth", "death"))
-    return TumourRates(days, over(*birth), over(*death))
+    own = {
+        name: TumourRates(
+            days, over(partial(_own_birth, clone=name)), over(lambda each, n=name: each.death[n])
+        )
+        for name in model.species.tumour
+    }
+    mutation = {
+        pair: over(lambda each, pair=pair: each.mutation[pair] * each.birth[pair[0]])
+        for pair in stages[0].mutation
+    }
+    return CloneRates(own, mutation)
+
+
+def _own_birth(rates: Rates, clone: str) -> Number:
+    """Return the births of a clone's own cells: its divisions, but for those that mutate."""
+    birth = rates.birth[clone]
+    mutated = [share for (parent, _), share in rates.mutation.items() if parent == clone]
+    return birth * (1.0 - sum(mutated)) if mutated else birth
 
 
 def _largest(numbers: list[Number]) -> Number:

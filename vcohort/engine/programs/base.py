@@ -47,9 +47,11 @@ class PatientProgram(Generic[State, Kept, Found]):
     """A program: frozen and hashable, since compiled code is kept by it.
 
     ``keeps``: whether anything is kept of each step, which takes memory in proportion to them.
+    ``backwards``: whether it goes over the steps from the last to the first, without treatments.
     """
 
     keeps: bool = False
+    backwards: bool = False
 
     def init(self, patient: Patient) -> State:
         """Return the state at day 0."""

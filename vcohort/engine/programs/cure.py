@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vcohort.arrays import Number
+from vcohort.engine.integrator.clones import first_clones
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
@@ -14,7 +15,7 @@ from vcohort.engine.integrator.path_state import (
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.step import first_clones, strain_of
+from vcohort.engine.integrator.step import strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model

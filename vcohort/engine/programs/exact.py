@@ -140,7 +140,7 @@ class DrawnFate(PatientProgram[_State, Cubic, Drawn]):
         log_cells = regrowth.log_cells(key, course.number, _end(state), alive)
         log_cells = jnp.where(alive, log_cells, 0.0)
         ended = _end_course(state, log_cells - path.log_tumour)
-        begun = PathState(path.compartments, log_cells, jnp.zeros_like(path.w))
+        begun = PathState(path.compartments, {"B": log_cells}, jnp.zeros_like(path.w))
         course = _course(course.number + 1, step.number, log_cells, key)
         treated = treat_path_state(self.model, patient.values, jump, begun)
         return state._replace(path=treated, course=course, ended=ended)

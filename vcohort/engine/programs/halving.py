@@ -77,7 +77,7 @@ class Halving(PatientProgram[State, None, Compared]):
         """Return the path in the middle of a step, as its course tells, and at its end."""
         moved = path_step(self.model, patient.values, path, days)
         w = path.w + moved.growth.until(jnp.asarray(0.5)).total()
-        return moved.after._replace(log_tumour=moved.tumour.at(0.5), w=w), moved.after
+        return moved.after._replace(w=w), moved.after
 
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
         paths = state.coarse, state.fine

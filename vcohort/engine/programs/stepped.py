@@ -10,11 +10,11 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
+from vcohort.engine.integrator.clones import first_clones
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import (
     Compartments,
     cells_of,
-    first_clones,
     first_compartments,
     integrate,
     strain_of,
@@ -77,7 +77,7 @@ class Stepped(PatientProgram[State, Logs | None, Outcomes]):
         moved = integrate(self.model, values, before, clones, step.days)
         limits = Limits.of(values["B0"], settings.progression, settings.threshold)
         assert patient.key is not None
-        step_tumour, rates = METHODS[self.method], moved.rates["B"]
+        step_tumour, rates = METHODS[self.method], moved.rates.own["B"]
         tumour = step_tumour(rates, state.tumour, limits, patient.key, step.number)
         start, end = (cells_of(self.model, each, {}) for each in (before, moved.compartments))
         seen = t_cell_segment(step, start, end, moved), tumour_segment(step, tumour)

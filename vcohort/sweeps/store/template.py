@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from vcohort.models import LAW_KINDS
 from vcohort.simulation.dataset import provenance
 from vcohort.simulation.missing import fill_of
 from vcohort.sweeps.compute.reduce import flags_of
@@ -113,7 +112,7 @@ def attributes(plan: Plan) -> dict[str, Any]:
         "title": "sweep of virtual cohorts of CAR T cell therapy",
         **provenance("sweep"),
         "model": model.name,
-        **{f"law_{kind}": law.formula for kind, law in zip(LAW_KINDS, model.laws, strict=True)},
+        **{f"law_{kind}": law.formula for kind, law in model.composition.items()},
         "population": repr(plan.population),
         "regimen": repr(plan.run.regimen),
         **recorded_attributes(to_record(plan)),
