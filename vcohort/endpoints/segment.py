@@ -91,7 +91,8 @@ class TumourSegment(NamedTuple):
 
     ``extinct``: no cell is left at the end. ``extinct_day``: when the last one died, in
     the step in which it did, else infinite. ``progressed``: whether the tumour has its
-    progression size at some moment of the step; ``progression``: from when on.
+    progression size at some moment of the step; ``progression``: from when on. ``log_antigen``: log
+    of the cells that carry the antigen, those of the first clone.
     """
 
     day: Numbers
@@ -101,6 +102,7 @@ class TumourSegment(NamedTuple):
     extinct_day: Numbers
     progressed: Flags
     progression: Crossing
+    log_antigen: Cubic
 
 
 def day_of(segment: TCellSegment | TumourSegment, fraction: Numbers) -> Numbers:

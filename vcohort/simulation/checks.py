@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
-from vcohort.engine.programs.stepped import METHODS as STEPPED
+from vcohort.engine.methods.tumours import METHODS as STEPPED
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import is_list, number, whole
 from vcohort.populations.cohort import Cohort

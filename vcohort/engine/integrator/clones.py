@@ -44,6 +44,17 @@ def first_clones(model: Model, values: Values) -> dict[str, Number]:
     }
 
 
+def first_cells(model: Model, values: Values) -> Number:
+    """Return how many tumour cells one patient has on day 0."""
+    return sum_of({name: values[f"{name}0"] for name in model.species.tumour})
+
+
+def sum_of(numbers: Mapping[str, Number]) -> Number:
+    """Return the sum over clones."""
+    first, *others = numbers.values()
+    return sum(others, first)
+
+
 def _log_of_any(cells: Number) -> Number:
     some = cells > 0.0
     return jnp.where(some, jnp.log(jnp.where(some, cells, 1.0)), LOG_NONE)
@@ -55,12 +66,12 @@ def mean_paths(model: Model, rates: CloneRates, logs: Mapping[str, Number]) -> d
     for name in model.species.tumour:
         path = rates.own[name].path(logs[name])
         for parent, rate in rates.parents(name).items():
-            path = _fed(path, paths[parent], rate, rates.own[name].days)
+            path = fed(path, paths[parent], rate, rates.own[name].days)
         paths[name] = path
     return paths
 
 
-def _fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
+def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
     """Return the path of a clone to which another one, on its path, adds cells at a rate."""
     # The integral of rate e^parent e^(growth to the end).
     against = Cubic(path.start - parent.start, path.end - parent.end,

@@ -34,13 +34,13 @@ from vcohort.engine.methods.tumour import (
 )
 
 # Up to so many cells the largest size follows from events; above, from a diffusion.
-_FEW = 200.0
+FEW = 200.0
 
 # Purposes of a step's random numbers, beside those of ``birth_death.sample``.
 _EVENTS, _EXCURSION, _MOMENT = 3, 4, 5
 
 # Parts of a step in which a small tumour may progress; their numbers stand above those of steps.
-_PARTS, _PART_BITS = 8, 20
+PARTS, PART_BITS = 8, 20
 
 
 def step(
@@ -78,7 +78,7 @@ def _draw(
     Where it may progress on the way, the step is drawn in parts, in which rates and sizes hardly
     change.
     """
-    few = undecided & (limits.progression <= _FEW)
+    few = undecided & (limits.progression <= FEW)
     watched = entry.stochastic & few
     never = jnp.full_like(entry.fraction, 2.0)
     unplayed = Clock(entry.cells, entry.fraction, never, jnp.uint32(0))
@@ -87,7 +87,7 @@ def _draw(
     settled = watched & (played.reached > 1.0)
     drawing = entry.stochastic & ~settled
     small = undecided & ~few & (limits.progression <= SMALL)
-    count = jnp.where(drawing, jnp.where(small, _PARTS, 1), 0).astype(jnp.uint32)
+    count = jnp.where(drawing, jnp.where(small, PARTS, 1), 0).astype(jnp.uint32)
     reached = jnp.where(watched, played.reached <= 1.0, False)
     begun = _Course(jnp.uint32(0), played.cells, played.fraction, reached, played.reached)
 
@@ -101,13 +101,13 @@ def _draw(
         lineage, grown = rest.lineage()
         lineage = Lineage(*(jnp.where(active, each, 0.0) for each in lineage))
         before = jnp.where(active, course.cells, 1.0)
-        counter = index + (course.number << _PART_BITS)
+        counter = index + (course.number << PART_BITS)
         after, spare = birth_death.sample(key, counter, before, lineage)
         dies, end = active & (after == 0.0), jnp.ones_like(after)
-        died = when(dies, _fraction_of_extinction, end, spare, before, lineage, grown)
-        unseen = _Excursion(after >= limits.progression, end)
-        operands = rest, before, after, limits.progression, key, counter
-        seen = when(active & small & ~course.reached, _excursion, unseen, *operands)
+        died = when(dies, fraction_of_extinction, end, spare, before, lineage, grown)
+        unseen = Excursion(after >= limits.progression, end)
+        operands = variance_of(rest), before, after, limits.progression, key, counter
+        seen = when(active & small & ~course.reached, excursion, unseen, *operands)
         now = active & seen.reached & ~course.reached
         return _Course(
             course.number + 1,
@@ -133,16 +133,21 @@ def _play(
     return play(rates, *begin, most, limits.progression, fold(key, index, _EVENTS))
 
 
-class _Excursion(NamedTuple):
+class Excursion(NamedTuple):
     """Whether the tumour reached its progression size between two known moments, and when."""
 
     reached: Flag
     fraction: Number
 
 
-def _excursion(
-    rest: TumourRates, before: Number, after: Number, level: Number, key: Key, index: Counter
-) -> _Excursion:
+def variance_of(rest: TumourRates) -> Number:
+    """Return the variance of the root of a number of many cells over a span."""
+    return 0.25 * rest.days * (rest.birth.mean() + rest.death.mean())
+
+
+def excursion(
+    variance: Number, before: Number, after: Number, level: Number, key: Key, index: Counter
+) -> Excursion:
     """Draw whether the tumour had ``level`` cells at some moment, and when, given both ends.
 
     The square root of the number of cells is, for many cells, a Brownian motion of variance
@@ -153,11 +158,11 @@ def _excursion(
     u, choice = uniforms(key, index, _EXCURSION, after.dtype)
     v, _ = uniforms(key, index, _MOMENT, after.dtype)
     tiny = jnp.finfo(u.dtype).tiny
-    variance = 0.25 * rest.days * (rest.birth.mean() + rest.death.mean()) + tiny
+    variance = variance + tiny
     start, end, top = jnp.sqrt(before), jnp.sqrt(after), jnp.sqrt(level)
     up, beyond = jnp.maximum(top - start, 0.0), jnp.abs(top - end)
     reached = (after >= level) | (jnp.log(u) < -2.0 * up * beyond / variance)
-    return _Excursion(reached, _moment(v, choice, up, beyond, variance))
+    return Excursion(reached, _moment(v, choice, up, beyond, variance))
 
 
 def _moment(v: Number, choice: Number, up: Number, beyond: Number, variance: Number) -> Number:
@@ -175,7 +180,7 @@ def _moment(v: Number, choice: Number, up: Number, beyond: Number, variance: Num
     return odds / (1.0 + odds)
 
 
-def _fraction_of_extinction(u: Number, cells: Number, lineage: Lineage, grown: Accrual) -> Number:
+def fraction_of_extinction(u: Number, cells: Number, lineage: Lineage, grown: Accrual) -> Number:
     """Draw when in its step a tumour dies out, given that it does: the fraction s.
 
     P(extinct by s | extinct by the end) = [J(s) / (1 + J(s))]^n / [J / (1 + J)]^n = u.

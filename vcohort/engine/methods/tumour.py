@@ -60,9 +60,14 @@ class TumourStep(NamedTuple):
     extinct_fraction: Number
     reach: Reach
 
-    def after(self, before: Tumour) -> Tumour:
-        """Return the tumour at the end of the step."""
-        return Tumour(self.path.end, self.extinct, before.undecided & ~self.reach.reached)
+    @property
+    def log_first(self) -> Cubic:
+        """Log of the cells of the first clone: of all."""
+        return self.path
+
+    def after(self, undecided: Flag) -> Tumour:
+        """Return the tumour at the end of the step; ``undecided``: at its start."""
+        return Tumour(self.path.end, self.extinct, undecided & ~self.reach.reached)
 
 
 TumourMethod: TypeAlias = Callable[[TumourRates, Tumour, Limits, Key, Counter], TumourStep]

@@ -175,7 +175,7 @@ class FatedTumour(PatientProgram[Carries, None, Outcomes]):
         reach = Reach.of(path, drawn.start.log_progression)
         segment = TumourSegment(
             step.day, step.end, path, extinct, fate.cure_day,
-            reach.reached & ~extinct, reach.crossing(step.day, step.end),
+            reach.reached & ~extinct, reach.crossing(step.day, step.end), path,
         )  # fmt: skip
         return update(self._of_tumour, state, tumour=segment), None
 

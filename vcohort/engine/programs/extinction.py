@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.accrual import Accrual
-from vcohort.engine.integrator.clones import CloneRates
+from vcohort.engine.integrator.clones import CloneRates, sum_of
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
@@ -133,8 +133,7 @@ class Extinction(PatientProgram[dict[str, Lineage], None, Cured]):
         for name in others:
             total = total - patient.values[f"{name}0"] * _log_lost(state[name])
         probability = jnp.exp(-jnp.clip(total, 0.0, _LARGEST_LAMBDA))
-        logs = sum(path.clones.values(), jnp.zeros_like(total))
-        return Cured(probability, strain_of(path.compartments, logs))
+        return Cured(probability, strain_of(path.compartments, sum_of(path.clones)))
 
 
 def _tiny(like: Number) -> float:

@@ -20,6 +20,7 @@ from vcohort.endpoints import (
 from vcohort.engine.inputs import Settings
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import Integrated
+from vcohort.engine.methods.clones import ClonesStep
 from vcohort.engine.methods.tumour import TumourStep
 from vcohort.models import Cells
 
@@ -72,10 +73,10 @@ def t_cell_segment(step: Step, before: Cells, after: Cells, moved: Integrated) -
     return TCellSegment(step.day, step.end, normal, car)
 
 
-def tumour_segment(step: Step, moved: TumourStep) -> TumourSegment:
+def tumour_segment(step: Step, moved: TumourStep | ClonesStep) -> TumourSegment:
     """Return what a tumour endpoint sees of a step."""
     return TumourSegment(
         step.day, step.end, moved.path, moved.extinct,
         step.day + moved.extinct_fraction * step.days,
-        moved.reach.reached, moved.reach.crossing(step.day, step.end),
+        moved.reach.reached, moved.reach.crossing(step.day, step.end), moved.log_first,
     )  # fmt: skip

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
-from vcohort.engine.integrator.clones import first_clones
+from vcohort.engine.integrator.clones import first_cells, first_clones, sum_of
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.step import (
     Compartments,
@@ -20,8 +17,14 @@ from vcohort.engine.integrator.step import (
     strain_of,
 )
 from vcohort.engine.integrator.treatment import Jump, treat
-from vcohort.engine.methods import deterministic, gillespie, hybrid
-from vcohort.engine.methods.tumour import Limits, Tumour, TumourMethod
+from vcohort.engine.methods.tumour import Limits
+from vcohort.engine.methods.tumours import (
+    AnyTumour,
+    first_tumour,
+    logs_of,
+    saved_logs,
+    step_tumour,
+)
 from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import (
     Carries,
@@ -34,14 +37,6 @@ from vcohort.engine.programs.folding import (
 )
 from vcohort.models import Model
 
-METHODS: Mapping[str, TumourMethod] = {
-    "hybrid": hybrid.step,
-    "gillespie": gillespie.step,
-    "deterministic": deterministic.step,
-}
-"""The methods that step the tumour. (``exact`` draws its fate from the whole path.)"""
-
-
 Logs = tuple[Number, ...]
 """Logs of all cells, in the order of species."""
 
@@ -50,7 +45,7 @@ class State(NamedTuple):
     """Compartments, tumour, and what the endpoints carry."""
 
     compartments: Compartments
-    tumour: Tumour
+    tumour: AnyTumour
     carries: Carries
 
 
@@ -67,22 +62,22 @@ class Stepped(PatientProgram[State, Logs | None, Outcomes]):
         compartments = first_compartments(self.model, patient.values)
         clones = first_clones(self.model, patient.values)
         start = start_of(cells_of(self.model, compartments, clones), patient.settings)
-        alive = jnp.zeros_like(clones["B"], dtype=bool)
-        tumour = Tumour(clones["B"], alive, ~alive)
-        return State(compartments, tumour, begin(self.endpoints, start))
+        return State(compartments, first_tumour(clones), begin(self.endpoints, start))
 
     def step(self, patient: Patient, state: State, step: Step) -> tuple[State, Logs | None]:
         values, settings = patient.values, patient.settings
-        before, clones = state.compartments, {"B": state.tumour.log_cells}
-        moved = integrate(self.model, values, before, clones, step.days)
-        limits = Limits.of(values["B0"], settings.progression, settings.threshold)
+        before = state.compartments
+        moved = integrate(self.model, values, before, logs_of(state.tumour), step.days)
+        first = first_cells(self.model, values)
+        limits = Limits.of(first, settings.progression, settings.threshold)
         assert patient.key is not None
-        step_tumour, rates = METHODS[self.method], moved.rates.own["B"]
-        tumour = step_tumour(rates, state.tumour, limits, patient.key, step.number)
+        tumour = step_tumour(
+            self.method, self.model, moved.rates, state.tumour, limits, patient.key, step.number
+        )
         start, end = (cells_of(self.model, each, {}) for each in (before, moved.compartments))
         seen = t_cell_segment(step, start, end, moved), tumour_segment(step, tumour)
         carries = update(self.endpoints, state.carries, *seen)
-        after = State(moved.compartments, tumour.after(state.tumour), carries)
+        after = State(moved.compartments, tumour.after(state.tumour.undecided), carries)
         return after, self.saved(after) if self.keeps else None
 
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
@@ -90,12 +85,10 @@ class Stepped(PatientProgram[State, Logs | None, Outcomes]):
         return state._replace(compartments=treated)
 
     def final(self, patient: Patient, state: State) -> Outcomes:
-        strain = strain_of(state.compartments, state.tumour.log_cells)
+        strain = strain_of(state.compartments, sum_of(logs_of(state.tumour)))
         return Outcomes(results(self.endpoints, state.carries), strain)
 
     def saved(self, state: State) -> Logs:
         """Return the logs of all cells, in the order of species; of an extinct clone, -inf."""
-        tumour = state.tumour
-        clones = {"B": jnp.where(tumour.extinct, -jnp.inf, tumour.log_cells)}
-        cells = cells_of(self.model, state.compartments, clones)
+        cells = cells_of(self.model, state.compartments, saved_logs(state.tumour))
         return tuple(cells.log(name) for name in self.model.species.names)
