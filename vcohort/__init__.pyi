@@ -16,6 +16,7 @@ from .analysis.sensitivity.global_sensitivity import sobol_indices as sobol_indi
 from .analysis.sensitivity.identifiability import identifiability as identifiability
 from .analysis.sensitivity.local_sensitivity import local_sensitivity as local_sensitivity
 from .analysis.sensitivity.sensitivity_map import sensitivity_map as sensitivity_map
+from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
 from .endpoints import Nadir as Nadir
 from .endpoints import Outcome as Outcome
@@ -40,6 +41,7 @@ from .populations.population import Population as Population
 from .regimens.regimen import Regimen as Regimen
 from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
+from .results.competing_risks import cumulative_incidence as cumulative_incidence
 from .results.netcdf import load as load
 from .results.netcdf import save as save
 from .results.schema import validate as validate

@@ -135,6 +135,11 @@ class Model:
         """Whether no rate depends on the tumour, so that its law has a closed form."""
         return not _reads_tumour(self)
 
+    @property
+    def has_one_clone(self) -> bool:
+        """Whether all tumour cells are alike."""
+        return len(self.species.clones) == 1
+
     def param(self, name: str) -> Param:
         """Return a parameter by name."""
         known = self.parameters

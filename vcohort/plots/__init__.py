@@ -10,6 +10,7 @@ from vcohort.plots.fit import fit_starts as fit_starts
 from vcohort.plots.fit import model_weights as model_weights
 from vcohort.plots.fit import posterior as posterior
 from vcohort.plots.fit import profiles as profiles
+from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
 from vcohort.plots.sensitivity import sensitivity_correlation as sensitivity_correlation
 from vcohort.plots.sensitivity import sensitivity_ranking as sensitivity_ranking

@@ -38,20 +38,45 @@ class Followed(NamedTuple):
         return ends.size - np.searchsorted(ends, days)
 
 
-def follow_cohort(ds: xr.Dataset) -> Followed:
-    """Return how long the patients of a virtual cohort were followed, and to what end.
+class FirstEvents(NamedTuple):
+    """The first event of each patient whose outcome is known, its day, how long it was followed.
+
+    ``kept``: which of all patients these are.
+    """
+
+    outcome: np.ndarray
+    days: np.ndarray
+    until: np.ndarray
+    kept: np.ndarray
+
+    @property
+    def missing(self) -> int:
+        """How many patients are left out."""
+        return int(self.kept.size - self.kept.sum())
+
+
+def first_events(ds: xr.Dataset, *, stacklevel: int = 3) -> FirstEvents:
+    """Return the first events of a virtual cohort.
 
     :raises VcohortError: where no outcome is known, or how long the cured were followed.
     """
-    kept = known_outcomes(ds, stacklevel=5)
+    kept = known_outcomes(ds, stacklevel=stacklevel + 1)
     outcome = ds["outcome"].values[kept]
     days = ds["event_time"].values[kept].astype(np.float64)
     if (days < 0).any():
         raise VcohortError(f"event_time holds {days.min():g}: days must be 0 or more.")
-    until = _until(ds, kept, outcome, days)
-    progressed = outcome == PROGRESSION
-    missing = int(kept.size - kept.sum())
-    return Followed(days[progressed], until[~progressed], float(until.max()), missing)
+    return FirstEvents(outcome, days, _until(ds, kept, outcome, days), kept)
+
+
+def follow_cohort(ds: xr.Dataset) -> Followed:
+    """Return how long the patients of a virtual cohort were free of progression, and followed.
+
+    :raises VcohortError: where no outcome is known, or how long the cured were followed.
+    """
+    seen = first_events(ds, stacklevel=5)
+    progressed = seen.outcome == PROGRESSION
+    last = float(seen.until.max())
+    return Followed(seen.days[progressed], seen.until[~progressed], last, seen.missing)
 
 
 def _until(ds: xr.Dataset, kept: np.ndarray, outcome: np.ndarray, days: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def progression_free_survival(
             f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
         )
     followed = follow(ds)
-    _check_days(at, followed.last)
+    check_days(at, followed.last)
     estimate = scipy.stats.ecdf(followed.times).sf
     # With no event yet, or none left, the transformed variance is undefined: no band there.
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
@@ -100,7 +100,7 @@ def restricted_mean_survival(ds: xr.Dataset | Patients, day: float) -> float:
     """
     day = number("day", day)
     followed = follow(ds)
-    _check_days(np.array([day]), followed.last)
+    check_days(np.array([day]), followed.last)
     estimate = scipy.stats.ecdf(followed.times).sf
     inside = estimate.quantiles < day
     edges = np.concatenate([[0.0], estimate.quantiles[inside], [day]])
@@ -134,7 +134,8 @@ def log_rank(first: xr.Dataset | Patients, second: xr.Dataset | Patients) -> Log
     return LogRank(statistic, float(2 * scipy.stats.norm.sf(abs(statistic))))
 
 
-def _check_days(days: np.ndarray, last: float) -> None:
+def check_days(days: np.ndarray, last: float) -> None:
+    """Refuse days to which nobody was followed."""
     wrong = days[~((days >= 0) & (days <= last))]
     if wrong.size:
         raise VcohortError(

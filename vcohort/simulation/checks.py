@@ -12,6 +12,7 @@ from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.methods.tumours import METHODS as STEPPED
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import is_list, number, whole
+from vcohort.models import Model, Species
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
@@ -25,7 +26,7 @@ DTYPES = ("float32", "float64")
 _FINEST = {"float32": 2e-4, "float64": 1e-11}
 
 # What a dataset holds beside parameters, treatments and endpoints.
-_OWN = [("the dataset", name) for name in ("patient", "time", "N", "C", "B")]
+_OWN = [("the dataset", name) for name in ("patient", "time", *Species().names)]
 
 
 def checked(run: Run) -> dict[str, Any]:
@@ -97,17 +98,29 @@ def check_fits(run: Run, cohort: Cohort) -> None:
     run.regimen.check(len(cohort), run.horizon)
     fields = (("the regimen", name) for name, _, _ in run.regimen.named_fields())
     parameters = (("the model", name) for name in cohort.model.parameters)
-    _refuse_shared_names([*_OWN, *parameters, *fields, *_named(run.all_endpoints)])
-    if run.method == "exact" and not cohort.model.tumour_is_linear:
-        raise nonlinear("method 'exact'", cohort, "Use method='hybrid'.")
+    known = {name for _, name in _OWN}
+    states = [("the dataset", name) for name in cohort.model.species.names if name not in known]
+    named = _named(run.all_endpoints)
+    _refuse_shared_names([*_OWN, *states, *parameters, *fields, *named])
+    if run.method == "exact":
+        require_law("method 'exact'", cohort.model, "Use method='hybrid'.")
 
 
-def nonlinear(what: str, cohort: Cohort, instead: str) -> VcohortError:
-    """Return the error for a closed form asked of a model that has none."""
-    return VcohortError(
-        f"{what} needs rates that do not depend on the tumour; model {cohort.model.name!r} has "
-        f"such rates. {instead}"
-    )
+def require_law(what: str, model: Model, instead: str, *, any_clones: bool = False) -> None:
+    """Refuse a closed form that a model has none of.
+
+    ``any_clones``: it holds for a tumour of several clones too.
+    """
+    if not model.tumour_is_linear:
+        raise VcohortError(
+            f"{what} needs rates that do not depend on the tumour; model {model.name!r} has such "
+            f"rates. {instead}"
+        )
+    if not (any_clones or model.has_one_clone):
+        raise VcohortError(
+            f"{what} knows tumours of one clone; model {model.name!r} has "
+            f"{', '.join(model.species.tumour)}. {instead}"
+        )
 
 
 def _named(endpoints: Iterable[Endpoint]) -> list[tuple[str, str]]:

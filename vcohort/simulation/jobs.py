@@ -83,7 +83,7 @@ def survival_job(
 
 def cure_programs(model: Model) -> Programs:
     """Return the programs that find P(no tumour cell is left), of one clone or of several."""
-    if len(model.species.clones) == 1:
+    if model.has_one_clone:
         return (Cure(model),)
     return RatesOnThePath(model), Extinction(model)
 

@@ -25,7 +25,7 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number
 from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.checks import require_law
 from vcohort.simulation.jobs import cure_job, cure_programs, survival_job
 from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import grid_spec, prepare
@@ -147,8 +147,8 @@ def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int 
 
 def _is_traced(name: str, cohort: Cohort, run: Run) -> bool:
     """Whether a probability is part of a traced function; refuse what has none."""
-    if not cohort.model.tumour_is_linear:
-        raise nonlinear(name, cohort, "Use simulate(method='hybrid').")
+    any_clones = name == "cure_probability"
+    require_law(name, cohort.model, "Use simulate(method='hybrid').", any_clones=any_clones)
     check_values(cohort)
     run.regimen.check(len(cohort), run.horizon)
     return is_traced(cohort) or run.regimen.is_traced

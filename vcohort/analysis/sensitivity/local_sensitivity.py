@@ -199,7 +199,7 @@ def _dataset(
         "sensitivity": (("state", "patient", "time", "parameter"), sensitivity, about),
         "ranking": (("patient", "parameter"), norm / np.where(largest > 0, largest, 1), ranked),
     }
-    if cohort.model.tumour_is_linear:
+    if cohort.model.tumour_is_linear and cohort.model.has_one_clone:
         text = {"units": "1", "long_name": "d P(cure by the last day) / d ln(parameter)"}
         variables["cure_sensitivity"] = (("patient", "parameter"), found.cure_slopes, text)
     coords: dict[str, Any] = {

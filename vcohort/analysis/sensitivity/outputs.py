@@ -25,7 +25,7 @@ from vcohort.given import names_of
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_cohort, check_values
 from vcohort.progress import progress_bar
-from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.checks import require_law
 from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.probability import warn_small_tumours
@@ -117,8 +117,8 @@ class Outputs:
                     "earlier day, or a longer horizon."
                 )
         needy = [each.name for each in self.measures if each.needs_tumour]
-        if needy and not cohort.model.tumour_is_linear:
-            raise nonlinear(needy[0], cohort, "Measure C_max, T_max or C_auc instead.")
+        if needy:
+            require_law(needy[0], cohort.model, "Measure C_max, T_max or C_auc instead.")
         if any(each.kind in {"pfs", "rmst"} for each in self.measures):
             warn_small_tumours(cohort, stacklevel=4)
         check_values(cohort)

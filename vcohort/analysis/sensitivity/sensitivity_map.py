@@ -22,7 +22,7 @@ from vcohort.populations.cohort import Cohort, check_values
 from vcohort.populations.population import Population, check_population
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.checks import nonlinear
+from vcohort.simulation.checks import require_law
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.jobs import cure_programs
 from vcohort.simulation.preparation import prepare
@@ -66,8 +66,8 @@ def sensitivity_map(
     names = list(cells[0].values)
     values = {name: np.concatenate([cell[name] for cell in cells]) for name in names}
     cohort = Cohort(values, np.arange(n * len(cells)), population.model, cells[0].origin)
-    if not cohort.model.tumour_is_linear:
-        raise nonlinear("sensitivity_map", cohort, "Use simulate(method='hybrid') on a grid.")
+    instead = "Use simulate(method='hybrid') on a grid."
+    require_law("sensitivity_map", cohort.model, instead, any_clones=True)
     cured, slopes = _differentiate(cohort, run, progress)
     kept = keep_followed(np.column_stack([cured, slopes]))
     shape = (rows.size, columns.size)

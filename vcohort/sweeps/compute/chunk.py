@@ -197,8 +197,10 @@ def cell_job(plan: Plan, run: Run, time: GridSpec) -> Job:
     model = plan.population.model
     jobs = [outcome_job(model, run, time)]
     if plan.has_law:
-        survival = survival_job(model, run, plan.days, time)
-        jobs.append(survival if plan.days else cure_job(model, time))
+        with_days = plan.has_survival_law
+        jobs.append(
+            survival_job(model, run, plan.days, time) if with_days else cure_job(model, time)
+        )
 
     def work(patients: Patients) -> list[Array]:
         found = [list(job.work(patients)) for job in jobs]

@@ -64,7 +64,7 @@ def _outcomes(plan: Plan) -> Iterator[Kept]:
 def _survival(plan: Plan) -> Iterator[Kept]:
     if plan.days:
         yield from _counted("pfs", "progressed_by", "progression-free survival", ("day",))
-    if plan.days and plan.has_law:
+    if plan.has_survival_law:
         yield from _expected("pfs_probability", ("day",), "P(no progression by the day), exact")
     about = f"mean progression-free days until day {plan.until:g}"
     for index, (name, what) in enumerate((("rmst", about), ("rmst_error", f"error of {about}"))):

@@ -52,13 +52,18 @@ class Plan:
 
     @property
     def has_law(self) -> bool:
-        """Whether the tumour's law is known, and with it exact probabilities."""
+        """Whether the tumour's law is known, and with it exact probabilities of cure."""
         return self.population.model.tumour_is_linear
+
+    @property
+    def has_survival_law(self) -> bool:
+        """Whether probabilities of no progression by the days are known too."""
+        return self.has_law and self.population.model.has_one_clone and bool(self.days)
 
     @property
     def required_days(self) -> tuple[float, ...]:
         """Days that the time grid must hold."""
-        return self.run.required_days + (self.days if self.has_law else ())
+        return self.run.required_days + (self.days if self.has_survival_law else ())
 
     def cell(self, index: int) -> tuple[Population, Run]:
         """Return the population and the run of a cell."""
