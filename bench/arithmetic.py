@@ -11,7 +11,6 @@ from bench.machine import in_turn, median
 from bench.workloads import NAMES, patients
 from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.integrator.path_state import first_path_state, path_step
-from vcohort.models import Cells
 
 TURNS, LANES = 1000, 4096
 
@@ -50,7 +49,7 @@ def operations():
     """Count a step's operations, but for those that a time loop does once, before it begins."""
     cohort, _ = patients(1)
     values = {name: jnp.float32(np.asarray(cohort[name])[0]) for name in NAMES}
-    hazard = first_path_state(Cells(*(jnp.log(values[name]) for name in ("N0", "C0", "B0"))))
+    hazard = first_path_state(cohort.model, values)
     step = partial(path_step, cohort.model)
     with jax.disable_jit():
         jaxpr = jax.make_jaxpr(lambda *given: step(*given).after)(values, hazard, 1.0).jaxpr

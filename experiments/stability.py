@@ -27,8 +27,10 @@ POINTS = ("normal T cells alone", "CAR T cells alone")
 
 def slopes(values: dict[str, jax.Array], state: jax.Array) -> jax.Array:
     """Return dN/dt, dC/dt and dB/dt of one patient, in cells a day."""
-    rates = vc.car_t().rates(values, Cells(*jnp.log(state)))
-    return state * jnp.stack([rates.normal, rates.car, rates.birth - rates.death])
+    rates = vc.car_t().rates(values, Cells(dict(zip("NCB", jnp.log(state), strict=True))))
+    return state * jnp.stack(
+        [*(rates.growth[name] for name in "NC"), rates.birth["B"] - rates.death["B"]]
+    )
 
 
 def eigenvalues(values: dict[str, jax.Array]) -> jax.Array:

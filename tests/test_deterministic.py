@@ -81,8 +81,13 @@ def test_every_law_is_integrated_to_the_tolerance(model, run):
         def slopes(_, state):
             from vcohort.models import Cells  # noqa: PLC0415
 
-            found = rates(values, Cells(*jax.numpy.asarray(state).reshape(3, -1)))
-            return np.concatenate([found.normal, found.car, found.birth - found.death])
+            found = rates(
+                values,
+                Cells(dict(zip("NCB", jax.numpy.asarray(state).reshape(3, -1), strict=True))),
+            )
+            return np.concatenate(
+                [*(found.growth[name] for name in "NC"), found.birth["B"] - found.death["B"]]
+            )
 
         start = np.log(np.concatenate([cohort["N0"], cohort["C0"], cohort["B0"]]))
         truth = solve_ivp(

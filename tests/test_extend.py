@@ -73,7 +73,8 @@ def test_a_cured_patient_stays_below(method, figures):
 def test_a_law_of_ones_own():
     model = vc.car_t(killing=example("pairs")["LAW"])
     values = {name: jnp.float32(param.default) for name, param in model.parameters.items()}
-    cells = Cells(*jnp.log(jnp.array([1e11, 2 * 2.024e9, 1e10], jnp.float32)))
+    logs = jnp.log(jnp.array([1e11, 2 * 2.024e9, 1e10], jnp.float32))
+    cells = Cells(dict(zip("NCB", logs, strict=True)))
     assert float(model.rates(values, cells).death) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
 
 

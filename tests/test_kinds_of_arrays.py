@@ -55,13 +55,15 @@ with install_import_hook(ROOMS, "tests.checker.check"):
     for kind in LAW_KINDS:
         for name in laws(kind):
             model = vc.car_t(**{kind: name})
-            values, cells = dict.fromkeys(model.parameters, number), Cells(number, number, number)
+            values, species = dict.fromkeys(model.parameters, number), model.species
+            logs = dict.fromkeys((*species.grown, *species.tumour), number)
+            cells = Cells(logs, dict.fromkeys(species.fed, number), species)
             jax.eval_shape(model.rates, values, cells)
             jax.eval_shape(model.relaxation, values, cells)
 
     several = jax.numpy.ones(3)
     try:
-        vc.car_t().rates(dict.fromkeys(model.parameters, several), Cells(*[several] * 3))
+        vc.car_t().rates(dict.fromkeys(model.parameters, several), Cells(dict.fromkeys("NCB", several)))
     except Exception as error:
         print(type(error).__name__)
 """

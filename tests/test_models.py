@@ -11,7 +11,8 @@ BASE = vc.car_t()
 
 
 def cells(normal=1.2e11, car=9e9, tumour=4e10):
-    return Cells(*(jnp.log(jnp.float32(x)) for x in (normal, car, tumour)))
+    numbers = {"N": normal, "C": car, "B": tumour}
+    return Cells({name: jnp.log(jnp.float32(x)) for name, x in numbers.items()})
 
 
 def values(model, **changes):

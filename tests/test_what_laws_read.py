@@ -125,7 +125,8 @@ def test_a_rate_that_does_not_is_no_hindrance(model):
 
 def test_the_laws_of_the_package_against_their_slopes():
     """A rate depends on the tumour where its derivative to the tumour is not zero."""
-    cells = Cells(*(jnp.log(jnp.float32(x)) for x in (1.2e11, 9e9, 4e10)))
+    logs = (jnp.log(jnp.float32(x)) for x in (1.2e11, 9e9, 4e10))
+    cells = Cells(dict(zip("NCB", logs, strict=True)))
     for kind in ("growth", "feedback", "killing", "proliferation"):
         for name in vc.laws(kind):
             model = vc.car_t(**{kind: name})

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import NamedTuple, cast
 
-import jax
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
-from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.errors import VcohortError, unknown
 from vcohort.models.escape.none import LAW as NO_ESCAPE
+from vcohort.models.inspection import inspect
 from vcohort.models.law import (
     Escape,
     Feedback,
@@ -30,7 +27,6 @@ from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
 from vcohort.models.species import EFFECTORS, NORMAL, TUMOUR, Cells, Species
 from vcohort.records import own, recordable
-from vcohort.tracing import dependent
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation", "memory", "escape")
 
@@ -61,8 +57,8 @@ class Model:
     Build one with :func:`car_t`. A model is immutable and hashable; compiled code
     is cached by it.
 
-    :raises VcohortError: for two different parameters of one name, and for a law that reads a
-        parameter that no law owns.
+    :raises VcohortError: for two different parameters of one name, and for laws that do not fit
+        together (``inspection``): one that reads what no law owns, that names unknown species.
     """
 
     growth: Growth
@@ -80,7 +76,7 @@ class Model:
                     f"Model {self.name!r} has two different parameters of the name {param.name!r}. "
                     "Rename one, or let both laws own the same Param."
                 )
-        _reads_tumour(self)
+        inspect(self)
 
     @property
     def laws(self) -> tuple[Law, ...]:
@@ -106,22 +102,14 @@ class Model:
     def parameters(self) -> dict[str, Param]:
         """All parameters by name: those of the laws, in their order, then the first cells."""
         owned = {param.name: param for law in self.laws for param in law.parameters}
-        own = {param.name: param for param in INITIAL}
-        last = self._first_cells
-        return (
-            {name: param for name, param in owned.items() if name not in last}
-            | own
-            | {name: param for name, param in owned.items() if name in last}
-        )
+        counts = owned | {param.name: param for param in INITIAL}
+        rest = {name: param for name, param in owned.items() if name not in self.initial}
+        return rest | {name: counts[name] for name in self.initial if name in counts}
 
     @property
     def initial(self) -> tuple[str, ...]:
-        """The parameters that count a patient's first cells: N0, C0, B0, and so on."""
-        return tuple(name for name in self.parameters if name in self._first_cells)
-
-    @property
-    def _first_cells(self) -> set[str]:
-        return {f"{name}0" for name in self.species.names}
+        """The parameters that count a patient's first cells, of all species but fed ones."""
+        return tuple(f"{name}0" for name in (*self.species.grown, *self.species.tumour))
 
     @property
     def name(self) -> str:
@@ -133,7 +121,7 @@ class Model:
     @property
     def tumour_is_linear(self) -> bool:
         """Whether no rate depends on the tumour, so that its law has a closed form."""
-        return not _reads_tumour(self)
+        return not inspect(self)
 
     @property
     def has_one_clone(self) -> bool:
@@ -189,32 +177,6 @@ class Model:
     def infused(self, values: Values) -> dict[str, Number]:
         """Return which share of an infused product each compartment is; effectors are the rest."""
         return dict(self.memory.infused(values))
-
-
-@cache
-def _reads_tumour(model: Model) -> bool:
-    """Whether a rate depends on the tumour: told from the program that the laws make."""
-    species = model.species
-
-    def everything(values: Values, logs: dict[str, Number], numbers: dict[str, Number]) -> object:
-        cells = Cells(logs, numbers, species)
-        return model.rates(values, cells), model.relaxation(values, cells)
-
-    number = jax.ShapeDtypeStruct((), jnp.float32)
-    values = dict.fromkeys(model.parameters, number)
-    logs = dict.fromkeys((*species.grown, *species.tumour), number)
-    given = values, logs, dict.fromkeys(species.fed, number)
-    try:
-        program = jax.make_jaxpr(everything)(*given)
-    except KeyError as error:
-        name = str(error.args[0])
-        raise VcohortError(
-            f"A law reads the parameter {name!r}, which no law of model {model.name!r} owns. Add "
-            f"its Param to the law's parameters. {did_you_mean(name, model.parameters)}"
-        ) from error
-    none = jax.tree.map(lambda _: False, given)
-    marked = jax.tree.leaves((none[0], none[1] | dict.fromkeys(species.tumour, True), none[2]))
-    return any(dependent(program.jaxpr, marked))
 
 
 def car_t(

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from vcohort.arrays import Numbers
+from vcohort.errors import unknown
 
 # exp of this is finite in float32: rates saturate long before a tumour of e^80 cells.
 _LARGEST_LOG = 80.0
@@ -111,6 +112,8 @@ class Cells:
         """Return the number of cells of a species."""
         if name in self.numbers:
             return self.numbers[name]
+        if name not in self.logs:
+            raise unknown("species", name, self.species.names)
         log = self.logs[name]
         return jnp.exp(jnp.minimum(log, _LARGEST_LOG) if name in self.species.tumour else log)
 

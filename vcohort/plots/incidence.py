@@ -38,5 +38,5 @@ def cumulative_incidence(
     axes.set(xlabel=DAYS, ylabel="share of patients", ylim=(0, 1))
     axes.set_xlim(0, float(found["day"].max()))
     handles, labels = axes.get_legend_handles_labels()
-    legend_of(axes, handles[::-1], labels[::-1])
+    legend_of(axes, handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(names))
     return axes
