@@ -228,8 +228,10 @@ class Regimen:
         """
         for prefix, each in self._numbered():
             check_labels(prefix, each.labels, cohort.patient)
-        values = dict(cohort.values)
-        xp = _numpy_of([*values.values(), *(value for _, value, _ in self.named_fields())])
+        given = cohort.values
+        xp = _numpy_of([*given.values(), *(value for _, value, _ in self.named_fields())])
+        # In the precision that is in force: what was traced in another one JAX may take again.
+        values = {name: xp.asarray(value) for name, value in given.items()}
         for each in self.treatments:
             today = xp.equal(each.day, 0.0)
             if isinstance(each, Lymphodepletion):
