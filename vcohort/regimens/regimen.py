@@ -230,8 +230,12 @@ class Regimen:
             check_labels(prefix, each.labels, cohort.patient)
         given = cohort.values
         xp = _numpy_of([*given.values(), *(value for _, value, _ in self.named_fields())])
-        # In the precision that is in force: what was traced in another one JAX may take again.
-        values = {name: xp.asarray(value) for name, value in given.items()}
+        # JAX would take up again what it traced of the same arrays in another precision.
+        in_force = xp.result_type(float)
+        values = {
+            name: xp.asarray(value, in_force) if isinstance(value, np.ndarray) else value
+            for name, value in given.items()
+        }
         for each in self.treatments:
             today = xp.equal(each.day, 0.0)
             if isinstance(each, Lymphodepletion):
