@@ -30,6 +30,7 @@ def about(cells, lineage):
     lost = birth_death.extinction_probability(cells, lineage)
     return lineage.mean, lineage.variance, lost
 
+
 # birth, death (per day), days, cells at the start
 CASES = [
     (0.10, 0.10, 3.0, 20),
