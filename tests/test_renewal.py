@@ -126,8 +126,7 @@ SETTINGS = {"exact": {}, "hybrid": {"threshold": 1000.0}, "gillespie": {"thresho
 
 def days_of(method, patients, regimen, seed, run):
     """Return the share of cures, and the days of cures and of progressions."""
-    options = {"endpoints": (vc.Outcome(),), **SETTINGS[method]}
-    ds = run(untreated(patients), method, regimen=regimen, seed=seed, **options)
+    ds = run(untreated(patients), method, regimen=regimen, seed=seed, **SETTINGS[method])
     outcome, day = ds["outcome"].values, ds["event_time"].values
     return (outcome == 1).mean(), day[outcome == 1], day[outcome == 2]
 
