@@ -245,7 +245,7 @@ def test_days_that_float32_takes_for_one(regimen):
     with pytest.raises(vc.VcohortError, match="told apart"):
         vc.cure_probability(cohort, regimen=regimen)
     plain = {"endpoints": FEW, "progress": False}
-    assert vc.simulate(cohort, "exact", regimen=regimen, dtype="float64", **plain)
+    assert vc.simulate(cohort, "deterministic", regimen=regimen, dtype="float64", **plain)
 
 
 def test_a_day_just_after_a_treatment():

@@ -134,7 +134,7 @@ def days_of(method, patients, regimen, seed, run):
 @pytest.mark.parametrize(
     ("method", "days", "patients"),
     [
-        ("exact", DAYS[2], 20_000),
+        ("exact", DAYS[1], 20_000),
         ("hybrid", DAYS[1], 20_000),
         *(pytest.param(method, days, patients, marks=pytest.mark.slow)
           for method, patients in (("exact", 200_000), ("hybrid", 100_000), ("gillespie", 10_000))
