@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
+from tests.conftest import FEW
 from vcohort import plots
 
 POPULATION = vc.Population("kimmel2021-figures", 0.05)
@@ -164,7 +165,8 @@ def test_what_is_no_record_is_refused(record):
 WEEKS = xr.DataArray([0.0, 2.0, 4.0], dims="day", attrs={"units": "week"})
 SPANS = pd.to_timedelta([0, 14, 28], unit="D")
 DAY_LISTS = {
-    "save_at": lambda days: vc.simulate(COHORT, horizon=40.0, save_at=days, progress=False)["time"],
+    "save_at": lambda days: vc.simulate(COHORT, "deterministic", 40.0, save_at=days, endpoints=FEW,
+                                        progress=False)["time"],
     "sweep": lambda days: vc.sweep(POPULATION, {"K_C": [7e10]}, 4, horizon=40.0, progress=False,
                                    tolerance=1e-2, days=days[1:])["day"],
     "local": lambda days: vc.local_sensitivity(COHORT, days)["time"],

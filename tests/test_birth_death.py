@@ -1,7 +1,8 @@
 """The birth-death process against its closed form, a million samples each."""
 
+from functools import partial
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +12,24 @@ from tests.conftest import P_LIMIT, Z_LIMIT
 from vcohort import VcohortError, birth_death
 
 SAMPLES, SOME = 1_000_000, 200_000
+
+# Of all counts below this the probabilities are looked at.
+COUNTS = np.arange(512)
+
+constant_rates = jax.jit(birth_death.constant_rates)
+
+
+@partial(jax.jit, static_argnums=0)
+def log_transition(cells, counts, lineage):
+    return birth_death.log_transition(cells, counts, lineage)
+
+
+@jax.jit
+def about(cells, lineage):
+    """Return mean and variance of one lineage, and the chance that all cells die out."""
+    lost = birth_death.extinction_probability(cells, lineage)
+    return lineage.mean, lineage.variance, lost
+
 
 # birth, death (per day), days, cells at the start
 CASES = [
@@ -49,7 +68,7 @@ def law_agrees(sample, expected):
 
 def many_draws(dtype, cells, birth, death, days):
     with jax.enable_x64(dtype == "float64"):
-        lineage = birth_death.constant_rates(birth, death, days)
+        lineage = constant_rates(birth, death, days)
         return np.asarray(birth_death.draw(5, np.full(SOME, float(cells)), lineage), float)
 
 
@@ -62,12 +81,12 @@ def in_distribution(sample, law):
 
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
 def test_samples_follow_the_closed_form(birth, death, days, cells):
-    lineage = birth_death.constant_rates(birth, death, days)
-    sample = np.asarray(birth_death.draw(7, jnp.full(SAMPLES, float(cells)), lineage), np.float64)
-    mean, variance = cells * float(lineage.mean), cells * float(lineage.variance)
+    lineage = constant_rates(birth, death, days)
+    sample = np.asarray(birth_death.draw(7, np.full(SAMPLES, float(cells)), lineage), np.float64)
+    mean, variance = (cells * float(part) for part in about(cells, lineage)[:2])
     moments_agree(sample, mean, variance)
-    upto = int(mean + 12 * np.sqrt(variance) + 20)
-    expected = np.exp(np.float64(birth_death.log_transition(cells, np.arange(upto), lineage)))
+    assert mean + 12 * np.sqrt(variance) < COUNTS[-1]
+    expected = np.exp(np.float64(log_transition(cells, COUNTS, lineage)))
     assert expected.sum() == pytest.approx(1.0, abs=1e-4)
     law_agrees(sample, expected)
 
@@ -78,25 +97,25 @@ def test_samples_follow_the_closed_form(birth, death, days, cells):
 )
 def test_the_closed_form_of_many_cells(birth, death, days, cells):
     """Against scipy's sum of binomial times negative binomial probabilities."""
-    lineage = birth_death.constant_rates(birth, death, days)
-    reach = 4.0 * np.sqrt(cells * float(lineage.variance))
-    middle = cells * float(lineage.mean)
+    lineage = constant_rates(birth, death, days)
+    middle, variance = (cells * float(part) for part in about(cells, lineage)[:2])
+    reach = 4.0 * np.sqrt(variance)
     counts = np.unique(np.round(np.linspace(max(middle - reach, 0), middle + reach, 20)))
     with jax.enable_x64(True):
-        exact = birth_death.constant_rates(birth, death, days)
+        exact = constant_rates(birth, death, days)
         survives, single = float(exact.survives), float(exact.single)
     k = np.arange(1.0, cells + 1.0)[:, None]
     sizes = stats.nbinom.logpmf(counts - k, k, single)
     right = logsumexp(stats.binom.logpmf(k, cells, survives) + sizes, axis=0)
     right[counts == 0] = cells * np.log1p(-survives)
-    found = np.asarray(birth_death.log_transition(cells, counts, lineage), float)
+    found = np.asarray(log_transition(cells, counts, lineage), float)
     assert np.abs(found - right).max() < 5e-5
 
 
 @pytest.mark.parametrize(("birth", "death", "days", "cells"), CASES)
 def test_the_closed_form_is_kendalls(birth, death, days, cells):
     """Moments and extinction by textbook formulas, in another notation than the module's."""
-    lineage = birth_death.constant_rates(birth, death, days)
+    found = [float(part) for part in about(cells, constant_rates(birth, death, days))]
     r = birth - death
     growth = np.exp(r * days)
     if r == 0:
@@ -104,10 +123,9 @@ def test_the_closed_form_is_kendalls(birth, death, days, cells):
     else:
         extinct = death * (growth - 1) / (birth * growth - death)
         variance = (birth + death) / r * growth * (growth - 1)
-    assert float(lineage.mean) == pytest.approx(growth, rel=1e-5)
-    assert float(lineage.variance) == pytest.approx(variance, rel=1e-4)
-    probability = float(birth_death.extinction_probability(cells, lineage))
-    assert probability == pytest.approx(extinct**cells, rel=1e-3)
+    assert found[0] == pytest.approx(growth, rel=1e-5)
+    assert found[1] == pytest.approx(variance, rel=1e-4)
+    assert found[2] == pytest.approx(extinct**cells, rel=1e-3)
 
 
 def test_published_extinction_probability():
@@ -157,19 +175,17 @@ def test_births_alone_add_a_negative_binomial_number(cells, days, dtype):
 @pytest.mark.parametrize("pieces", [2, 5])
 def test_any_split_of_a_span_gives_the_same_law(pieces):
     birth, death, days, cells = 0.15, 0.25, 5.0, 30
-    whole = birth_death.constant_rates(birth, death, days)
-    part = birth_death.constant_rates(birth, death, days / pieces)
-    sample = jnp.full(SAMPLES, float(cells))
+    whole, part = (constant_rates(birth, death, span) for span in (days, days / pieces))
+    sample = np.full(SAMPLES, float(cells))
     for piece in range(pieces):
-        alive = jnp.maximum(sample, 1.0)
-        sample = jnp.where(sample > 0, birth_death.draw(100 + piece, alive, part), 0.0)
-    expected = np.exp(np.float64(birth_death.log_transition(cells, np.arange(200), whole)))
-    law_agrees(np.asarray(sample), expected)
+        alive = np.maximum(sample, 1.0)
+        sample = np.where(sample > 0, birth_death.draw(100 + piece, alive, part), 0.0)
+    law_agrees(sample, np.exp(np.float64(log_transition(cells, COUNTS, whole))))
 
 
 def test_nothing_happens_in_no_time():
     lineage = birth_death.constant_rates(0.1, 0.2, 0.0)
-    sample = birth_death.draw(1, jnp.arange(1.0, 101.0), lineage)
+    sample = birth_death.draw(1, np.arange(1.0, 101.0), lineage)
     assert np.array_equal(sample, np.arange(1, 101))
 
 

@@ -19,6 +19,12 @@ from vcohort.analysis.estimation.posterior import likelihoods_at
 
 RUN = settle_fit("fit", None)
 
+hazard = jax.jit(likelihood.hazard)
+share_told = jax.jit(likelihood.share_told)
+likeliest_scale = jax.jit(likelihood.likeliest_scale)
+log_likelihood = jax.jit(likelihood.log_likelihood)
+as_squares = jax.jit(likelihood.as_squares, static_argnames="known")
+
 # Standard deviations by which a prediction exceeds a limit.
 Z = np.array([-30.0, -8.0, -3.0, -1e-9, 0.0, 0.5, 3.0, 8.0, 19.9, 20.1, 30.0, 300.0])
 FAR = np.array([1e5, 1e8, 1e12, 1e150])
@@ -37,31 +43,31 @@ def mills(z):
 
 def rows(limits, count):
     """Return which of ``count`` rows were observed, and which are limits: the last ones."""
-    limit = jnp.arange(count) >= count - limits
+    limit = np.arange(count) >= count - limits
     return ~limit, limit
 
 
 def test_the_slope_of_a_limit_s_likelihood():
-    assert np.asarray(likelihood.hazard(Z)) == pytest.approx(mills(Z), rel=1e-9)
-    assert float(likelihood.hazard(jnp.asarray(-1e5))) == 0.0
-    assert np.asarray(likelihood.hazard(FAR)) == pytest.approx(FAR, rel=1e-9)
+    assert np.asarray(hazard(Z)) == pytest.approx(mills(Z), rel=1e-9)
+    assert float(hazard(-1e5)) == 0.0
+    assert np.asarray(hazard(FAR)) == pytest.approx(FAR, rel=1e-9)
 
 
 def test_the_share_of_a_datum_that_a_limit_tells():
     """The variance that a truncated normal number loses (scipy), and the bend of -ln Phi(-z)."""
-    told = np.asarray(likelihood.share_told(Z))
+    told = np.asarray(share_told(Z))
     step = 1e-4
     bend = (mills(Z + step) - mills(Z - step)) / (2 * step)
     assert told == pytest.approx(bend, rel=1e-6)
-    assert float(likelihood.share_told(jnp.asarray(-1e5))) == 0.0
-    assert np.asarray(likelihood.share_told(FAR)) == pytest.approx(1.0, abs=1.1e-10)
-    assert float(likelihood.share_told(jnp.asarray(0.0))) == pytest.approx(2 / np.pi)
+    assert float(share_told(-1e5)) == 0.0
+    assert np.asarray(share_told(FAR)) == pytest.approx(1.0, abs=1.1e-10)
+    assert float(share_told(0.0)) == pytest.approx(2 / np.pi)
 
 
 def test_the_log_likelihood_is_scipy_s():
     residual, scale = np.array([0.3, -1.2, *(0.7 * Z)]), 0.7
     truth = norm.logpdf(residual[:2], scale=scale).sum() + norm.logcdf(-Z).sum()
-    found = likelihood.log_likelihood(residual, *rows(Z.size, residual.size), scale)
+    found = log_likelihood(residual, *rows(Z.size, residual.size), scale)
     assert float(found) == pytest.approx(truth + np.log(2 * np.pi), rel=1e-12)
 
 
@@ -93,16 +99,20 @@ def test_the_likeliest_scale_and_the_loss_there(squares, number, limits):
     """Scipy's minimum over the scale; n ln(loss / n) + n is twice its surprise."""
     limits = np.array(limits)
     scale, surprise = scale_by_scipy(squares, number, limits)
-    found = likelihood.likeliest_scale(squares, number, limits, jnp.ones(limits.size, bool))
+    # Rows that do not count fill up all cases to one length.
+    residual = np.zeros(26)
+    residual[:number] = np.sqrt(squares / number)
+    residual[number : number + limits.size] = limits
+    observed = np.arange(26) < number
+    some = observed, ~observed & (np.arange(26) < number + limits.size)
+    found = likeliest_scale(squares, number, residual, some[1])
     assert float(found) == pytest.approx(scale, rel=1e-7)
-    residual = jnp.concatenate([jnp.full(number, np.sqrt(squares / number)), limits])
-    some = rows(limits.size, residual.size)
-    parts = likelihood.as_squares(residual, jnp.zeros(0), *some, known=False)
-    loss = float(jnp.sum(parts**2))
+    parts = np.asarray(as_squares(residual, np.zeros(0), *some, known=False))
+    loss = (parts**2).sum()
     assert number * np.log(loss / number) + number == pytest.approx(surprise, rel=1e-10, abs=1e-9)
-    parts = likelihood.as_squares(residual, jnp.ones(1), *some, known=True)
+    parts = np.asarray(as_squares(residual, np.ones(1), *some, known=True))
     truth = squares - 2 * norm.logcdf(-limits).sum() + 1.0
-    assert float(jnp.sum(parts**2)) == pytest.approx(truth, rel=1e-12)
+    assert (parts**2).sum() == pytest.approx(truth, rel=1e-12)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -111,7 +121,9 @@ def test_the_loss_s_slope_is_that_of_scipy_s_minimum(known):
     residual, shift = np.array([0.4, -0.9, 0.2, *Z]), 1e-4
     some, z = rows(Z.size, residual.size), residual[3:]
 
-    def loss(moved):
+    @jax.jit
+    @jax.grad
+    def slope_at(moved):
         parts = likelihood.as_squares(residual + moved, jnp.zeros(0), *some, known=known)
         return jnp.sum(parts**2)
 
@@ -122,15 +134,16 @@ def test_the_loss_s_slope_is_that_of_scipy_s_minimum(known):
         return 3 * np.exp(scale_by_scipy(seen, 3, z + moved)[1] / 3 - 1)
 
     slope = (truth(shift) - truth(-shift)) / (2 * shift)
-    assert float(jax.grad(loss)(0.0)) == pytest.approx(slope, rel=1e-4)
-    columns = jax.jacfwd(likelihood.as_squares)(residual, jnp.zeros(0), *some, known)
+    assert float(slope_at(0.0)) == pytest.approx(slope, rel=1e-4)
+    columns = jax.jacfwd(as_squares)(residual, np.zeros(0), *some, known=known)
     assert np.isfinite(columns).all()
 
 
 # Without killing ln B = ln B0 + r_B t: what a fit should find is known from scipy alone.
 DAYS = np.array([10.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0, 200.0])
 FREE = ["B0", "r_B"]
-QUICK = {"starts": 8, "progress": False}
+# Any grid follows such a tumour exactly.
+QUICK = {"starts": 8, "tolerance": 1e-2, "progress": False}
 
 
 def still_tumour(model=None):

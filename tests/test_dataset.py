@@ -10,7 +10,7 @@ from vcohort import data
 
 @pytest.fixture(scope="module")
 def ds():
-    cohort = vc.Population("kimmel2021", 0.05, r_B=0.1).sample(300, seed=1)
+    cohort = vc.Population("kimmel2021", 0.05, r_B=0.1).sample(250, seed=1)
     return vc.simulate(cohort, save_at=[0, 7, 14, 28], seed=3, progress=False)
 
 

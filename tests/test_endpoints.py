@@ -54,11 +54,11 @@ def test_nadir_and_its_day(dense):
     assert np.abs(dense["nadir_day"] - dense["time"][dense["B"].argmin("time")]).max() < 0.051
 
 
-def test_progression_is_found_inside_the_step():
+def test_progression_is_found_inside_the_step(run):
     """Against dense output, on the coarse grid of the default tolerance, in float32."""
-    cohort = vc.Population("kimmel2021-figures", 0.05).sample(300, seed=3)
-    coarse = vc.simulate(cohort, "deterministic")
-    fine = vc.simulate(cohort, "deterministic", dtype="float64", tolerance=1e-7)
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(256, seed=3)
+    coarse = run(cohort, "deterministic")
+    fine = run(cohort, "deterministic", dtype="float64", tolerance=1e-7)
     assert np.abs(coarse["event_time"] - fine["event_time"]).max() < 0.1
 
 
@@ -78,7 +78,7 @@ def test_cure_day_of_the_exact_method_has_the_closed_forms_law(figures):
 
 @pytest.mark.parametrize("method", ["hybrid", "exact", "gillespie"])
 def test_cured_patients_have_no_tumour(method, figures):
-    ds = vc.simulate(figures(0.05).sample(1000, seed=1), method)
+    ds = vc.simulate(figures(0.05).sample(256, seed=1), method)
     cured = ds["outcome"].values == 1
     assert cured.any()
     assert (ds["nadir"].values[cured] == 0).all()
@@ -87,9 +87,9 @@ def test_cured_patients_have_no_tumour(method, figures):
     assert (late == 0).all()
 
 
-def test_saved_states_follow_the_outcome(figures):
+def test_saved_states_follow_the_outcome(figures, run):
     days = [0.0, 20.0, 60.0, 100.0, 500.0]
-    ds = vc.simulate(figures(0.05).sample(500, seed=1), "hybrid", save_at=days)
+    ds = run(figures(0.05).sample(256, seed=1), "hybrid", save_at=days)
     np.testing.assert_allclose(ds["B"].sel(time=0.0), ds["B0"], rtol=1e-5)
     for day in days:
         dead = (ds["outcome"].values == 1) & (ds["event_time"].values <= day)
@@ -107,10 +107,10 @@ def test_responses(dense):
     assert set(np.unique(dense["response_day_5"])) <= {1, 2} and dense["response_day_30"].max() == 0
 
 
-def test_cure_before_progression_is_a_cure_and_progression_first_is_progression(figures):
+def test_cure_before_progression_is_a_cure_and_progression_first_is_progression(figures, run):
     """Fast tumours outgrow 1.2 times their size before the CAR T cells have expanded."""
-    cohort = figures(r_B=0.6, K_C=vc.units.t_cells(400.0)).sample(300, seed=1)
+    cohort = figures(r_B=0.6, K_C=vc.units.t_cells(400.0)).sample(256, seed=1)
     assert float(vc.cure_probability(cohort)[0]) > 0.9
     for method in ("exact", "hybrid"):
-        ds = vc.simulate(cohort, method)
+        ds = run(cohort, method)
         assert (ds["outcome"] == 2).all() and (ds["event_time"] < 3).all()

@@ -16,6 +16,9 @@ DAYS = np.array([7.0, 14.0, 28.0, 90.0, 180.0])
 GROWTH_DAYS = np.array([10.0, 40.0, 80.0, 120.0, 200.0])
 ERROR = 0.1
 
+# Any grid follows such a tumour exactly.
+QUICK = {"starts": 8, "tolerance": 1e-2, "progress": False}
+
 
 def still_tumour(**values):
     return vc.Cohort.from_values("kimmel2021-figures", gamma_B=0.0, **values)
@@ -49,7 +52,7 @@ def test_a_line_is_fitted_as_least_squares_do(growth_table):
     columns = np.stack([np.ones(5), GROWTH_DAYS], axis=1)
     best, covariance = weighted_line(growth_table, columns)
     table = growth_table | {"error": np.full(5, ERROR)}
-    ds = vc.fit(table, ["B0", "r_B"], still_tumour(), starts=8, progress=False)
+    ds = vc.fit(table, ["B0", "r_B"], still_tumour(), **QUICK)
     one = ds.isel(patient=0)
     assert one["estimate"].values == pytest.approx([np.exp(best[0]) * 1e9, best[1]], rel=1e-6)
     # Errors of ln B0 and of r_B; the correlation is that of logs, as the parameters are.
@@ -69,9 +72,7 @@ def test_without_errors_they_come_from_the_residuals(growth_table):
     best, covariance = weighted_line(growth_table, columns)
     left = np.log(growth_table["value"]) - columns @ best
     scale = (left**2).sum() / (5 - 2)
-    one = vc.fit(growth_table, ["B0", "r_B"], still_tumour(), starts=8, progress=False).isel(
-        patient=0
-    )
+    one = vc.fit(growth_table, ["B0", "r_B"], still_tumour(), **QUICK).isel(patient=0)
     assert one["standard_error"].values[1] == pytest.approx(
         np.sqrt(covariance[1, 1] / ERROR**2 * scale), rel=1e-5
     )
@@ -80,9 +81,9 @@ def test_without_errors_they_come_from_the_residuals(growth_table):
 def test_the_profile_of_a_line_has_the_closed_form_s_interval(line):
     """The deviance of a linear model with normal errors is a parabola in r_B."""
     table, slope, error = line
-    ds = vc.profile_likelihood(
-        table, ["r_B"], still_tumour(), starts=8, points=40, progress=False
-    ).isel(patient=0, parameter=0)
+    ds = vc.profile_likelihood(table, ["r_B"], still_tumour(), points=40, **QUICK).isel(
+        patient=0, parameter=0
+    )
     assert ds["deviance"].values == pytest.approx(
         ((ds["value"].values - slope) / error) ** 2, rel=1e-4, abs=1e-6
     )
@@ -96,7 +97,7 @@ def test_a_profile_lets_the_others_make_up_for_it(growth_table):
     best, covariance = weighted_line(growth_table, columns)
     table = growth_table | {"error": np.full(5, ERROR)}
     ds = vc.profile_likelihood(
-        table, ["B0", "r_B"], still_tumour(), starts=8, points=12, progress=False
+        table, ["B0", "r_B"], still_tumour(), points=12, **QUICK
     ).sel(parameter="r_B").isel(patient=0)  # fmt: skip
     half = 1.959964 * np.sqrt(covariance[1, 1])
     # The deviance is a parabola in r_B; between points in ln r_B its root is nearly linear.
@@ -260,7 +261,7 @@ def test_a_loss_of_one_s_own_and_weights():
     # A tumour that only grows: B(10) / B0 = e^(10 r_B), wanted 2 (twice) and 4.
     table = {"day": [10, 10], "observable": ["B"] * 2, "weight": [2.0, 1.0],
              "value": np.array([2.0, 4.0]) * 9.484e10}  # fmt: skip
-    ds = vc.fit(table, ["r_B"], still_tumour(), loss=relative, starts=4, progress=False)
+    ds = vc.fit(table, ["r_B"], still_tumour(), loss=relative, **QUICK)
     x, weight = np.array([1 / 2, 1 / 4]), np.array([2.0, 1.0])
     growth = (weight @ x) / (weight @ x**2)
     assert float(ds["estimate"][0, 0]) == pytest.approx(np.log(growth) / 10, rel=1e-6)
@@ -279,16 +280,23 @@ def test_impossible_bounds(pair):
 def test_bounds_hold_and_units_are_minded():
     """Data that want a slower growth than the bounds allow end on the bound, and never past it."""
     rows = {"day": [5.0, 10.0, 20.0], "observable": ["B_ml"] * 3, "value": [97.0, 100.0, 105.0]}
+    known = {"day": [5.0, 8.0, 10.0, 15.0, 20.0], "observable": ["B_ml"] * 5, "error": [0.1] * 5,
+             "value": [97.0, 99.0, 100.0, 103.0, 105.0]}  # fmt: skip
     bounds = {"r_B": np.array([Fraction(1, 10), Fraction(3, 10)], dtype=object)}
-    options = {"bounds": bounds, "starts": np.int64(4), "seed": np.uint8(0), "progress": False}
-    ds = vc.fit(rows, ("r_B",), still_tumour(), **options)
+    options = {
+        "bounds": bounds,
+        "starts": np.int64(4),
+        "seed": np.uint8(0),
+        "tolerance": 1e-2,
+        "progress": False,
+    }
+    ds = vc.fit(known, ("r_B",), still_tumour(), **options)
     assert float(ds["estimate"][0, 0]) == pytest.approx(0.1, rel=1e-4) and bool(ds["at_bound"])
     assert (ds["start_estimate"].values >= 0.1).all() and float(ds["lower"][0]) == 0.1
-    profile = vc.profile_likelihood(rows, ["r_B"], still_tumour(), points=6, **options)
+    profile = vc.profile_likelihood(known, ["r_B"], still_tumour(), points=6, **options)
     assert (profile["value"].values >= 0.1).all() and (profile["value"].values <= 0.3).all()
     fixed = ("r_N", "rho_C", "K_N", "K_C", "a", "b", "gamma_B", "k_B")
     alone = {"fixed": fixed, "loss": "log"}
-    known = rows | {"error": [0.1] * 3}
     compared = vc.compare_models(known, {"T": vc.car_t()}, still_tumour(), **alone, **options)
     assert 0.1 <= float(compared["estimate"].squeeze()) <= 0.1 * (1 + 1e-4)
     with pytest.raises(vc.VcohortError, match="no model fits"):
@@ -303,7 +311,7 @@ def test_fits_under_debug_nans(line):
     """The user's switch for finding NaN finds none of ours in a fit that has none."""
     table, slope, _ = line
     with jax.debug_nans(True):
-        ds = vc.fit(table, ["r_B"], still_tumour(), starts=4, progress=False)
+        ds = vc.fit(table, ["r_B"], still_tumour(), **QUICK)
     assert float(ds["estimate"][0, 0]) == pytest.approx(slope, rel=1e-6)
 
 

@@ -19,48 +19,72 @@ def doubtful():
     return cohort.select(np.flatnonzero((probability > 0.02) & (probability < 0.98))[:24])
 
 
-def cure_as_function_of(cohort, name):
-    return jax.jit(lambda values: vc.cure_probability(cohort.replace(**{name: values})))
+@pytest.fixture(scope="module")
+def cure(doubtful):
+    """Each patient's probability (patient,) as a function of their values by name."""
+    return jax.jit(lambda values: vc.cure_probability(doubtful.replace(**values)))
 
 
-# Half of them wait for the slow tests: each compiles two programs of its own.
-SOME = [
-    pytest.param(name, marks=[] if index % 2 else pytest.mark.slow)
-    for index, name in enumerate(PARAMETERS)
-]
+def slopes_of(cure):
+    """Return what gives each patient's probability, and its derivatives by name, (patient,)."""
+
+    def total(values):
+        each = cure(values)
+        return each.sum(), each
+
+    slopes = jax.jit(jax.grad(total, has_aux=True))
+    return lambda values: slopes(values)[::-1]
 
 
-@pytest.mark.parametrize("name", SOME)
-def test_gradient_equals_central_differences(name, doubtful):
+@pytest.fixture(scope="module")
+def slopes(cure):
+    return slopes_of(cure)
+
+
+def values_of(cohort, dtype="float64"):
+    return {name: jnp.asarray(cohort[name], dtype) for name in PARAMETERS}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_gradient_equals_central_differences(name, doubtful, cure, slopes):
     assert len(doubtful) == 24
     with jax.enable_x64(True):
-        values = jnp.asarray(doubtful[name])
-        cure = cure_as_function_of(doubtful, name)
-        gradient = jax.grad(lambda x: cure(x).sum())(values)
-        step = 1e-5 * values
-        difference = (cure(values + step) - cure(values - step)) / (2 * step)
-        np.testing.assert_allclose(gradient, difference, rtol=2e-5, atol=1e-9 / values[0])
+        at = values_of(doubtful)
+        gradient = slopes(at)[1][name]
+        step = 1e-5 * at[name]
+        up, down = (cure(at | {name: at[name] + move}) for move in (step, -step))
+        difference = (up - down) / (2 * step)
+        np.testing.assert_allclose(gradient, difference, rtol=2e-5, atol=1e-9 / at[name][0])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_gradients_are_finite_everywhere(name, dtype):
+def test_gradients_are_finite_everywhere(dtype):
     """Also where the probability is 0 or 1 to rounding, over three times the usual variability."""
     cohort = vc.Population("kimmel2021-figures", 0.15).sample(2000, seed=7)
     with jax.enable_x64(dtype == "float64"):
-        values = jnp.asarray(cohort[name], dtype)
-        gradient = jax.grad(lambda x: vc.cure_probability(cohort.replace(**{name: x})).sum())(
-            values
-        )
-        assert bool(jnp.isfinite(gradient).all())
+        cure = slopes_of(lambda values: vc.cure_probability(cohort.replace(**values)))
+        _, gradient = cure(values_of(cohort, dtype))
+    for name in PARAMETERS:
+        assert gradient[name].dtype == dtype
+        assert np.isfinite(gradient[name]).all(), name
 
 
-def test_forward_mode_agrees_with_reverse_mode(doubtful):
+def test_gradients_of_what_is_not_compiled_as_a_whole(doubtful, slopes):
+    """Step by step, as most users write it, they are the same."""
     with jax.enable_x64(True):
-        values = jnp.asarray(doubtful["K_C"])
-        cure = cure_as_function_of(doubtful, "K_C")
-        _, forward = jax.jvp(cure, (values,), (jnp.ones_like(values),))
-        backward = jax.grad(lambda x: cure(x).sum())(values)
+        at = values_of(doubtful)
+        found = jax.grad(lambda K_C: vc.cure_probability(doubtful.replace(K_C=K_C)).sum())
+        np.testing.assert_allclose(found(at["K_C"]), slopes(at)[1]["K_C"], rtol=1e-9)
+
+
+def test_forward_mode_agrees_with_reverse_mode(doubtful, cure, slopes):
+    """Along a way of its own for each parameter."""
+    rng = np.random.default_rng(1)
+    with jax.enable_x64(True):
+        at = values_of(doubtful)
+        ways = {name: rng.normal(size=24) * value for name, value in at.items()}
+        _, forward = jax.jvp(cure, (at,), (ways,))
+        backward = sum(ways[name] * slope for name, slope in slopes(at)[1].items())
         np.testing.assert_allclose(forward, backward, rtol=1e-9)
 
 
@@ -71,7 +95,23 @@ def test_traced_and_plain_values_agree():
     assert np.abs(plain - traced).max() < 1e-3
 
 
-# Day and cells of an infusion, survivals (normal, CAR) of a lymphodepletion.
+@pytest.fixture(scope="module")
+def treated(doubtful):
+    """Each patient's probability (patient,) as a function of a day of infusion, its cells, and the
+    survivals (normal, CAR) of a lymphodepletion on day 55; and the slopes of the mean.
+    """
+
+    def mean(fields):
+        day, cells, *survivals = fields
+        depletion = vc.Lymphodepletion(55.0, tuple(survivals))
+        regimen = vc.Regimen(vc.Infusion(day, cells), depletion)
+        each = vc.cure_probability(doubtful, regimen=regimen)
+        return each.mean(), each
+
+    slopes = jax.jit(jax.grad(mean, has_aux=True))
+    return lambda *fields: slopes(jnp.asarray(fields))[::-1]
+
+
 EDGES = {
     "no dose": (60.0, 0.0, 0.1, 0.1),
     "no dose, no depletion": (60.0, 0.0, 1.0, 1.0),
@@ -83,71 +123,78 @@ EDGES = {
 
 
 @pytest.mark.parametrize("point", EDGES.values(), ids=EDGES)
-def test_slopes_where_a_treatment_does_nothing_or_all_it_can(point, doubtful):
+def test_slopes_where_a_treatment_does_nothing_or_all_it_can(point, treated):
     """Against one-sided differences where the other side is impossible."""
 
-    def cure(fields):
-        day, cells, *survivals = fields
-        depletion = vc.Lymphodepletion(55.0, tuple(survivals))
-        regimen = vc.Regimen(vc.Infusion(day, cells), depletion)
-        return vc.cure_probability(doubtful, regimen=regimen).mean()
+    def cure(at):
+        return treated(*at)[0].mean()
 
     with jax.enable_x64(True):
-        at, of = np.array(point), jax.jit(cure)
-        found = np.array(jax.jit(jax.grad(cure))(at))
+        at, found = np.array(point), np.array(treated(*point)[1])
         expected = np.zeros(4)
         for index, step in enumerate((1e-3, 1e4, -1e-5, -1e-5)):
             # A day that never comes cannot move, and of nobody less than one cell is left.
             if not np.isfinite(at[index]) or (index >= 2 and at[index] == 0.0):
                 continue
-            near, far = (of(np.where(np.arange(4) == index, at + k * step, at)) for k in (1, 2))
-            expected[index] = (4.0 * near - far - 3.0 * of(at)) / (2.0 * step)
+            near, far = (cure(np.where(np.arange(4) == index, at + k * step, at)) for k in (1, 2))
+            expected[index] = (4.0 * near - far - 3.0 * cure(at)) / (2.0 * step)
     scale = np.array([1.0, 1e-9, 1.0, 1.0])
     np.testing.assert_allclose(found / scale, expected / scale, rtol=1e-4, atol=1e-7)
 
 
+# What is impossible of an infusion's day and cells, and of a depletion's survivals.
 IMPOSSIBLE = {
-    "a day before the first": lambda x: vc.Regimen(vc.Infusion(-x, 1e9)),
-    "a dose below none": lambda x: vc.Regimen(vc.Infusion(60.0, -x)),
-    "a survival below none": lambda x: vc.Regimen(vc.Lymphodepletion(60.0, -0.1 * x)),
-    "a survival above all": lambda x: vc.Regimen(vc.Lymphodepletion(60.0, (1.0 + x, 0.5))),
-    "a first dose of nothing": lambda x: vc.Regimen(vc.Infusion(0.0, 0.0 * x)),
+    "a day before the first": (-1.0, 1e9, 0.5, 0.5),
+    "a dose below none": (60.0, -1e9, 0.5, 0.5),
+    "a survival below none": (60.0, 1e9, -0.1, -0.1),
+    "a survival above all": (60.0, 1e9, 2.0, 0.5),
 }
 
 
-@pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_traced_treatments_that_are_impossible_give_no_number(make):
-    cohort = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
-    found = jax.jit(lambda x: vc.cure_probability(cohort, regimen=make(x)))(1.0)
+@pytest.mark.parametrize("point", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_traced_treatments_that_are_impossible_give_no_number(point, treated, doubtful):
+    with jax.enable_x64(True):
+        found, slopes = treated(*point)
     assert np.isnan(found).all()
-    slope = jax.grad(lambda x: vc.cure_probability(cohort, regimen=make(x)).sum())(1.0)
+    wrong = np.array(point) != (60.0, 1e9, 0.5, 0.5)
+    assert np.isnan(np.asarray(slopes)[wrong]).all()
+    day, cells, *survivals = point
+    with pytest.raises(vc.VcohortError, match="impossible"):
+        depletion = vc.Lymphodepletion(55.0, tuple(survivals))
+        vc.cure_probability(doubtful, regimen=vc.Regimen(vc.Infusion(day, cells), depletion))
+
+
+def test_a_traced_first_dose_of_nothing_gives_no_number(doubtful):
+    def mean(cells):
+        found = vc.cure_probability(doubtful, regimen=vc.Regimen(vc.Infusion(0.0, cells)))
+        return found.mean(), found
+
+    slope, found = jax.jit(jax.grad(mean, has_aux=True))(0.0)
+    assert np.isnan(found).all()
     assert np.isnan(slope)
     with pytest.raises(vc.VcohortError, match="impossible"):
-        vc.cure_probability(cohort, regimen=make(1.0))
+        mean(0.0)
 
 
 @pytest.mark.parametrize(("name", "value"), [("r_B", -0.1), ("r_N", 0.0), ("K_C", 1e20)])
-def test_traced_values_that_are_impossible_give_no_number(name, value):
+def test_traced_values_that_are_impossible_give_no_number(name, value, doubtful, slopes):
     """Of the patient that has one; the others keep theirs."""
-    cohort = vc.Population("kimmel2021-figures", 0.05, gamma_B=2.0).sample(4, seed=1)
-    cure = cure_as_function_of(cohort, name)
-    wrong = np.where(np.arange(4) == 2, value, cohort[name])
-    right, found = np.asarray(cure(cohort[name])), np.asarray(cure(wrong))
-    assert np.isnan(found[2]) and np.isnan(jax.grad(lambda x: cure(x).sum())(wrong)[2])
-    np.testing.assert_array_equal(np.delete(found, 2), np.delete(right, 2))
+    is_third = np.arange(24) == 2
+    with jax.enable_x64(True):
+        at = values_of(doubtful)
+        wrong = np.where(is_third, value, at[name])
+        (right, _), (found, slope) = slopes(at), slopes(at | {name: wrong})
+    assert np.isnan(found[2]) and np.isnan(slope[name][2])
+    np.testing.assert_array_equal(found[~is_third], right[~is_third])
     with pytest.raises(vc.VcohortError, match=f"{name} = .* is impossible"):
-        vc.cure_probability(cohort.replace(**{name: wrong}))
+        vc.cure_probability(doubtful.replace(**{name: wrong}))
 
 
-def test_traced_days_past_the_horizon_never_come():
-    cohort = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
-
-    @jax.jit
-    def cure(day):
-        return vc.cure_probability(cohort, 500.0, regimen=vc.Regimen(vc.Infusion(day, 1e10)))
-
-    np.testing.assert_array_equal(cure(600.0), cure(np.inf))
-    assert (np.asarray(cure(60.0)) > np.asarray(cure(600.0)) + 0.1).any()
+def test_traced_days_past_the_horizon_never_come(treated):
+    with jax.enable_x64(True):
+        early, late, never = (treated(day, 1e10, 1.0, 1.0)[0] for day in (60.0, 2100.0, np.inf))
+    np.testing.assert_array_equal(late, never)
+    assert (np.asarray(early) > np.asarray(late) + 0.1).any()
 
 
 # Bounds at which a value is allowed, with patients whose cure is in doubt there; the one parameter

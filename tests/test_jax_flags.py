@@ -51,7 +51,7 @@ def sampled():
 
 
 FAST = {
-    "exact": simulated("exact", horizon=200.0),
+    "exact": simulated("exact", horizon=200.0, endpoints=[vc.Nadir()]),
     "cure": lambda: vc.cure_probability(cohort()),
     "survival": lambda: vc.progression_free_probability(cohort(), DAYS, noise=0.1),
     "slope": slope,

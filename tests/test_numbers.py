@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,14 +15,22 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
+from tests.conftest import FEW
 from vcohort.simulation.run import DEFAULTS
 
 COHORT = vc.Population("kimmel2021-figures", 0.05).sample(4, seed=1)
-OPTIONS = {"method": "exact", "endpoints": [vc.Outcome()], "progress": False}
-SENSITIVITIES = vc.local_sensitivity(
-    COHORT.select([0]), [0.0, 20.0, 60.0], ["K_C", "r_N", "a"], progress=False
-)
-LINEAGE = vc.birth_death.constant_rates(0.1, 0.2, 3.0)
+OPTIONS = {"method": "exact", "endpoints": FEW, "progress": False}
+
+
+@cache
+def sensitivities():
+    days, names = [0.0, 20.0, 60.0], ["K_C", "r_N", "a"]
+    return vc.local_sensitivity(COHORT.select([0]), days, names, progress=False)
+
+
+@cache
+def lineage():
+    return vc.birth_death.constant_rates(0.1, 0.2, 3.0)
 
 
 def simulated(**options):
@@ -92,7 +101,7 @@ USES = {
         1.25,
     ),
     "identifiability(threshold)": (
-        lambda x: vc.identifiability(SENSITIVITIES, x)["removed"], 0.5,
+        lambda x: vc.identifiability(sensitivities(), x)["removed"], 0.5,
     ),
     "optimize_regimen(bounds)": (lambda x: optimized(bounds={"day": (20.0, x)})["best"], 40.5),
     "optimize_regimen(fixed)": (
@@ -117,7 +126,7 @@ USES = {
     "constant_rates(death)": (lambda x: vc.birth_death.constant_rates(0.2, x, 3.0), 0.25),
     "constant_rates(days)": (lambda x: vc.birth_death.constant_rates(0.2, 0.1, x), 2.5),
     "extinction_probability(cells)": (
-        lambda x: vc.birth_death.extinction_probability(x, LINEAGE), 3.0,
+        lambda x: vc.birth_death.extinction_probability(x, lineage()), 3.0,
     ),
     "t_cells": (vc.units.t_cells, 139.25),
     "t_cells_per_ul": (vc.units.t_cells_per_ul, 1e9),

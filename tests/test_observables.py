@@ -7,7 +7,7 @@ import pytest
 
 import vcohort as vc
 
-QUICK = {"starts": 4, "progress": False}
+QUICK = {"starts": 4, "tolerance": 1e-2, "progress": False}
 
 
 def t_cells(cells):

@@ -38,7 +38,8 @@ SEEDED = {
         VARIED.sample(64, 1), "exact", seed=seed, endpoints=FEW, progress=False
     )["event_time"].values,
     "sweep": lambda seed: vc.sweep(
-        VARIED, {"K_C": (6e10, 8e10)}, 4, layout="sobol", cells=2, seed=seed, progress=False
+        VARIED, {"K_C": (6e10, 8e10)}, 4, layout="sobol", cells=2, seed=seed, endpoints=FEW,
+        progress=False,
     )["K_C"].values,
     "sobol": lambda seed: vc.sobol_indices(VARIED, {"y": product}, 16, seed=seed)[
         ["first", "first_interval", "total_interval"]

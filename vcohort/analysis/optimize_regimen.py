@@ -23,6 +23,7 @@ from vcohort.analysis.sensitivity.outputs import (
     measure,
 )
 from vcohort.engine.compiling.flags import nan_is_meant
+from vcohort.engine.inputs import Patients
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.given import number, numbers, whole
 from vcohort.models.shared import C0
@@ -272,11 +273,10 @@ def _climb_of(plan: _Plan) -> _Climb:
     steps = ready.grid.steps
     block = ready.table.take(np.arange(len(cohort)), np.dtype(np.float32))
     plain = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}
-    traced = Cohort(plain, cohort.patient, cohort.model, cohort.origin)
 
-    def outcome(position: Array) -> tuple[Array, Array]:
+    def outcome(position: Array, values: dict[str, Array], block: Patients) -> tuple[Array, Array]:
         regimen = plan.regimen(position)
-        schedule = regimen.schedule(traced)
+        schedule = regimen.schedule(Cohort(values, cohort.patient, cohort.model, cohort.origin))
         schedule = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), schedule)
         days = grid_spec(replace(run, regimen=regimen), asked.required_days).with_steps(steps)
         patients = block._replace(schedule=schedule)
@@ -286,11 +286,12 @@ def _climb_of(plan: _Plan) -> _Climb:
         told = jnp.stack([found[:, 0].mean(), jnp.log(jnp.quantile(found[:, 1], _SAFE))])
         return told, told
 
+    # The patients' numbers are handed over: one program, kept on the disk, serves all cohorts.
     slopes = jax.jit(jax.jacfwd(outcome, has_aux=True))
 
     def climb(position: np.ndarray) -> Both:
         with jax.enable_x64(False), nan_is_meant():
-            slope, value = slopes(jnp.asarray(position, jnp.float32))
+            slope, value = slopes(np.float32(position), plain, block)
         return np.asarray(value, float), np.asarray(slope, float)
 
     return remember_last(climb)

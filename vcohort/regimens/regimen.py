@@ -230,8 +230,14 @@ class Regimen:
         """
         for prefix, each in self._numbered():
             check_labels(prefix, each.labels, cohort.patient)
-        values = dict(cohort.values)
-        xp = _numpy_of([*values.values(), *(value for _, value, _ in self.named_fields())])
+        given = cohort.values
+        xp = _numpy_of([*given.values(), *(value for _, value, _ in self.named_fields())])
+        # JAX would take up again what it traced of the same arrays in another precision.
+        in_force = xp.result_type(float)
+        values = {
+            name: xp.asarray(value, in_force) if isinstance(value, np.ndarray) else value
+            for name, value in given.items()
+        }
         for each in self.treatments:
             today = xp.equal(each.day, 0.0)
             if isinstance(each, Lymphodepletion):

@@ -198,15 +198,20 @@ def _search(task: _Task, starts: int, seed: int, progress: bool | None) -> np.nd
 
 def _curves(task: _Task) -> Callable[..., Both]:
     """Return a function of (logs, noise): the curve (day,) and its Jacobian (day, parameter)."""
-    deviates = jnp.asarray(task.deviates, jnp.float32)
+    numbers = jax.tree.map(np.float32, (dict(task.cohort.values), task.deviates))
 
+    # The cohort's numbers are handed over: one program, kept on the disk, serves all cohorts.
     @jax.jit
-    def both(logs: Array, noise: Array) -> tuple[Array, Array]:
+    def both(
+        logs: Array, noise: Array, values: dict[str, Array], deviates: Array
+    ) -> tuple[Array, Array]:
+        here = task._replace(cohort=task.cohort.replace(**values))
+
         def each(logs: Array) -> tuple[Array, Array]:
-            cohort = _moved(task, logs, deviates)
             found = progression_free_probability(
-                cohort, task.days, progression=task.progression, regimen=task.regimen, noise=noise
-            )
+                _moved(here, logs, deviates), task.days, progression=task.progression,
+                regimen=task.regimen, noise=noise,
+            )  # fmt: skip
             return found, found
 
         slopes, found = jax.jacfwd(each, has_aux=True)(logs)
@@ -216,7 +221,7 @@ def _curves(task: _Task) -> Callable[..., Both]:
     def curve(logs: np.ndarray, noise: float) -> Both:
         # In single precision, whatever the program asks of JAX.
         with jax.enable_x64(False):
-            found = both(jnp.asarray(logs, jnp.float32), jnp.asarray(noise, jnp.float32))
+            found = both(np.float32(logs), np.float32(noise), *numbers)
         value, slope = (np.asarray(part, np.float64) for part in found)
         if not np.isfinite(value).all():
             raise VcohortError(

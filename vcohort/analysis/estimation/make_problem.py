@@ -14,7 +14,7 @@ from vcohort.analysis.estimation.losses import Measured, Residuals, find_loss, p
 from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subject
 from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
-from vcohort.engine.integrator.grid import Grid, grid_points
+from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError
 from vcohort.given import floats
 from vcohort.measurements.observables import STATES, Observable
@@ -53,7 +53,8 @@ def make_problem(
     limited = bool((rows.below & rows.counted).any())
     spec = FitSpec(cohort.model, rows.kinds, names, known_loss, rows.errors_known, limited)
     subjects = _subjects(cohort, run, resolution.plan, rows)
-    return Problem(spec, subjects, sides, limits, cohort, rows, run, resolution.error)
+    steps, error = resolution.plan.steps, resolution.error
+    return Problem(spec, subjects, sides, limits, cohort, rows, run, steps, error)
 
 
 def refined(problem: Problem, logs: np.ndarray) -> Problem:
@@ -62,10 +63,11 @@ def refined(problem: Problem, logs: np.ndarray) -> Problem:
     cohort, run = problem.cohort.replace(**values), problem.run
     resolution = prepare(cohort, run).resolution
     problem = problem._replace(error=resolution.error)
-    if resolution.plan.steps <= problem.subjects.grid.days.shape[1]:
+    steps = resolution.plan.steps
+    if steps <= problem.steps:
         return problem
     subjects = _subjects(problem.cohort, run, resolution.plan, problem.data)
-    return problem._replace(subjects=subjects)
+    return problem._replace(subjects=subjects, steps=steps)
 
 
 def check_observed(data: Observations) -> None:
@@ -176,7 +178,7 @@ def _subjects(cohort: Cohort, run: Run, plan: GridSpec, data: Observations) -> S
     table = make_patient_table(cohort, run)
     with jax.enable_x64(True):
         patients = table.take(np.arange(len(cohort)), np.dtype(np.float64))
-        grid = _own_grids(plan.grid(patients), len(cohort))
+        grid = _own_grids(plan.grid(patients, room_for(plan.steps)), len(cohort))
         kind, day, measured = _rows(data)
         point = jax.vmap(lambda one, at: grid_points(one, at)[:, 0])(grid, jnp.asarray(day))
         return Subject(patients.values, patients.schedule, grid, point, jnp.asarray(kind), measured)

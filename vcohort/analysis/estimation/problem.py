@@ -63,7 +63,8 @@ class Bounds(NamedTuple):
 class Problem(NamedTuple):
     """A spec, and the patients (leading axis) that it is asked of.
 
-    ``limits`` (parameter, 2): the bounds as they were given.
+    ``limits`` (parameter, 2): the bounds as they were given; ``steps``: of the patients' grids,
+    which have room for more.
     """
 
     spec: FitSpec
@@ -73,6 +74,7 @@ class Problem(NamedTuple):
     cohort: Cohort
     data: Observations
     run: Run
+    steps: int
     error: float
 
     def values_at(self, logs: np.ndarray) -> np.ndarray:

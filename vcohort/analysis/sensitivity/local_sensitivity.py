@@ -17,7 +17,7 @@ from vcohort.analysis.sensitivity.outputs import Measure, Outputs, find_measures
 from vcohort.engine.closed_forms.path import path
 from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.inputs import Patients
-from vcohort.engine.integrator.grid import Grid, grid_points
+from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError
 from vcohort.given import is_list, names_of
 from vcohort.models import Model
@@ -30,8 +30,8 @@ from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.tables.days import days_of
 
-# Patients differentiated at a time.
-_BLOCK = 64
+# Patients differentiated at a time; a small cohort takes the small block.
+_BLOCKS = (8, 64)
 
 # A parameter may be given as its inverse: 1/k_B is what the paper's code fits.
 _INVERSE = "1/"
@@ -118,7 +118,7 @@ def _derivatives(
     ready = prepare(cohort, asked.run, (*asked.run.required_days, *asked.required_days))
     table, time = ready.table, ready.grid
     total, parts = len(cohort), list[_Slopes]()
-    block = min(_BLOCK, total)
+    block = _BLOCKS[0] if total <= _BLOCKS[0] else _BLOCKS[-1]
     bar = progress_bar("sensitivity, patients", total, progress)
     with bar as advance, jax.enable_x64(True), nan_is_meant():
         for first in range(0, total, block):
@@ -126,7 +126,8 @@ def _derivatives(
             chosen = np.minimum(np.arange(first, first + block), total - 1)
             patients = table.take(chosen, np.dtype(np.float64))
             found = _differentiate(
-                cohort.model, tuple(names), asked.measures, patients, time.grid(patients),
+                cohort.model, tuple(names), asked.measures, patients,
+                time.grid(patients, room_for(time.steps)),
                 jnp.asarray(days), jnp.asarray(asked.run.progression),
             )  # fmt: skip
             parts.append(_Slopes(*(np.asarray(part)[_first(index, count)]
