@@ -75,7 +75,7 @@ def test_a_law_of_ones_own():
     values = {name: jnp.float32(param.default) for name, param in model.parameters.items()}
     logs = jnp.log(jnp.array([1e11, 2 * 2.024e9, 1e10], jnp.float32))
     cells = Cells(dict(zip("NCB", logs, strict=True)))
-    assert float(model.rates(values, cells).death) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
+    assert float(model.rates(values, cells).death["B"]) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
 
 
 @pytest.fixture(scope="module")

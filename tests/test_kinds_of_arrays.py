@@ -25,31 +25,34 @@ with install_import_hook(ROOMS, "tests.checker.check"):
     from vcohort.engine.execution.derivatives import differentiable
     from vcohort.engine.execution.executor import execute
     from vcohort.engine.inputs import Settings
-    from vcohort.engine.programs.cure import Cure
     from vcohort.engine.programs.halving import Halving
     from vcohort.models import Cells
     from vcohort.models.law import laws
     from vcohort.models.model import LAW_KINDS
-    from vcohort.simulation.jobs import programs_of
+    from vcohort.simulation.jobs import cure_programs, programs_of
     from vcohort.simulation.preparation import grid_spec, make_patient_table
 
-    cohort = vc.Population("kimmel2021-figures", 0.05).sample(8, seed=1)
-    model, float32 = cohort.model, np.dtype("f4")
-    ends = vc.Outcome(), vc.Response(), vc.Kinetics()
+    float32, ends = np.dtype("f4"), (vc.Outcome(), vc.Response(), vc.Kinetics(), vc.Escaped())
     regimen = vc.Regimen(vc.Infusion(20.0, 1e8), vc.Lymphodepletion(18.0, 0.1))
-    run = vc.Run(regimen=regimen, endpoints=ends)
-    patients = make_patient_table(cohort, run).take(np.arange(8), float32)
-    grid = grid_spec(run, ()).with_steps(40).grid(patients)
     settings = Settings(*np.float32((100.0, 1.2, 2000.0)))
-    shared = patients, grid, np.int32(40)
-    for method in ("hybrid", "gillespie", "deterministic", "exact"):
-        programs = programs_of(model, vc.Run(method=method, endpoints=ends))
-        execute.trace(programs, *shared, seed_key(1, method), settings)
-    execute.trace((Halving(model),), *shared, None, np.float32(0.0))
-    block = patients.values, patients.schedule, grid
-    jax.eval_shape(partial(path, model), *block)
-    number = lambda values, *rest: differentiable(Cure(model), values, *rest)[0].sum()
-    jax.eval_shape(jax.grad(number), *block)
+
+    def trace(model, methods):
+        cohort = vc.Population("kimmel2021-figures", model=model).sample(8, seed=1)
+        run = vc.Run(regimen=regimen, endpoints=ends)
+        patients = make_patient_table(cohort, run).take(np.arange(8), float32)
+        grid = grid_spec(run, ()).with_steps(40).grid(patients)
+        shared = patients, grid, np.int32(40)
+        for method in methods:
+            programs = programs_of(model, vc.Run(method=method, endpoints=ends))
+            execute.trace(programs, *shared, seed_key(1, method), settings)
+        execute.trace((Halving(model),), *shared, None, np.float32(0.0))
+        block = patients.values, patients.schedule, grid
+        jax.eval_shape(partial(path, model), *block)
+        number = lambda values, *rest: differentiable(cure_programs(model), values, *rest)[0].sum()
+        jax.eval_shape(jax.grad(number), *block)
+
+    trace(vc.car_t(), ("hybrid", "gillespie", "deterministic", "exact"))
+    trace(vc.car_t(memory="linear", escape="mutation"), ("hybrid", "deterministic"))
 
     number = jax.ShapeDtypeStruct((), "float32")
     for kind in LAW_KINDS:
@@ -63,7 +66,8 @@ with install_import_hook(ROOMS, "tests.checker.check"):
 
     several = jax.numpy.ones(3)
     try:
-        vc.car_t().rates(dict.fromkeys(model.parameters, several), Cells(dict.fromkeys("NCB", several)))
+        cells = Cells(dict.fromkeys("NCB", several))
+        vc.car_t().rates(dict.fromkeys(model.parameters, several), cells)
     except Exception as error:
         print(type(error).__name__)
 """

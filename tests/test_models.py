@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.models import Cells
+from vcohort.models import LAW_KINDS, Cells
 
 BASE = vc.car_t()
 
@@ -21,7 +21,8 @@ def values(model, **changes):
 
 
 def rates(model, state=None, **changes):
-    return np.array(model.rates(values(model, **changes), state or cells()))
+    found = model.rates(values(model, **changes), state or cells())
+    return np.array([found.growth["N"], found.growth["C"], found.birth["B"], found.death["B"]])
 
 
 def test_the_base_model_is_the_papers():
@@ -118,7 +119,7 @@ def test_presets_hold_table_1_and_the_values_behind_the_figures():
 
 
 def test_every_parameter_says_what_it_is():
-    for kind in ("growth", "feedback", "killing", "proliferation"):
+    for kind in LAW_KINDS:
         for law in vc.laws(kind).values():
             assert law.formula
             for param in law.parameters:

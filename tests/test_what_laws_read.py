@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.models import Cells, shared
+from vcohort.models import LAW_KINDS, Cells, shared
 from vcohort.models.law import Feedback, Growth, Killing, Proliferation, find_law
 
 GOMPERTZ = find_law("growth", "gompertz")
@@ -125,18 +125,17 @@ def test_a_rate_that_does_not_is_no_hindrance(model):
 
 def test_the_laws_of_the_package_against_their_slopes():
     """A rate depends on the tumour where its derivative to the tumour is not zero."""
-    logs = (jnp.log(jnp.float32(x)) for x in (1.2e11, 9e9, 4e10))
-    cells = Cells(dict(zip("NCB", logs, strict=True)))
-    for kind in ("growth", "feedback", "killing", "proliferation"):
+    numbers = dict(zip("NCMBE", map(jnp.float32, (1.2e11, 9e9, 1e9, 4e10, 1e5)), strict=True))
+    for kind in LAW_KINDS:
         for name in vc.laws(kind):
             model = vc.car_t(**{kind: name})
             values = {each.name: jnp.float32(each.default) for each in model.parameters.values()}
 
             def everything(log_tumour, model=model, values=values):
-                state = cells._replace(log_tumour=log_tumour)
+                state = Cells.counted(model.species, numbers | {"B": jnp.exp(log_tumour)})
                 return model.rates(values, state), model.relaxation(values, state)
 
-            slopes = jax.tree.leaves(jax.jacfwd(everything)(cells.log_tumour))
+            slopes = jax.tree.leaves(jax.jacfwd(everything)(jnp.log(numbers["B"])))
             assert model.tumour_is_linear == (not np.any(slopes)), name
 
 

@@ -140,20 +140,15 @@ def newcomers(own: TumourRates, sources: list[Source], key: Key, index: Counter)
         moments
     )
     surviving = born * lineages.survives
-    expected = _total(surviving)
+    expected = jnp.sum(surviving)
     u, spare = uniforms(key, index, _COUNT, dtype)
     count = jnp.where(expected > 0.0, sampling.poisson(u, jnp.maximum(expected, 1e-30)), 0.0)
-    mean = _total(born * lineages.mean) / jnp.maximum(expected, jnp.finfo(dtype).tiny)
+    mean = jnp.sum(born * lineages.mean) / jnp.maximum(expected, jnp.finfo(dtype).tiny)
     few = (count > 0.0) & (count <= _SINGLY)
     shares = jnp.cumsum(surviving)
     cells = when(few, _one_by_one, count, count, shares, lineages.single, key, index)
     many = count > _SINGLY
     return when(many, _together, cells, count, mean, spare, key, index)
-
-
-def _total(numbers: Numbers) -> Number:
-    """Return the sum of a few numbers."""
-    return jnp.sum(numbers)
 
 
 def _one_by_one(
@@ -165,7 +160,7 @@ def _one_by_one(
     def add(carry: tuple[Counter, Number]) -> tuple[Counter, Number]:
         number, cells = carry
         u, v = uniforms(own, number, 0, count.dtype)
-        moment = jnp.minimum(_total((shares < u * shares[-1]).astype(jnp.int32)), _MOMENTS - 1)
+        moment = jnp.minimum(jnp.sum((shares < u * shares[-1]).astype(jnp.int32)), _MOMENTS - 1)
         several = jnp.log1p(-jnp.clip(single[moment], 1e-7, 1.0 - 1e-7))
         size = 1.0 + jnp.floor(jnp.log(v) / several)
         return number + 1, cells + size
