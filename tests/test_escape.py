@@ -175,6 +175,7 @@ def chain(second):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @SMALL_IS_MEANT
 def test_three_clones():
     """Without the third they are two; with it P(cure) is that of what is drawn."""

@@ -144,11 +144,13 @@ def newcomers(own: TumourRates, sources: list[Source], key: Key, index: Counter)
     u, spare = uniforms(key, index, _COUNT, dtype)
     count = jnp.where(expected > 0.0, sampling.poisson(u, jnp.maximum(expected, 1e-30)), 0.0)
     mean = jnp.sum(born * lineages.mean) / jnp.maximum(expected, jnp.finfo(dtype).tiny)
-    few = (count > 0.0) & (count <= _SINGLY)
+    few, many = (count > 0.0) & (count <= _SINGLY), count > _SINGLY
+    # A loop over patients turns for all of them: who is not meant gets a harmless number.
+    one_by_one = jnp.where(few, count, 0.0)
+    together = jnp.where(many, count, _SINGLY)
     shares = jnp.cumsum(surviving)
-    cells = when(few, _one_by_one, count, count, shares, lineages.single, key, index)
-    many = count > _SINGLY
-    return when(many, _together, cells, count, mean, spare, key, index)
+    cells = when(few, _one_by_one, count, one_by_one, shares, lineages.single, key, index)
+    return when(many, _together, cells, together, mean, spare, key, index)
 
 
 def _one_by_one(
