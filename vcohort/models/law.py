@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-import jax.numpy as jnp
-from jax import Array
-
 from vcohort.errors import one_of, refuse_other
+from vcohort.late import Array, jnp
 from vcohort.models.param import Param
 
 Values: TypeAlias = Mapping[str, Array]

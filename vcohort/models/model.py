@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, cast
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-
 from vcohort.errors import VcohortError, did_you_mean, unknown
+from vcohort.late import Array, jax, jnp
 from vcohort.models.law import (
     Cells,
     Feedback,
@@ -26,7 +23,6 @@ from vcohort.models.law import (
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
 from vcohort.records import own, recordable
-from vcohort.tracing import dependent
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation")
 
@@ -65,7 +61,14 @@ class Model:
                     f"Model {self.name!r} has two different parameters of the name {param.name!r}. "
                     "Rename one, or let both laws own the same Param."
                 )
-        _reads_tumour(self)
+        if not self._is_built_in:
+            _reads_tumour(self)
+
+    @property
+    def _is_built_in(self) -> bool:
+        """Whether all its laws are of this package, and so own what they read."""
+        named = zip(LAW_KINDS, self.laws, strict=True)
+        return all(laws(kind).get(law.name) is law for kind, law in named)
 
     @property
     def laws(self) -> tuple[Law, ...]:
@@ -97,9 +100,8 @@ class Model:
 
     def to_plain(self) -> dict[str, str]:
         """Return the names of its laws, or their formulas where one is the user's own."""
-        named = dict(zip(LAW_KINDS, self.laws, strict=True))
-        if all(laws(kind).get(law.name) is law for kind, law in named.items()):
-            return {kind: law.name for kind, law in named.items()}
+        if self._is_built_in:
+            return {kind: law.name for kind, law in zip(LAW_KINDS, self.laws, strict=True)}
         told = "; ".join(f"{law.name}: {law.formula}" for law in self.laws)
         return {"own": told, "class": "a law"}
 
@@ -124,6 +126,7 @@ class Model:
 @cache
 def _reads_tumour(model: Model) -> bool:
     """Whether a rate depends on the tumour: told from the program that the laws make."""
+    from vcohort.tracing import dependent  # noqa: PLC0415 - this imports JAX
 
     def everything(values: Values, *logs: Array) -> object:
         cells = Cells(*logs)

@@ -17,7 +17,8 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws
 from vcohort.models.shared import INITIAL
-from vcohort.populations.cohort import Cohort, preset_values
+from vcohort.populations.cohort import Cohort
+from vcohort.populations.defaults import preset_values
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import provenance

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.late import Array
 from vcohort.models.feedback.t_cells import reconstitution
 from vcohort.models.feedback.tumour import antigen
 from vcohort.models.law import Cells, Feedback, Values

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.late import Array
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import K_N, a, b, rho_C
 

@@ -6,8 +6,7 @@ the T cells does, so that k_1 = 0 is no feedback.
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.late import Array
 from vcohort.models.law import Cells, Feedback, Values
 from vcohort.models.shared import k_1, rho_C
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
-
+from vcohort.late import Array, jnp
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.shared import K_C, K_N, r_N
 

@@ -6,9 +6,7 @@ delta_N = 0 the two populations grow apart, each by its own Gompertz law.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
-
+from vcohort.late import Array, jnp
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N

@@ -6,9 +6,7 @@ so that r keeps its meaning, the rate of return to the capacity, at every c.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
-
+from vcohort.late import Array, jnp
 from vcohort.models.law import Cells, Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N

@@ -7,8 +7,7 @@ gamma_B / k_B for gamma_B and k_C for k_B.
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.late import Array
 from vcohort.models.law import Cells, Killing, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import PAPER

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from vcohort.late import Array
 from vcohort.models.law import Cells, Killing, Values
 from vcohort.models.shared import gamma_B, k_B
 

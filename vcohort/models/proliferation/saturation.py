@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
-
+from vcohort.late import Array, jnp
 from vcohort.models.law import Cells, Proliferation, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import r_B
