@@ -448,7 +448,7 @@ def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vcohort.cli.study.simulate", interrupted)
+    monkeypatch.setattr("vcohort.simulate", interrupted)
     result = vcohort("simulate", "-n", 5)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
     assert not list(tmp_path.iterdir())

@@ -120,7 +120,7 @@ def demo(
     force: options.Force = False,
 ) -> None:
     """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
-    whole("patients", patients, least=1)
+    whole("n", patients, least=1)
     load("vcohort.cli.demo")
     from vcohort.cli.demo import run_demo
 

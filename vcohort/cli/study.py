@@ -143,7 +143,7 @@ class Study(_OfARun):
         ``parameters``: further names that must be the model's.
         """
         one_of("design", self.design, DESIGNS)
-        whole("patients", self.patients, least=1)
+        whole("n", self.patients, least=1)
         self.population()
         for name in parameters:
             self.model.compose().param(name)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError
 from vcohort.given import floats
+from vcohort.tables.columns import refuse_shuffled
 
 
 class Match(NamedTuple):
@@ -62,6 +63,7 @@ def _statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
         names = None if isinstance(given.columns, pd.RangeIndex) else tuple(given.columns)
         return np.column_stack([_numbers(given.iloc[:, k]) for k in range(given.shape[1])]), names
     if isinstance(given, Mapping):
+        refuse_shuffled(given)
         columns = [_numbers(each) for each in given.values()]
         if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
             raise VcohortError("statistics must be columns of one length: (patient,) each.")
