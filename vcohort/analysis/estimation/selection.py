@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation.estimation import check_errors_left, relative_misses
-from vcohort.analysis.estimation.fit import fit
+from vcohort.analysis.estimation.estimation import relative_misses, without_errors
+from vcohort.analysis.estimation.fit import DATA, fit
+from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
@@ -95,7 +96,7 @@ def compare_models(
                 starts=starts, regimen=run.regimen, seed=run.seed, tolerance=run.tolerance,
                 observables=observables, progress=False,
             )  # fmt: skip
-            _check_errors(fits[name])
+            fits[name] = _with_errors(fits[name])
             advance(1)
     return _dataset(fits)
 
@@ -158,25 +159,37 @@ def _cohort(model: Model, cohort: Cohort | None, preset: str, values: Mapping[st
     return Cohort(filled, cohort.patient, model, cohort.origin).replace(**own)
 
 
-def _check_errors(ds: xr.Dataset) -> None:
-    """Refuse data whose errors are not known and that the model meets exactly."""
-    if not ds.attrs["errors_known"]:
-        observed = (ds["information"].values > 0) & ~ds["below"].values
-        misses = relative_misses(ds["value"].values, ds["predicted"].values, observed)
-        labels = [str(label) for label in ds["patient"].values]
-        check_errors_left(labels, ds["information"].values, misses, ds.sizes["parameter"])
+def _with_errors(ds: xr.Dataset) -> xr.Dataset:
+    """Return a fit without the patients whose unknown errors nothing tells: the model meets all."""
+    if ds.attrs["errors_known"]:
+        return ds
+    share = ds["information"].values
+    observed = (share > 0) & ~ds["below"].values
+    misses = relative_misses(ds["value"].values, ds["predicted"].values, observed)
+    labels = [str(label) for label in ds["patient"].values]
+    reasons = without_errors(labels, share, misses, ds.sizes["parameter"])
+    return blanked(ds, leave_out(labels, reasons, _lost(ds)), DATA)
+
+
+def _lost(ds: xr.Dataset) -> np.ndarray:
+    """Return which patients (patient,) a fit is missing of."""
+    return np.isnan(ds["loss"].values)
 
 
 def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     first = next(iter(fits.values()))
     known = bool(first.attrs["errors_known"])
     shares = np.stack([each["information"].values for each in fits.values()])
-    number = np.nansum(shares.max(axis=0), axis=1)[:, None]
-    observed = ((shares[0] > 0) & ~first["below"].values).sum(axis=1)[:, None]
+    # Who is missing of one model is compared with none.
+    lost = np.any([_lost(each) for each in fits.values()], axis=0)
+    told = np.nansum(shares.max(axis=0), axis=1)
+    seen = ((shares[0] > 0) & ~first["below"].values).sum(axis=1)
+    number, observed = (np.where(lost, np.nan, each)[:, None] for each in (told, seen))
     sums = np.stack([each["data_loss"].values for each in fits.values()], axis=1)
     free = np.array([each.sizes["parameter"] for each in fits.values()])
     deviance = sums if known else observed * np.log(sums / observed)
     aic, aicc, bic = criteria(deviance, number, free if known else free + 1)
+    aicc[lost] = np.nan
     _tell_unweighed(first, aicc)
     over = ("patient", "model")
     criterion = "information criterion"
@@ -208,7 +221,8 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     }
     shared |= provenance("comparison")
     ds = xr.Dataset(variables, {"model": names, "patient": first["patient"]}, shared)
-    return ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
+    ds = ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
+    return blanked(ds, lost, rows)
 
 
 def _tell_unweighed(first: xr.Dataset, aicc: np.ndarray) -> None:

@@ -142,6 +142,9 @@ def _tell_fit(screen: Console, ds: xr.Dataset) -> None:
     tell(screen, ds[["estimate", "standard_error", "at_bound"]], ("patient", "parameter"))
     for patient in ds["patient"].values:
         one = ds.sel(patient=patient)
+        if one["loss"].isnull():
+            screen.print(f"{patient}: missing")
+            continue
         same = float((one["start_loss"] <= 1.001 * one["loss"]).mean())
         screen.print(
             f"{patient}: loss {float(one['loss']):.6g}, reached by {same:.0%} of "
