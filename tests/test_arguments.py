@@ -89,6 +89,13 @@ TRUTHS = {
     "log": lambda given: vc.MultivariateNormal({"K_C": 7e10}, [[0.1]], log=given),
 }
 
+MAPPINGS = {
+    "values": lambda given: vc.compare_models(DATA, values=given),
+    "bounds of a comparison": lambda given: vc.compare_models(DATA, bounds=given),
+    "bounds": lambda given: vc.fit(DATA, ["rho_C"], bounds=given),
+    "priors": lambda given: vc.posterior(DATA, ["rho_C"], priors=given),
+}
+
 PATHS = {"save": lambda given: vc.save(xr.Dataset(), given), "load": vc.load}
 
 
@@ -110,6 +117,10 @@ def cases(doors, *fine):
         *cases({"model of values": lambda given: vc.Cohort.from_values(model=given)}, None),
         *cases({"endpoints": lambda given: vc.simulate(COHORT, endpoints=given)}, None,
                STRANGE[7], STRANGE[12]),
+        *cases(MAPPINGS, None, STRANGE[8]),
+        *cases({"fixed": lambda given: vc.compare_models(DATA, fixed=given)}, STRANGE[7],
+               STRANGE[12]),
+        *cases({"cohort": lambda given: vc.compare_models(DATA, cohort=given)}, None),
         *cases({"axes": lambda given: vc.sweep(POPULATION, given)}),
         *cases({"axes of a map": lambda given: vc.sensitivity_map(POPULATION, given)}),
     ],

@@ -13,6 +13,7 @@ from vcohort.errors import VcohortError, unknown
 from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
 from vcohort.plots.style import DAYS, looks, name_levels, panel, panels_of, row_of, symbols
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -39,6 +40,7 @@ def heatmap(
     :param axes: as many as there are pictures.
     :raises VcohortError: for another number of axes, names that the sweep does not have.
     """
+    need(ds, "vc.sweep", {"steps": ("…",)})
     over = [str(name) for name in ds["steps"].dims]
     if over == ["cell"] and len(names_of(ds)) == 1:
         return lines(ds, variable, at=at, axes=axes)
@@ -89,6 +91,7 @@ def lines(
     :param panels, at, axes: as of :func:`heatmap`.
     :raises VcohortError: as of :func:`heatmap`, and for a design, whose points are on no line.
     """
+    need(ds, "vc.sweep", {"steps": ("…",)})
     ds = along_one_name(ds)
     taken = {panels, by, *(at or {})}
     over = [str(name) for name in ds["steps"].dims if name not in taken]

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import as_array, floats
 from vcohort.tables.columns import refuse_shuffled
 
 
@@ -56,6 +56,12 @@ def match(statistics: Any, targets: Any) -> Match:
 def _statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     """Return values (patient,) or (patient, k), and the columns' names if they have any."""
     if isinstance(given, xr.Dataset):
+        others = [str(name) for name, each in given.data_vars.items() if each.dims != ("patient",)]
+        if others or not given.data_vars:
+            raise VcohortError(
+                f"A dataset of statistics has variables over 'patient' alone, not "
+                f"{', '.join(others) or 'none'}. Choose them: ds[['C_max', 'nadir']]."
+            )
         given = given.to_dataarray("statistic")
     if isinstance(given, xr.DataArray):
         return _of_array(given)
@@ -100,5 +106,5 @@ def _targets(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
 
 def _numbers(given: Any) -> np.ndarray:
     """Return numbers; of truth values, those whose mean is the share that is true."""
-    array = np.asarray(given)
+    array = as_array(given)
     return array.astype(float) if array.dtype == bool else floats("statistics", given)

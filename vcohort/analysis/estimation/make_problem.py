@@ -16,7 +16,7 @@ from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import by_name, floats
 from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
@@ -102,9 +102,7 @@ def _limits(
 
 def check_names(what: str, given: Any, free: tuple[str, ...], example: str) -> None:
     """Refuse what is not given by the names of free parameters."""
-    if not isinstance(given, Mapping):
-        raise VcohortError(f"{what} = {given!r} are not given by name. Try {example}.")
-    for name in given:
+    for name in by_name(what, given, example):
         if name not in free:
             raise VcohortError(
                 f"There are {what} for {name}, which is not free. Free: {', '.join(free)}."

@@ -15,10 +15,11 @@ from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import by_name, is_list, names_of
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws
 from vcohort.models.shared import INITIAL
-from vcohort.populations.cohort import Cohort
+from vcohort.populations.cohort import Cohort, check_cohort
 from vcohort.populations.defaults import preset_values
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
@@ -79,9 +80,11 @@ def compare_models(
     chosen = _checked_models(models)
     if cohort is not None and preset is not None:
         raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")
-    given = {} if values is None else dict(values)
+    if cohort is not None:
+        check_cohort(cohort)
+    given = by_name("values", values, "{'K_N': 2.5e11}")
     free = _free(chosen, fixed, given)
-    limits = {} if bounds is None else dict(bounds)
+    limits = by_name("bounds", bounds, "{'K_C': (1e9, 1e12)}")
     # Each model's fit goes through them anew.
     observables = list(observables) if isinstance(observables, Iterator) else observables
     for name in limits:
@@ -128,8 +131,7 @@ def _free(
     models: dict[str, Model], fixed: Sequence[str], values: Mapping[str, Any]
 ) -> dict[str, list[str]]:
     """Return the parameters that each model fits."""
-    if isinstance(fixed, str):
-        raise VcohortError(f"fixed = {fixed!r} is no list of parameters. Try [{fixed!r}].")
+    fixed = names_of("fixed", fixed, "['K_N']", "parameters") if not _is_empty(fixed) else ()
     known: dict[str, Param] = {}
     for model in models.values():
         known |= model.parameters
@@ -141,6 +143,10 @@ def _free(
         name: [each for each in model.parameters if each not in held]
         for name, model in models.items()
     }
+
+
+def _is_empty(given: Any) -> bool:
+    return is_list(given) and not tuple(given)
 
 
 def _cohort(model: Model, cohort: Cohort | None, preset: str, values: Mapping[str, Any]) -> Cohort:
