@@ -23,6 +23,9 @@ def car_t_kinetics(
     or masked are left out; the legend's title says how many.
     """
     need(ds, "vc.simulate with save_at", {"C": ("patient", "time")})
+    if trial is not None:
+        about: dict[str, tuple[str, ...]] = dict.fromkeys(("q1", "median", "q3"), ("day",))
+        need(trial, "vc.data.moffitt_car_t_counts", about, what="trial")
     kept = check_kept(np.isfinite(ds["C"].transpose("patient", "time").values).all(axis=1), NO_PATH)
     axes = panel(axes)
     counts = t_cells_per_ul(ds["C"].transpose("patient", "time").values[kept])

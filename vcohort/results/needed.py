@@ -12,14 +12,19 @@ from vcohort.results.kinds import ANY
 
 
 def need(
-    ds: Any, source: str, variables: Mapping[str, tuple[str, ...]], attrs: Iterable[str] = ()
+    ds: Any,
+    source: str,
+    variables: Mapping[str, tuple[str, ...]],
+    attrs: Iterable[str] = (),
+    *,
+    what: str = "ds",
 ) -> None:
     """Refuse what is no dataset, or lacks variables over these dimensions, or attributes.
 
     A patient may have been selected, so that ``patient`` is no dimension; ``"…"`` is any others.
-    ``source``: what returns such a dataset, for the message.
+    ``source``: what returns such a dataset, ``what``: what it is called; for the message.
     """
-    refuse_other("ds", ds, xr.Dataset, f"what {source} returns")
+    refuse_other(what, ds, xr.Dataset, f"what {source} returns")
     lacking = [
         f"{name} ({', '.join(dims)})" if dims else name
         for name, dims in variables.items()

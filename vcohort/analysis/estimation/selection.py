@@ -82,6 +82,7 @@ def compare_models(
         raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")
     if cohort is not None:
         check_cohort(cohort)
+    preset = _PRESET if preset is None else preset
     given = by_name("values", values, "{'K_N': 2.5e11}")
     free = _free(chosen, fixed, given)
     limits = by_name("bounds", bounds, "{'K_C': (1e9, 1e12)}")
@@ -94,7 +95,7 @@ def compare_models(
     with progress_bar("models", len(chosen), progress) as advance:
         for name, model in chosen.items():
             fits[name] = fit(
-                data, free[name], _cohort(model, cohort, preset or _PRESET, given), loss=loss,
+                data, free[name], _cohort(model, cohort, preset, given), loss=loss,
                 bounds={each: limits[each] for each in limits if each in free[name]},
                 starts=starts, regimen=run.regimen, seed=run.seed, tolerance=run.tolerance,
                 observables=observables, progress=False,

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from vcohort.cli.study import Study
 
+# The loss unless it is told: of other tables, and of the built-in one.
+_LOSS = {False: "log", True: "kimmel2021"}
+
 _FIT_WAYS = ("fit", "profile", "compare", "posterior")
 
 # What a fit frees, unless it is told.
@@ -87,7 +90,7 @@ def fit(
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
         "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
-        "loss": loss or ("kimmel2021" if table == BUILT_IN else "log"),
+        "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
         "bounds": limits,
         **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
     }  # fmt: skip

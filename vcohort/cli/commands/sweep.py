@@ -104,8 +104,11 @@ def sweep(
     if dry_run:
         screen.print(str(vc.estimate_sweep(**arguments, price_per_hour=price)))
         return
+    from vcohort.sweeps.api import lacks_any
+
+    is_work = lacks_any(output)
     with _client(workers, scheduler) as client:
-        _tell(screen, vc.sweep(**arguments, store=output, client=client), output)
+        _tell(screen, vc.sweep(**arguments, store=output, client=client), output, is_work)
 
 
 def resume(
@@ -118,8 +121,11 @@ def resume(
 ) -> None:
     """Go on with a sweep that was interrupted."""
     _open(store)
+    from vcohort.sweeps.api import go_on
+
     with _client(workers, scheduler) as client:
-        _tell(console(), vc.resume(store, repair=repair, client=client), store)
+        is_work = go_on(store, repair=repair, client=client) > 0
+    _tell(console(), vc.open_sweep(store), store, is_work)
 
 
 def verify(store: StoreFolder) -> None:
@@ -259,7 +265,7 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
             stack.close()
 
 
-def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
+def _tell(screen: Console, ds: xr.Dataset, store: Path, is_work: bool) -> None:
     sizes = " × ".join(f"{name} {ds.sizes[name]}" for name in ds["steps"].dims)
     patients = ds["steps"].size * int(ds.attrs["patients_per_cell"])
     screen.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
@@ -267,4 +273,5 @@ def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
         if name in ds:
             low, high = float(ds[name].min()), float(ds[name].max())
             screen.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
-    screen.print(f"wrote {store}", soft_wrap=True)
+    done = f"wrote {store}" if is_work else f"{store} was whole already: there was nothing to do"
+    screen.print(done, soft_wrap=True)
