@@ -28,6 +28,9 @@ PROGRAMS = {
     "vcohort --version": ["-m", "vcohort", "--version"],
     "a mistyped command": ["-m", "vcohort", "simulat"],
     "a mistyped option": ["-m", "vcohort", "fit", "--hwo"],
+    "a value out of bounds": ["-m", "vcohort", "simulate", "--set", "K_C=-1"],
+    "a missing table": ["-m", "vcohort", "fit", "nothing.csv"],
+    "a missing store": ["-m", "vcohort", "verify", "nothing.zarr"],
     "a wrong number": ["-m", "vcohort", "simulate", "--horizon", "-1"],
 }  # fmt: skip
 

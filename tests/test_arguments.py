@@ -1,5 +1,7 @@
 """Arguments of another type than asked for: one clear error, in every function, before any work."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,19 @@ COHORT = POPULATION.sample(4, seed=1)
 DATA = {"day": [0, 3, 7], "observable": ["C_per_ul"] * 3, "value": [1.0, 5.0, 20.0]}
 TRIAL = {"day": [0, 50, 100], "pfs": [1.0, 0.7, 0.5]}
 MAP = {"K_C": [7e10], "gamma_B": [1.0]}
+
+
+@cache
+def outcomes():
+    return vc.simulate(COHORT, horizon=20.0, save_at=[0, 9], progress=False)
+
+
+@cache
+def cells():
+    axes = {"K_C": [7e10, 8e10], "r_B": [0.05, 0.06]}
+    return vc.sweep(POPULATION, axes, 2, horizon=20.0, days=(9.0,), tolerance=1e-2, progress=False)
+
+
 STRANGE = (None, "", "nought", b"K_C", True, 0, 1.5, [], {}, [["K_C"]], {"K_C"}, object(),
            np.array([]), np.array(1.0), pd.Series([1.0, 2.0]),
            xr.DataArray([1.0], dims="q"))  # fmt: skip
@@ -90,6 +105,26 @@ TRUTHS = {
     "log": lambda given: vc.MultivariateNormal({"K_C": 7e10}, [[0.1]], log=given),
 }
 
+MAPPINGS = {
+    "values": lambda given: vc.compare_models(DATA, values=given),
+    "bounds of a comparison": lambda given: vc.compare_models(DATA, bounds=given),
+    "bounds": lambda given: vc.fit(DATA, ["rho_C"], bounds=given),
+    "priors": lambda given: vc.posterior(DATA, ["rho_C"], priors=given),
+}
+
+PICTURES = {
+    "bins": lambda given: plots.event_times(outcomes(), bins=given),
+    "trial": lambda given: plots.car_t_kinetics(outcomes(), trial=given),
+    "x": lambda given: plots.heatmap(cells(), x=given),
+    "panels": lambda given: plots.lines(cells(), panels=given),
+    "at": lambda given: plots.lines(cells(), at=given),
+}
+
+
+def priced(given):
+    return vc.estimate_sweep(POPULATION, {"K_C": [7e10]}, 4, price_per_hour=given)
+
+
 PATHS = {"save": lambda given: vc.save(xr.Dataset(), given), "load": vc.load}
 
 
@@ -111,6 +146,14 @@ def cases(doors, *fine):
         *cases({"model of values": lambda given: vc.Cohort.from_values(model=given)}, None),
         *cases({"endpoints": lambda given: vc.simulate(COHORT, endpoints=given)}, None,
                STRANGE[7], STRANGE[12]),
+        *cases(MAPPINGS, None, STRANGE[8]),
+        *cases({"fixed": lambda given: vc.compare_models(DATA, fixed=given)}, STRANGE[7],
+               STRANGE[12]),
+        *cases({"cohort": lambda given: vc.compare_models(DATA, cohort=given)}, None),
+        *cases({"preset of models": lambda given: vc.compare_models(DATA, preset=given)}, None),
+        *cases({name: PICTURES[name] for name in ("trial", "x", "panels")}, None),
+        *cases({"at": PICTURES["at"]}, None, STRANGE[8]), *cases({"bins": PICTURES["bins"]}),
+        *cases({"price": priced}, None, *STRANGE[5:7], STRANGE[13]),
         *cases({"axes": lambda given: vc.sweep(POPULATION, given)}),
         *cases({"axes of a map": lambda given: vc.sensitivity_map(POPULATION, given)}),
     ],

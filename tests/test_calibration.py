@@ -191,6 +191,11 @@ def frame(names=("a", "b"), rows=((0.0, 1.0), (1.0, 0.0), (1.0, 1.0))):
         ([], [0.5], "as many targets"),
         (np.empty((3, 0)), [], "as many targets"),
         (["0", "1"], [0.5], "statistics = .* is impossible"),
+        (
+            {"a": pd.Series([0.0, 1.0]), "b": pd.Series([0.0, 1.0], index=[1, 0])},
+            [0.5, 0.5],
+            "a and b have different labels",
+        ),
         ([0.0, 1.0], ["0.5"], "targets = .* is impossible"),
         ([0.0, 1.0], [True], "targets = .* is impossible"),
         ([0.0, 1.0], [np.nan], "finite"),

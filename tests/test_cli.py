@@ -263,7 +263,12 @@ def test_a_sweep_is_run_verified_mended_and_reported(vcohort, tmp_path):
     found = vcohort("verify", "out.zarr")
     assert found.returncode == 1 and "chunk 1: " in found.stdout
     assert "vcohort resume out.zarr --repair" in found.stderr
-    assert vcohort("resume", "out.zarr", "--repair").returncode == 0
+    assert "wrote out.zarr" in vcohort("resume", "out.zarr", "--repair").stdout
+    for again in (("resume", "out.zarr"), ("resume", "out.zarr", "--repair"),
+                  ("sweep", "study.toml", "-o", "out.zarr")):  # fmt: skip
+        found = vcohort(*again)
+        assert found.returncode == 0 and "wrote" not in found.stdout
+        assert "out.zarr was whole already: there was nothing to do" in found.stdout
     assert vcohort("verify", "out.zarr").returncode == 0
     result = vcohort("report", "out.zarr", "-o", "out.html")
     assert result.returncode == 0, result.stderr
@@ -450,7 +455,7 @@ def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vcohort.cli.study.simulate", interrupted)
+    monkeypatch.setattr("vcohort.simulate", interrupted)
     result = vcohort("simulate", "-n", 5)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
     assert not list(tmp_path.iterdir())

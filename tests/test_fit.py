@@ -3,7 +3,9 @@
 from fractions import Fraction
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
@@ -313,6 +315,67 @@ def test_fits_under_debug_nans(line):
     with jax.debug_nans(True):
         ds = vc.fit(table, ["r_B"], still_tumour(), **QUICK)
     assert float(ds["estimate"][0, 0]) == pytest.approx(slope, rel=1e-6)
+
+
+def nothing_of_tiny_values(predicted, measured, values):
+    return jnp.where(measured.value > 1e-200, jnp.log(predicted / measured.value), jnp.nan)
+
+
+# What a second patient is measured as: columns, and the loss.
+UNTOLD = {
+    "too few rows": ({"day": [10.0], "value": [90.0]}, "log", "1 data for 2 free"),
+    "rows of no weight": ({"weight": [0.0] * 5}, "log", "0 data for 2 free"),
+    "limits alone": ({"below": [1] * 5}, "log", "All rows of patient 'B' are upper limits"),
+    "limits far above": (
+        {"value": [90.0, *[1e30] * 4], "below": [0, *[1] * 4]}, "log", "1 data for 2 free",
+    ),
+    "no loss": ({"value": [1e-300] * 5}, nothing_of_tiny_values, "From no start"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "loss", "text"), UNTOLD.values(), ids=UNTOLD)
+@pytest.mark.parametrize("analysis", [vc.fit, vc.profile_likelihood])
+def test_a_patient_who_cannot_be_fitted_is_missing_alone(
+    analysis, columns, loss, text, growth_table, tmp_path
+):
+    best, _ = weighted_line(growth_table, np.stack([np.ones(5), GROWTH_DAYS], axis=1))
+    whole = pd.DataFrame(growth_table).assign(weight=1.0, below=0, patient="A")
+    other = whole.iloc[: len(columns.get("day", GROWTH_DAYS))].assign(**columns, patient="B")
+    options = {"loss": loss, "starts": 8, "progress": False}
+    with pytest.warns(vc.VcohortWarning, match=text):
+        ds = analysis(pd.concat([whole, other]), ["B0", "r_B"], still_tumour(), **options)
+    found = ds["estimate"].sel(patient="A").values
+    assert found == pytest.approx([np.exp(best[0]) * 1e9, best[1]], rel=1e-5)
+    lost = ds.sel(patient="B")
+    given = ["day", "value", "weight"]
+    for name, each in lost.drop_vars(given, errors="ignore").data_vars.items():
+        if "patient" in ds[name].dims and each.dtype.kind == "f":
+            assert each.isnull().all(), name
+    if analysis is vc.fit:
+        kept = lost["value"].values[: len(other)]
+        np.testing.assert_array_equal(kept, other["value"])
+        assert not lost["converged"].any()
+    vc.save(ds, tmp_path / "fit.nc")
+    assert vc.load(tmp_path / "fit.nc").equals(ds)
+    with pytest.raises(vc.VcohortError, match=text):
+        analysis(other, ["B0", "r_B"], still_tumour(), **options)
+
+
+def test_a_patient_who_cannot_be_fitted_is_compared_with_nobody(line):
+    table, slope, _ = line
+    whole = pd.DataFrame(table).assign(below=0, patient="A")
+    models = {"paper": vc.car_t(), "logistic": vc.car_t(growth="logistic")}
+    fixed = [name for name in models["logistic"].parameters if name != "r_B"]
+    rows = pd.concat([whole, whole.assign(below=1, patient="B")])
+    with pytest.warns(vc.VcohortWarning, match="patient 'B' are upper limits"):
+        ds = vc.compare_models(
+            rows, models, still_tumour(), fixed=fixed, loss="log", starts=4, progress=False
+        )
+    kept = ds.sel(patient="A")
+    assert kept["estimate"].sel(parameter="r_B").values == pytest.approx([slope] * 2, rel=1e-5)
+    np.testing.assert_allclose(kept["weight"], 0.5, rtol=1e-6)
+    lost = ds.sel(patient="B")[["aic", "aicc", "bic", "weight", "estimate", "data"]]
+    assert all(each.isnull().all() for each in lost.data_vars.values())
 
 
 GOOD = {"day": [7.0, 14.0], "observable": ["C_per_ul"] * 2, "value": [30.0, 9.0]}

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -304,6 +305,15 @@ def test_an_estimate_says_what_it_would_take(population):
         ({"K_C": [7e10]}, {"cells": 4}, "has no meaning"),
         ({"K_C": [1e10, 2e10, 3e10]}, {"layout": "sobol", "cells": 4}, "takes (low, high)"),
         ({"K_C": [7e10], "B0": [1e10, 2e10]}, {"layout": "table"}, "one length"),
+        (
+            {
+                "K_C": [6e10, 7e10],
+                "B0": pd.Series([1e10, 2e10], index=[1, 0]),
+                "r_B": pd.Series([0.06, 0.07]),
+            },
+            {"layout": "table"},
+            "B0 and r_B have different labels",
+        ),
         ({"K_C": [7e10]}, {"days": [3000.0]}, "days = [3000.0] is impossible"),
         ({"K_C": [7e10]}, {"quantiles": [0.5, 0.1]}, "in increasing order"),
         ({"K_C": [7e10]}, {"until": 0.0}, "until = 0 is impossible"),

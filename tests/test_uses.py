@@ -133,9 +133,8 @@ def call(monkeypatch, capsys, tmp_path):
 
     for name in ("fit", "profile_likelihood", "compare_models", "posterior", "sobol_indices",
                  "morris", "sensitivity_map", "local_sensitivity", "calibrate",
-                 "optimize_regimen"):  # fmt: skip
+                 "optimize_regimen", "simulate"):  # fmt: skip
         monkeypatch.setattr(vc, name, stand_in(name))
-    monkeypatch.setattr("vcohort.cli.study.simulate", stand_in("simulate"))
     monkeypatch.setattr(vc, "sweep", stand_in("sweep"))
     monkeypatch.setattr(vc, "estimate_sweep", stand_in("estimate_sweep"))
     monkeypatch.setattr("vcohort.sweeps.execution.cluster.distributed", stand_in("distributed"))

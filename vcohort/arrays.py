@@ -2,17 +2,16 @@
 
 Laws, endpoints and the engine's steps are written for one patient: each of its numbers is an array
 of no axes. In a test that loads ``jaxtyping`` first, each call is checked against its annotations;
-elsewhere all kinds stand for any array, and nobody waits for an import.
+elsewhere all kinds stand for anything, and nobody waits for an import.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeAlias
-
-from jax import Array
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
+    from jax import Array
     from jaxtyping import Bool, Float, Shaped, UInt32
 
     Number: TypeAlias = Float[Array, ""]
@@ -23,4 +22,4 @@ if TYPE_CHECKING or "jaxtyping" in sys.modules:
     Flags: TypeAlias = Bool[Array, "..."]
     Counters: TypeAlias = UInt32[Array, "..."]
 else:
-    Number = Flag = Counter = Value = Numbers = Flags = Counters = Array
+    Number = Flag = Counter = Value = Numbers = Flags = Counters = Any

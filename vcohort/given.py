@@ -72,6 +72,13 @@ def names_of(name: str, value: Any, example: str, of: str = "names") -> tuple[st
     return tuple(str(each) for each in found)
 
 
+def by_name(what: str, value: Any, example: str) -> dict[Any, Any]:
+    """Return what is given by name; refuse all else. None is nothing."""
+    if not isinstance(value, Mapping | None):
+        raise VcohortError(f"{what} = {reprlib.repr(value)} are not given by name. Try {example}.")
+    return dict(value or {})
+
+
 def truth(name: str, value: Any) -> bool:
     """Return a truth value; refuse all else, of which Python would take most for true."""
     if not isinstance(value, bool | np.bool_):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jax.core import Tracer
 
 from vcohort.given import check_unit, floats
+from vcohort.late import is_traced
 
 CELLS_PER_UL = 5e8
 """T cells in the body for one T cell per microlitre of blood."""
@@ -53,7 +53,7 @@ def _numbers(name: str, value: Any, unit: str) -> Any:
 
     :raises VcohortError: also for an array that carries another unit.
     """
-    if isinstance(value, Tracer):
+    if is_traced(value):
         return value
     check_unit(name, value, unit)
     plain = floats(name, value)

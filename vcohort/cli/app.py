@@ -14,6 +14,7 @@ from rich.text import Text
 
 import vcohort as vc
 from vcohort.cli import options
+from vcohort.cli.at_once import load
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.fit import fit
 from vcohort.cli.commands.optimize import optimize
@@ -23,6 +24,7 @@ from vcohort.cli.console import console, forgive_letters
 from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard
 from vcohort.errors import VcohortError
+from vcohort.given import whole
 
 USAGE_ERROR = 2
 
@@ -69,14 +71,14 @@ def simulate(
     force: options.Force = False,
 ) -> None:
     """Run a virtual cohort and write it to a NetCDF file. Flags override the study file."""
-    from vcohort.results.summary import summary_table
-
     outputs = Outputs(output, force=force)
+    outputs.check()
     checked = options.study_of("simulate", study, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design,
         "save_at": options.numbers("--save-at", save_at), **run_flags,
     }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
-    outputs.check()
+    from vcohort.results.summary import summary_table
+
     start = time.perf_counter()
     ds = checked.simulate()
     seconds = time.perf_counter() - start
@@ -118,6 +120,8 @@ def demo(
     force: options.Force = False,
 ) -> None:
     """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
+    whole("n", patients, least=1)
+    load("vcohort.cli.demo")
     from vcohort.cli.demo import run_demo
 
     run_demo(folder, patients, seed, console(), force)

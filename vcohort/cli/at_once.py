@@ -11,9 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+
+# What nearly all work needs: JAX and xarray among it, which take a second.
+_WORK = ("vcohort.simulation.simulate", "vcohort.results.netcdf")
 
 
 def listen() -> None:
@@ -41,6 +45,13 @@ def ending_at_once() -> Generator[None]:
         return
     with hearing(_end):
         yield
+
+
+def load(*rooms: str) -> None:
+    """Import rooms; by default those of all work, once what can be told before has been told."""
+    with ending_at_once():
+        for name in rooms or _WORK:
+            import_module(name)
 
 
 def _end(number: int, _: Any) -> None:

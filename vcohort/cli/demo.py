@@ -17,7 +17,8 @@ from vcohort.errors import VcohortError
 from vcohort.models import presets
 from vcohort.populations.distributions import Empirical
 from vcohort.populations.population import Population
-from vcohort.results.netcdf import check_saveable, save
+from vcohort.results.netcdf import save
+from vcohort.results.saveable import check_saveable
 from vcohort.results.summary import Summary, summarise, summary_table
 from vcohort.simulation.simulate import simulate
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -14,7 +13,7 @@ import typer
 from typer import Option
 from typer.core import TyperCommand
 
-from vcohort.cli.at_once import ending_at_once
+from vcohort.cli.at_once import load
 from vcohort.cli.notation import by_name, parse_fields, parse_number, parse_setting
 from vcohort.cli.uses import is_read, refuse_unread
 from vcohort.errors import VcohortError
@@ -82,10 +81,8 @@ class EachOnce(TyperCommand):
     """A command that refuses a flag given twice, and numbers that no run can have."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, when what all commands need is imported."""
-        with ending_at_once():
-            for name in ("vcohort.cli.study", "vcohort.results.netcdf"):
-                import_module(name)
+        """Run the command, when what tells a mistake is imported."""
+        load("vcohort.cli.study")
         return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -114,13 +111,17 @@ def study_of(
     deplete: list[str] | None = None,
     swept: Mapping[str, Any] | None = None,
     own: Mapping[str, Any] | None = None,
+    parameters: Iterable[str] = (),
     defaults: Mapping[str, Any] | None = None,
 ) -> Study:
     """Return the checked study of a file with the flags over it; a flag of None says nothing.
 
     ``command``: as of :mod:`vcohort.cli.uses`, which says what it does not read. ``swept``: the
     flags that belong in the table ``[sweep]``. ``own``: what all other flags say, by their names
-    (``--outputs``). ``defaults``: of this command, in place of a study's.
+    (``--outputs``). ``parameters``: other names that must be the model's. ``defaults``: of this
+    command, in place of a study's.
+
+    What names, bounds and files tell is told before JAX is imported.
     """
     from vcohort.cli.study import make_study, read_fields
 
@@ -141,10 +142,13 @@ def study_of(
     # Without axes nothing is swept, which the study says better.
     if "axes" in {*table, *fields.get("sweep", {})}:
         fields["sweep"] = {**fields.get("sweep", {}), **table}
-    study = make_study({**(defaults or {}), **fields})
+    chosen = {**(defaults or {}), **fields}
+    study = make_study(chosen)
     flagged = [f"--{name}" for name in typed]
     flagged += [name for name, value in (own or {}).items() if value is not None]
-    refuse_unread(command, [*fields, *flagged], study.run.method)
+    refuse_unread(command, [*fields, *flagged], chosen.get("method", DEFAULTS["method"]))
+    study.check_names(parameters)
+    load()
     study.check()
     return study
 

@@ -11,6 +11,7 @@ from rich.console import Console
 import vcohort as vc
 from vcohort.errors import VcohortError
 from vcohort.files import check_writable, replacing
+from vcohort.results.saveable import check_saveable
 
 DATASET = (".nc", ".nc4")
 PICTURE = (".png", ".pdf", ".svg")
@@ -44,8 +45,6 @@ class Outputs(NamedTuple):
 
     def check(self) -> None:
         """Refuse, before any work, what cannot be written, or is there already."""
-        from vcohort.results.netcdf import check_saveable
-
         check_saveable(self.dataset, overwrite=self.force)
         check_format(self.dataset, DATASET)
         if self.plot is not None:

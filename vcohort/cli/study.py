@@ -6,26 +6,28 @@ import os
 import re
 import reprlib
 import tomllib
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tomli_w
-import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+import vcohort as vc
 from vcohort.cli.notation import parse_axis, parse_value
 from vcohort.cli.uses import unread_by
 from vcohort.errors import VcohortError, did_you_mean, one_of
 from vcohort.files import read_plain
+from vcohort.given import whole
 from vcohort.models import Model, car_t
 from vcohort.populations.designs import DESIGNS
 from vcohort.populations.distributions import varies
 from vcohort.populations.population import Population
-from vcohort.regimens.regimen import Regimen
 from vcohort.regimens.treatments import Infusion, Lymphodepletion, Treatment
 from vcohort.simulation.run import DEFAULTS, PLAIN, Run
-from vcohort.simulation.simulate import simulate
-from vcohort.sweeps.design.plan import QUANTILES
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # A study is a page of text.
 _MOST_BYTES = 10 << 20
@@ -91,7 +93,7 @@ class SweepEntry(BaseModel):
     independent: bool = False
     days: list[float] | None = None
     until: float | None = None
-    quantiles: list[float] = list(QUANTILES)
+    quantiles: list[float] | None = None
     keep_patients: bool = False
     chunk: int | None = None
 
@@ -107,7 +109,7 @@ class SweepEntry(BaseModel):
                     f"The axis {name} = {self.axes[name]!r} is a range, for a design. Say how many "
                     f"values: {self.axes[name]}:21, or which: {value[0]:g},{value[1]:g}."
                 )
-        return {**self.model_dump(), "axes": axes}
+        return {**self.model_dump(exclude_none=True), "axes": axes}
 
 
 _SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
@@ -135,10 +137,24 @@ class Study(_OfARun):
     model: Laws = Laws()
     sweep: SweepEntry | None = None
 
+    def check_names(self, parameters: Iterable[str] = ()) -> None:
+        """Refuse names that are not known and values out of bounds, in a moment.
+
+        ``parameters``: further names that must be the model's.
+        """
+        one_of("design", self.design, DESIGNS)
+        whole("n", self.patients, least=1)
+        self.population()
+        for name in parameters:
+            self.model.compose().param(name)
+        for entry in self._treatments:
+            entry.treatment()
+        if self.sweep is not None:
+            self.sweep.arguments()
+
     def check(self) -> None:
         """Refuse an impossible study before any work."""
-        one_of("design", self.design, DESIGNS)
-        self.population()
+        self.check_names()
         self.regimen.check(self.patients, self.run.horizon)
 
     @cached_property
@@ -157,7 +173,7 @@ class Study(_OfARun):
                 "Give --sigma, or a parameter a distribution, or leave the design out."
             )
         cohort = population.sample(self.patients, self.run.seed, design=self.design)
-        ds = simulate(cohort, run=self.run, progress=progress)
+        ds = vc.simulate(cohort, run=self.run, progress=progress)
         return ds.assign_attrs(study=self.to_toml())
 
     def sweep_arguments(self) -> dict[str, Any]:
@@ -182,10 +198,13 @@ class Study(_OfARun):
         )
 
     @cached_property
-    def regimen(self) -> Regimen:
+    def regimen(self) -> vc.Regimen:
         """The treatments; what is said of their units is said once."""
-        entries = (*self.infusion, *self.lymphodepletion)
-        return Regimen(*(entry.treatment() for entry in entries))
+        return vc.Regimen(*(entry.treatment() for entry in self._treatments))
+
+    @property
+    def _treatments(self) -> list[InfusionEntry | LymphodepletionEntry]:
+        return [*self.infusion, *self.lymphodepletion]
 
     def population(self) -> Population:
         """Return how the patients vary."""

@@ -6,5 +6,6 @@ for patients, any number of them; ``closed_forms`` tell what follows from their 
 """
 
 from vcohort.engine.compiling.program_cache import keep_compiled_programs
+from vcohort.models import pytrees as pytrees
 
 keep_compiled_programs()

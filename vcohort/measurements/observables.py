@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
-from jax import Array
-
 from vcohort.errors import VcohortError, one_of, unknown
 from vcohort.given import is_list, number
+from vcohort.late import Array, jnp
 from vcohort.models import Cells
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 

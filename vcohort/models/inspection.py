@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
 from vcohort.errors import VcohortError, did_you_mean
+from vcohort.late import jax, jnp
 from vcohort.models.law import Values
 from vcohort.models.species import Cells
-from vcohort.tracing import dependent
 
 if TYPE_CHECKING:
     from vcohort.models.model import Model
@@ -26,6 +23,10 @@ def inspect(model: Model) -> bool:
     :raises VcohortError: for a law that reads a parameter that no law owns, or an unknown species;
         for rates of no species, of a wrong one or of none that is followed, or of a wrong shape.
     """
+    # These import JAX.
+    from vcohort.models import pytrees as pytrees  # noqa: PLC0415
+    from vcohort.tracing import dependent  # noqa: PLC0415
+
     species = model.species
 
     def everything(

@@ -76,7 +76,13 @@ class Model:
                     f"Model {self.name!r} has two different parameters of the name {param.name!r}. "
                     "Rename one, or let both laws own the same Param."
                 )
-        inspect(self)
+        if not self._is_built_in:
+            inspect(self)
+
+    @property
+    def _is_built_in(self) -> bool:
+        """Whether all its laws are of this package, and so fit together."""
+        return all(laws(kind).get(law.name) is law for kind, law in self.composition.items())
 
     @property
     def laws(self) -> tuple[Law, ...]:
@@ -138,7 +144,7 @@ class Model:
     def to_plain(self) -> dict[str, str]:
         """Return the names of its laws, or their formulas where one is the user's own."""
         named = self.composition
-        if all(laws(kind).get(law.name) is law for kind, law in named.items()):
+        if self._is_built_in:
             return {kind: law.name for kind, law in named.items()}
         told = "; ".join(f"{law.name}: {law.formula}" for law in named.values())
         return {"own": told, "class": "a law"}

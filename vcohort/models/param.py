@@ -6,13 +6,12 @@ import math
 import warnings
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import check_unit, floats, number, truth
+from vcohort.late import Array, jnp
 
 # A value this many times outside the usual range was most likely given in another unit.
 _UNIT_SLIP = 1e3

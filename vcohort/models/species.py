@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
-
-import jax
-import jax.numpy as jnp
 
 from vcohort.arrays import Numbers
 from vcohort.errors import unknown
+from vcohort.late import jnp
 
 # exp of this is finite in float32: rates saturate long before a tumour of e^80 cells.
 _LARGEST_LOG = 80.0
@@ -89,7 +86,6 @@ class Species:
         return tuple(each.name for each in self.clones)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["logs", "numbers"], meta_fields=["species"])
 @dataclass(frozen=True)
 class Cells:
     """The cells of one patient, by species: ``cells["C"]`` is a number.

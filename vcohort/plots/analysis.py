@@ -22,6 +22,7 @@ from vcohort.plots.style import (
     row_of,
     symbols,
 )
+from vcohort.results.needed import labelled, need
 
 # Names of points that are nearer to each other, in widths and heights of the axes, would overlap.
 _NEAR = np.array([0.04, 0.04])
@@ -35,8 +36,13 @@ def global_sensitivity(
     Sobol': first order and total, with their intervals. Morris: mean absolute effects against
     their spread. ``output``: by default the first.
     """
+    over = ("output", "parameter")
+    indices = ("mu_star", "sigma")
+    if not (isinstance(ds, xr.Dataset) and "mu_star" in ds):
+        indices = ("first", "first_interval", "total", "total_interval")
+    need(ds, "vc.sobol_indices or vc.morris", dict.fromkeys(indices, over))
+    one = ds.isel(output=0) if output is None else labelled(ds, "output", output)
     axes = panel(axes)
-    one = ds.isel(output=0) if output is None else ds.sel(output=output)
     if "mu_star" in one:
         axes.plot(one["mu_star"], one["sigma"], "o", color=BLUE)
         _name_points(axes, one["mu_star"].values, one["sigma"].values,
@@ -85,6 +91,7 @@ def sensitivity_map(
     :param axes: one for P(cure), and one per parameter.
     :raises VcohortError: for another number of axes.
     """
+    need(ds, "vc.sensitivity_map", {"cure_probability": ("…",), "sensitivity": ("parameter", "…")})
     first, second = (str(name) for name in ds["cure_probability"].dims)
     size = abs(ds["sensitivity"]).mean([first, second]).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
@@ -95,7 +102,7 @@ def sensitivity_map(
     )]  # fmt: skip
     drawn = [("mean P(cure)", ds["cure_probability"], "viridis", (0.0, 1.0))]
     for name, symbol in zip(chosen, symbols(chosen), strict=True):
-        slope = ds["sensitivity"].sel(parameter=name).transpose(first, second)
+        slope = labelled(ds["sensitivity"], "parameter", name).transpose(first, second)
         most = float(np.abs(slope).max()) or 1.0
         drawn.append((f"dP(cure) / d ln {symbol}", slope, "RdBu_r", (-most, most)))
     for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):
@@ -110,6 +117,7 @@ def sensitivity_map(
 
 def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the curves of :func:`vcohort.calibrate` with the trial's."""
+    need(ds, "vc.calibrate", {"trial": ("day",)})
     axes = panel(axes)
     axes.plot(ds["day"], ds["trial"], drawstyle="steps-post", color=GREY, lw=1.8, label="trial")
     looks = {"before": ("--", VERMILLION), "calibrated": ("-", BLUE), "fresh": (":", "black"),
@@ -125,6 +133,9 @@ def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
 def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the grid of :func:`vcohort.optimize_regimen` over one or two fields, and the best."""
+    single = ("objective_best", "objective_without")
+    grid: dict[str, tuple[str, ...]] = {"objective": ("…",), "best": ("field",)}
+    need(ds, "vc.optimize_regimen", grid | dict.fromkeys(single, ()))
     axes = panel(axes)
     over = [str(name) for name in ds["objective"].dims][:2]
     best = {f"on_{name}": float(ds["best"].sel(field=name)) for name in ds["field"].values}

@@ -26,6 +26,7 @@ from vcohort.plots.style import (
     row_of,
 )
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 
 _Mark: TypeAlias = tuple[bool, bool]
 
@@ -55,6 +56,9 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
     :param axes: as many as there are panels; all of the first observable come first.
     :raises VcohortError: for another number of axes.
     """
+    course = {"curve": ("patient", "kind", "time", "…")}
+    rows = dict.fromkeys(("day", "observable", "value", "below"), ("patient", "observation"))
+    need(ds, "vc.fit or vc.compare_models", course | rows)
     ds = by_patient(ds)
     over = "model" if "model" in ds.dims else "patient"
     patients, kinds = ds.sizes["patient"], ds.sizes["kind"]

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
+from vcohort.given import whole
 from vcohort.plots.style import DAYS, OUTCOME, missing_title, panel
 from vcohort.simulation.missing import known_outcomes
 
@@ -20,6 +21,7 @@ def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> 
     Bins are a round number of days wide, at most about ``bins`` of them. Patients without an
     outcome are left out; the legend's title says how many.
     """
+    bins = whole("bins", bins, least=1)
     kept = known_outcomes(ds)
     axes = panel(axes)
     outcome, day = ds["outcome"].values[kept], ds["event_time"].values[kept].astype(float)

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
-from vcohort.errors import one_of
+from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
 from vcohort.plots.style import (
     BLUE,
@@ -28,6 +28,12 @@ from vcohort.plots.style import (
     symbols,
 )
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
+
+_PROFILES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("value", "deviance"), ("patient", "parameter", "point")),
+    **dict.fromkeys(("estimate", "lower", "upper"), ("patient", "parameter")),
+}
 
 _WEIGHTS = {"aicc": "weight", "aic": "weight_aic"}
 
@@ -38,6 +44,7 @@ def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     Of more than six patients each is a thin line of one colour. The title says how many starts
     found no loss, if any.
     """
+    need(ds, "vc.fit", {"start_loss": ("patient", "start")})
     loss = by_patient(ds)["start_loss"].transpose("patient", "start")
     axes = panel(axes)
     count, starts = loss.shape
@@ -78,6 +85,7 @@ def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes
     :param axes: as many as there are parameters.
     :raises VcohortError: for another number of axes.
     """
+    need(ds, "vc.profile_likelihood", _PROFILES, ["level"])
     one, title = first_patient(ds)
     names = list(one["parameter"].values)
     panels = panels_of(axes, len(names), grid_of)
@@ -107,6 +115,7 @@ def model_weights(ds: xr.Dataset, criterion: str = "aicc", *, axes: Axes | None 
     :raises VcohortError: for another criterion.
     """
     chosen = _WEIGHTS[one_of("criterion", criterion, _WEIGHTS)]
+    need(ds, "vc.compare_models", {chosen: ("patient", "model")})
     weight = by_patient(ds)[chosen].transpose("patient", "model")
     return (_weight_rows if weight.sizes["patient"] > FEW else _weight_bars)(weight, axes)
 
@@ -162,6 +171,11 @@ def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> list[
     :param axes: as many as there are parameters.
     :raises VcohortError: for another number of axes.
     """
+    refuse_other("tree", tree, xr.DataTree, "what vc.posterior returns")
+    if "posterior" not in tree.children:
+        raise VcohortError(
+            "This tree has no group 'posterior'. Give what vc.posterior returns, or vc.load of it."
+        )
     samples, title = first_patient(tree["posterior"].to_dataset())
     names = list(samples.data_vars)
     panels = panels_of(axes, len(names), grid_of)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 from vcohort.simulation.missing import NO_PATH, check_kept
 from vcohort.units import t_cells_per_ul
 
@@ -21,6 +22,10 @@ def car_t_kinetics(
     in cells per microlitre, such as ``vc.data.moffitt_car_t_counts()``. Patients that are missing
     or masked are left out; the legend's title says how many.
     """
+    need(ds, "vc.simulate with save_at", {"C": ("patient", "time")})
+    if trial is not None:
+        about: dict[str, tuple[str, ...]] = dict.fromkeys(("q1", "median", "q3"), ("day",))
+        need(trial, "vc.data.moffitt_car_t_counts", about, what="trial")
     kept = check_kept(np.isfinite(ds["C"].transpose("patient", "time").values).all(axis=1), NO_PATH)
     axes = panel(axes)
     counts = t_cells_per_ul(ds["C"].transpose("patient", "time").values[kept])

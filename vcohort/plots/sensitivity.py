@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, panel, symbols
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 
 
 def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
@@ -15,6 +16,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
     Of several patients the first is drawn.
     """
+    need(ds, "vc.local_sensitivity", {"ranking": ("patient", "parameter")})
     axes = panel(axes)
     ranking = ds["ranking"].isel(patient=0) if "patient" in ds["ranking"].dims else ds["ranking"]
     ranking = ranking.sortby(ranking)
@@ -26,6 +28,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
 def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the ``correlation`` of sensitivities, from :func:`vcohort.identifiability`."""
+    need(ds, "vc.identifiability", {"correlation": ("parameter", "other")})
     axes = panel(axes)
     each = ds["parameter"].values
     matrix = ds["correlation"].sel(other=each).transpose("parameter", "other").values

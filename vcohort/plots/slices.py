@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import number
 from vcohort.plots.style import symbols
+from vcohort.results.needed import labelled
 
 _PANELS = 6
 
@@ -25,12 +27,12 @@ def names_of(ds: xr.Dataset) -> list[str]:
     return [str(name) for name in ds.coords if ds[name].dims == ("cell",) and name != "cell"]
 
 
-def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any] | None) -> xr.DataArray:
+def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any]) -> xr.DataArray:
     """Take one value of each dimension that is not drawn: the one asked for, or the middle.
 
     ``kept``: what is drawn over, each another.
     """
-    given = dict(at or {})
+    given = dict(at)
     for name in [*kept, *given]:
         if name not in values.dims:
             raise unknown("dimension", str(name), [str(each) for each in values.dims])
@@ -43,9 +45,10 @@ def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any] | Non
         if name not in given:
             values = values.isel({name: values.sizes[name] // 2}, drop=True)
         elif isinstance(given[name], str):
-            values = values.sel({name: given[name]}, drop=True)
+            values = labelled(values, name, given[name]).drop_vars(name)
         else:
-            values = values.sel({name: given[name]}, method="nearest", drop=True)
+            near = number(f"at[{name!r}]", given[name])
+            values = values.sel({name: near}, method="nearest", drop=True)
     return values
 
 

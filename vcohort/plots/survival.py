@@ -39,6 +39,8 @@ def progression_free_survival(
     named = {"virtual cohort": cohorts} if isinstance(cohorts, xr.Dataset) else cohorts
     if not isinstance(named, Mapping) or not named:
         raise VcohortError("Give a dataset of vc.simulate, or several by name: {'arm': ds}.")
+    if days is not None and not np.size(days):
+        raise VcohortError("days is empty: give at least one day, or leave it out.")
     curves = {
         name: estimate(ds, np.linspace(0.0, _last_day(ds), 361) if days is None else days)
         for name, ds in named.items()

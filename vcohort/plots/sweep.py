@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
+from vcohort.given import by_name
 from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
 from vcohort.plots.style import DAYS, looks, name_levels, panel, panels_of, row_of, symbols
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 
 # A share of patients is drawn on the whole of its range; these are shares.
 _SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
@@ -39,15 +42,18 @@ def heatmap(
     :param axes: as many as there are pictures.
     :raises VcohortError: for another number of axes, names that the sweep does not have.
     """
+    need(ds, "vc.sweep", {"steps": ("…",)})
+    _check_names(variable=variable, x=x, y=y, panels=panels)
+    at = by_name("at", at, "{'day': 365}")
     over = [str(name) for name in ds["steps"].dims]
     if over == ["cell"] and len(names_of(ds)) == 1:
         return lines(ds, variable, at=at, axes=axes)
     if over == ["cell"]:
-        if panels:
+        if panels is not None:
             raise VcohortError("The points of a design are one picture. Leave out panels.")
         return [_points(ds, at_values(ds[_known(ds, variable)], ["cell"], at), x, y, panel(axes))]
-    x, y = _pair(over, {panels, x, y, *(at or {})}, x, y)
-    kept = [x, y, *([panels] if panels else [])]
+    x, y = _pair(over, {panels, x, y, *at}, x, y)
+    kept = [x, y, *([] if panels is None else [panels])]
     values = at_values(ds.sortby([x, y])[_known(ds, variable)], kept, at)
     parts = parts_of(values, panels)
     places = _places(axes, len(parts))
@@ -89,13 +95,16 @@ def lines(
     :param panels, at, axes: as of :func:`heatmap`.
     :raises VcohortError: as of :func:`heatmap`, and for a design, whose points are on no line.
     """
+    need(ds, "vc.sweep", {"steps": ("…",)})
+    _check_names(variable=variable, x=x, by=by, panels=panels)
+    at = by_name("at", at, "{'day': 365}")
     ds = along_one_name(ds)
-    taken = {panels, by, *(at or {})}
+    taken = {panels, by, *at}
     over = [str(name) for name in ds["steps"].dims if name not in taken]
     if over == ["cell"]:
         raise VcohortError("The points of a design are on no line. Draw them with heatmap.")
-    x = x or (over[-1] if over else "day")
-    kept = [x, *(name for name in (by, panels) if name)]
+    x = (over[-1] if over else "day") if x is None else x
+    kept = [x, *(name for name in (by, panels) if name is not None)]
     if x not in ds[_known(ds, variable)].dims:
         raise unknown("axis", x, [str(name) for name in ds[variable].dims])
     # Axes may be given in any order, and a line goes from left to right.
@@ -178,8 +187,15 @@ def _pair(
             f"A heatmap needs two axes, and there are {sorted([*given, *left])}. Draw lines "
             "instead."
         )
-    y = y or left.pop(0)
-    return x or left[-1], y
+    y = left.pop(0) if y is None else y
+    return left[-1] if x is None else x, y
+
+
+def _check_names(**given: Any) -> None:
+    """Refuse what is no name of anything."""
+    for what, name in given.items():
+        if not isinstance(name, str | None):
+            raise VcohortError(f"{what} = {reprlib.repr(name)} is no name: it must be a text.")
 
 
 def _known(ds: xr.Dataset, variable: str) -> str:

@@ -12,8 +12,11 @@ from matplotlib.axes import Axes
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.style import DAYS, GREY, OUTCOME, missing_title, panels_of
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.needed import need
 from vcohort.simulation.missing import known_outcomes
 from vcohort.units import t_cells_per_ul, tumour_ml
+
+_ATTRS = ("threshold", "progression")
 
 # A tumour of less than one cell is no tumour: the axis ends at a third of a cell.
 _FLOOR_CELLS = 1 / 3
@@ -29,6 +32,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
     :param axes: three.
     :raises VcohortError: for another number of axes.
     """
+    need(ds, "vc.simulate with save_at", dict.fromkeys("NCB", ("patient", "time")), _ATTRS)
     kept = known_outcomes(ds)
     ds = ds.isel(patient=kept)
     panels = panels_of(axes, 3, _side_by_side)

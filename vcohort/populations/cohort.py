@@ -14,7 +14,8 @@ import numpy as np
 
 from vcohort.errors import VcohortError, VcohortWarning, refuse_other, unknown
 from vcohort.given import check_labels, check_unit, floats, labels_of, refuse_narrow, unit_of
-from vcohort.models import Model, car_t, find_preset
+from vcohort.models import Model
+from vcohort.populations.defaults import model_of, preset_values
 
 _COUNTED = 2.0**24
 
@@ -197,13 +198,6 @@ def _traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
-def model_of(given: Any) -> Model:
-    """Return a model that was given; by default that of the paper."""
-    model = car_t() if given is None else given
-    refuse_other("model", model, Model, "vc.car_t(growth='logistic')")
-    return model
-
-
 def check_cohort(cohort: Any) -> None:
     """Refuse what is no cohort, such as the population that one is drawn from."""
     example = "vc.Population('kimmel2021', sigma=0.1).sample(1000)"
@@ -269,19 +263,6 @@ def _check_shape(name: str, value: Any, patients: int) -> None:
             f"{name} has the shape {np.shape(value)}, the cohort numbers of {patients} patients: "
             f"give an array of shape ({patients},)."
         )
-
-
-def preset_values(preset: str, model: Model) -> dict[str, float]:
-    """Return a value for each parameter of ``model``: the preset's, or the law's own default.
-
-    A preset speaks of the paper's parameters; a law that gives a name another
-    meaning keeps its own default.
-    """
-    published, paper = find_preset(preset).values, car_t().parameters
-    return {
-        name: published[name] if paper.get(name) == param else param.default
-        for name, param in model.parameters.items()
-    }
 
 
 jax.tree_util.register_dataclass(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import number, whole
 from vcohort.models import Model, car_t
-from vcohort.populations.cohort import Cohort, model_of, preset_values
+from vcohort.populations.defaults import model_of, preset_values
 from vcohort.populations.designs import DESIGNS, points_of, room_for
 from vcohort.populations.distributions import (
     Distribution,
@@ -30,6 +30,9 @@ from vcohort.populations.distributions import (
 )
 from vcohort.records import is_recordable, plain, reading, restored
 from vcohort.threads import cores, run_all
+
+if TYPE_CHECKING:
+    from vcohort.populations.cohort import Cohort
 
 # Patients drawn at a time, so that their numbers stay in a core's cache; and by a thread in one go.
 _PART, _TASK = 1 << 14, 1 << 16
@@ -113,6 +116,8 @@ class Population:
         (``design="latin-hypercube"``: on n too). ``design``: ``"random"``, ``"sobol"``
         or ``"latin-hypercube"``. Raises :class:`VcohortError` for impossible values.
         """
+        from vcohort.populations.cohort import Cohort  # noqa: PLC0415 - this imports JAX
+
         one_of("design", design, DESIGNS)
         n = _patients(n, len(self.distributions))
         first = whole("first", first, 2**63 - n)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-import jax.core
-import jax.numpy as jnp
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import check_labels, check_unit, floats, labels_of, refuse_narrow
+from vcohort.late import is_traced, jnp
 from vcohort.models import Species
 from vcohort.records import recordable
 from vcohort.tables.days import in_days
@@ -185,7 +184,7 @@ def _field(kind: str, name: str, value: Field, high: float) -> Field:
 
     Traced values cannot be looked at, but for their type: impossible ones become NaN.
     """
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         if name != "day":
             refuse_narrow(f"{kind}({name})", value)
         # A product, so that the derivative is NaN too. Rounding may lift a share of all above 1.

@@ -19,7 +19,7 @@ _SUMMARY = ("parameter", "patient")
 _NO_DIMS = ()
 
 # Any dimensions, and then those that follow.
-_ANY = "…"
+ANY = "…"
 
 
 class Kind(NamedTuple):
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "sweep": Kind(
         dict.fromkeys(("cured", "progressed", "undecided", "missing", "rmst", "steps",
-                       "error_estimate"), (_ANY,)),
+                       "error_estimate"), (ANY,)),
         ("patients_per_cell", "study_hash", "study_record", "horizon", "tolerance"),
     ),
     "fit": Kind(
@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
         ("trajectories", "levels", "confidence", "seed", "population"),
     ),
     "sensitivity_map": Kind(
-        {"cure_probability": (_ANY,), "sensitivity": (_ANY, "parameter"), "missing": (_ANY,)},
+        {"cure_probability": (ANY,), "sensitivity": (ANY, "parameter"), "missing": (ANY,)},
         ("population", "n", "seed", "horizon"),
     ),
     "calibration": Kind(
@@ -120,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "best": ("field",),
             **dict.fromkeys(("objective_best", "objective_without", "C_max_best"), _NO_DIMS),
-            **dict.fromkeys(("objective", "C_max"), (_ANY,)),
+            **dict.fromkeys(("objective", "C_max"), (ANY,)),
         },
         ("objective", "patients"),
     ),
@@ -138,7 +138,7 @@ def problems_of(kind: str, groups: Mapping[str, xr.Dataset]) -> Iterator[str]:
         if name not in ds.variables:
             yield f"the variable {name} is missing"
             continue
-        found, last = ds[name].dims, dims[1:] if dims[:1] == (_ANY,) else dims
-        fits = found[len(found) - len(last) :] == last if _ANY in dims else found == dims
+        found, last = ds[name].dims, dims[1:] if dims[:1] == (ANY,) else dims
+        fits = found[len(found) - len(last) :] == last if ANY in dims else found == dims
         if not fits:
             yield f"{name} has the dimensions {found}, not {dims}"

@@ -12,8 +12,9 @@ from typing import Any
 import xarray as xr
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.files import check_writable, open_plain, replacing
+from vcohort.files import open_plain, replacing
 from vcohort.results.holdable import check_holdable
+from vcohort.results.saveable import check_saveable
 from vcohort.results.schema import check_kind, validate
 
 # What follows the end of an HDF5 file is passed over by those who read it.
@@ -22,19 +23,6 @@ _SEALED = len(_SEAL) + 2 * hashlib.sha256().digest_size
 
 # Where HDF5's superblock says how long the file is, by its version.
 _HDF5, _LENGTH_AT = b"\x89HDF\r\n\x1a\n", {0: 40, 1: 44, 2: 28, 3: 28}
-
-
-def check_saveable(path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
-    """Refuse, before any work, a path that :func:`save` cannot write: NetCDF takes text alone."""
-    target = check_writable(path, overwrite=overwrite)
-    try:
-        str(target.absolute()).encode()
-    except UnicodeEncodeError:
-        raise VcohortError(
-            f"Cannot write {target}: its name is not text in UTF-8, as NetCDF needs it. Choose "
-            "another name, or another folder."
-        ) from None
-    return target
 
 
 def save(

@@ -129,12 +129,24 @@ def resume(
     :raises VcohortError: where there is no store, for one that another process is writing, one of
         another version of the code, and a damaged one.
     """
+    go_on(Path(store), repair=repair, client=client, progress=progress)
+    return open_sweep(store)
+
+
+def go_on(store: Path, *, repair: bool, client: Any, progress: bool | None = None) -> int:
+    """Compute what a store lacks, as :func:`resume`; return how many chunks that were."""
     runner = _runner(client)
-    with Writer.again(Path(store)) as opened:
+    with Writer.again(store) as opened:
         if repair:
             opened.forget(opened.verify(progress).damaged)
+        lacking = len(opened.missing())
         runner.fill(opened, progress)
-    return open_sweep(store)
+    return lacking
+
+
+def lacks_any(store: Path) -> bool:
+    """Whether chunks of a store are missing, or there is none yet."""
+    return not store.exists() or bool(Store.read(store).missing())
 
 
 def verify(store: str | os.PathLike[str], *, progress: bool | None = None) -> Verification:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vcohort.errors import VcohortError
+from vcohort.given import number
 from vcohort.populations.population import Population
 from vcohort.sweeps.api import plan_of
 from vcohort.sweeps.compute.chunk import compute_chunk
@@ -70,6 +72,9 @@ def estimate_sweep(
     :param options: those of :func:`vcohort.sweep`.
     :raises VcohortError: as :func:`vcohort.sweep`.
     """
+    price = 0.0 if price_per_hour is None else number("price_per_hour", price_per_hour)
+    if not 0.0 <= price < math.inf:
+        raise VcohortError(f"price_per_hour = {price:g} is impossible: it must be at least 0.")
     plan = plan_of(population, axes, n, **options)
     first, speed = _trial(plan)
     patients = plan.layout.cells * plan.patients
@@ -86,7 +91,7 @@ def estimate_sweep(
         speed,
         first,
         seconds,
-        None if price_per_hour is None else price_per_hour * seconds / 3600,
+        None if price_per_hour is None else price * seconds / 3600,
     )
 
 

@@ -24,9 +24,10 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import truth, whole
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.designs import uniforms
-from vcohort.populations.population import Population
+from vcohort.populations.population import Population, check_population
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
+from vcohort.results.needed import need
 from vcohort.results.survival import progression_free_survival
 from vcohort.results.trial import Trial, read_curve
 from vcohort.simulation.dataset import provenance, recorded
@@ -118,6 +119,8 @@ def calibrate(
 def calibrated(population: Population, calibration: xr.Dataset) -> Population:
     """Return the population with the distributions that :func:`vcohort.calibrate` found."""
     parts = ("parameter", "family", "location", "spread")
+    check_population(population)
+    need(calibration, "vc.calibrate", dict.fromkeys(parts, ("parameter",)))
     laws: dict[str, Any] = {}
     for each in zip(*(calibration[part].values for part in parts), strict=True):
         name, family, location, spread = str(each[0]), str(each[1]), float(each[2]), float(each[3])

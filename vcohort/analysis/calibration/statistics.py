@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import as_array, floats
+from vcohort.tables.columns import refuse_shuffled
 
 
 class Match(NamedTuple):
@@ -55,6 +56,12 @@ def match(statistics: Any, targets: Any) -> Match:
 def _statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     """Return values (patient,) or (patient, k), and the columns' names if they have any."""
     if isinstance(given, xr.Dataset):
+        others = [str(name) for name, each in given.data_vars.items() if each.dims != ("patient",)]
+        if others or not given.data_vars:
+            raise VcohortError(
+                f"A dataset of statistics has variables over 'patient' alone, not "
+                f"{', '.join(others) or 'none'}. Choose them: ds[['C_max', 'nadir']]."
+            )
         given = given.to_dataarray("statistic")
     if isinstance(given, xr.DataArray):
         return _of_array(given)
@@ -62,6 +69,7 @@ def _statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
         names = None if isinstance(given.columns, pd.RangeIndex) else tuple(given.columns)
         return np.column_stack([_numbers(given.iloc[:, k]) for k in range(given.shape[1])]), names
     if isinstance(given, Mapping):
+        refuse_shuffled(given)
         columns = [_numbers(each) for each in given.values()]
         if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
             raise VcohortError("statistics must be columns of one length: (patient,) each.")
@@ -98,5 +106,5 @@ def _targets(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
 
 def _numbers(given: Any) -> np.ndarray:
     """Return numbers; of truth values, those whose mean is the share that is true."""
-    array = np.asarray(given)
+    array = as_array(given)
     return array.astype(float) if array.dtype == bool else floats("statistics", given)

@@ -12,8 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from vcohort.analysis.estimation.left_out import (
+    Reasons,
+    leave_out,
+    too_few,
+    unobserved,
+    without_enough,
+)
 from vcohort.analysis.estimation.likelihood import Evidence, evidence
-from vcohort.analysis.estimation.make_problem import check_observed, refined, too_few
+from vcohort.analysis.estimation.make_problem import refined
 from vcohort.analysis.estimation.problem import (
     FitSpec,
     Problem,
@@ -45,13 +52,17 @@ _EXACT = 1e-10
 
 def estimate(
     problem: Problem, starts: int, seed: int, progress: bool | None
-) -> tuple[Problem, Solved]:
-    """Return all patients' starts, the best first: arrays (patient, start, …).
+) -> tuple[Problem, Solved, np.ndarray]:
+    """Return all patients' starts, the best first: arrays (patient, start, …); and who is lost.
 
-    The problem comes back on the grid that the best of them need.
+    The problem comes back on the grid that the best of them need. The lost, whose data cannot tell
+    a fit or whose equations cannot be followed, are told of, and stay at their first values.
+
+    :raises VcohortError: where nobody is left.
     """
     starts = whole("starts", starts, least=1)
-    check_observed(problem.data)
+    data, labels = problem.data, problem.data.patients
+    lost = leave_out(labels, {**unobserved(data), **without_enough(data, len(problem.spec.names))})
     patients = len(problem.cohort)
     limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
     first = np.concatenate(
@@ -62,7 +73,8 @@ def estimate(
     found = search(problem, Candidates(numbers, first, free), progress)
     solved = _best_first(Solved(*(part.reshape(patients, starts, *part.shape[1:])
                                   for part in found)))  # fmt: skip
-    _check_followed(problem, solved.loss)
+    lost = leave_out(labels, _unfollowed(problem, solved.loss), lost)
+    solved.logs[lost] = _first_logs(problem)[lost, None]
     problem = refined(problem, solved.logs[:, 0])
     best = min(_FINALISTS, starts)
     few = Candidates(
@@ -74,9 +86,10 @@ def estimate(
     for all_starts, part in zip(solved, last, strict=True):
         all_starts[:, :best] = part.reshape(patients, best, *part.shape[1:])
     solved = _best_first(solved)
-    _check_followed(problem, solved.loss)
-    _tell(problem, solved)
-    return problem, solved
+    lost = leave_out(labels, _unfollowed(problem, solved.loss), lost)
+    solved.logs[lost] = _first_logs(problem)[lost, None]
+    _tell(problem, solved, lost)
+    return problem, solved, lost
 
 
 def start_logs(limits: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -94,22 +107,29 @@ def at_bound(problem: Problem, logs: np.ndarray) -> np.ndarray:
     return np.minimum(logs - low, high - logs) < _AT_BOUND * (high - low)
 
 
-def _check_followed(problem: Problem, loss: np.ndarray) -> None:
-    """Refuse patients none of whose starts (patient, start) has a loss."""
-    lost = ~np.isfinite(loss).any(axis=1)
-    if lost.any():
-        names = ", ".join(problem.data.patients[index] for index in np.flatnonzero(lost))
-        raise VcohortError(
-            f"From no start can the equations of patient {names} be followed: the loss is no "
-            "number. Narrow the bounds, or check the data's units, their errors and the loss."
+def _first_logs(problem: Problem) -> np.ndarray:
+    """Return the logs (patient, parameter) of the cohort's own values, held between the bounds."""
+    values = np.stack([np.asarray(problem.cohort[name]) for name in problem.spec.names], axis=1)
+    return np.log(np.clip(values, *problem.limits.T))
+
+
+def _unfollowed(problem: Problem, loss: np.ndarray) -> Reasons:
+    """Return the patients none of whose starts (patient, start) has a loss."""
+    return {
+        index: VcohortError(
+            f"From no start can the equations of patient {problem.data.patients[index]!r} be "
+            "followed: the loss is no number. Narrow the bounds, or check the data's units, their "
+            "errors and the loss."
         )
+        for index in np.flatnonzero(~np.isfinite(loss).any(axis=1)).tolist()
+    }
 
 
-def _tell(problem: Problem, solved: Solved) -> None:
-    """Warn of starts that were lost, and of best ones that are no minimum."""
-    lost = (~np.isfinite(solved.loss)).sum(axis=1)
-    best = ~solved.converged[:, 0] & ~at_bound(problem, solved.logs[:, 0]).any(axis=1)
-    for label, count, is_open in zip(problem.data.patients, lost, best, strict=True):
+def _tell(problem: Problem, solved: Solved, lost: np.ndarray) -> None:
+    """Warn of starts that were left out, and of best ones that are no minimum; not of the lost."""
+    failed = (~np.isfinite(solved.loss)).sum(axis=1) * ~lost
+    best = ~solved.converged[:, 0] & ~at_bound(problem, solved.logs[:, 0]).any(axis=1) & ~lost
+    for label, count, is_open in zip(problem.data.patients, failed, best, strict=True):
         if count:
             _warn(
                 f"{count} of {solved.loss.shape[1]} starts of patient {label!r} could not be "
@@ -139,6 +159,7 @@ def _best_first(solved: Solved) -> Solved:
 class Fitted(NamedTuple):
     """What a fit predicts, and how sure it is: arrays with the patient first.
 
+    ``lost`` (patient,): who is, those too of whom fewer rows than parameters tell anything.
     ``share`` (…, row): how much of an observed datum each row is, from 0 to 1; ``loss``: of the
     data alone.
     """
@@ -149,9 +170,10 @@ class Fitted(NamedTuple):
     loss: np.ndarray
     log_error: np.ndarray
     correlation: np.ndarray
+    lost: np.ndarray
 
 
-def uncertainty(problem: Problem, logs: np.ndarray) -> Fitted:
+def uncertainty(problem: Problem, logs: np.ndarray, lost: np.ndarray) -> Fitted:
     """Return predictions and errors at the best logs (patient, parameter).
 
     The covariance is the inverse of the information, J'J without limits, times the residual
@@ -159,7 +181,9 @@ def uncertainty(problem: Problem, logs: np.ndarray) -> Fitted:
     the most likely one, times n / (n - p) for p parameters and n data, a limit as the share of a
     datum that it tells.
 
-    :raises VcohortError: where fewer rows than parameters tell anything.
+    ``lost`` (patient,): who is lost already.
+
+    :raises VcohortError: where nobody is left of whom as many rows as parameters tell anything.
     """
     with jax.enable_x64(True):
         found = _at(problem.spec, problem.subjects, jnp.asarray(logs))
@@ -167,40 +191,44 @@ def uncertainty(problem: Problem, logs: np.ndarray) -> Fitted:
     predicted, loss, *rest = parts
     told = Evidence(*rest)
     parameters, number = logs.shape[1], told.share.sum(axis=1)
-    for label, rows in zip(problem.data.patients, (told.share > _TELLS).sum(axis=1), strict=True):
-        if rows < parameters:
-            raise too_few(label, int(rows), parameters)
+    telling = (told.share > _TELLS).sum(axis=1).tolist()
+    labels = problem.data.patients
+    lost = leave_out(labels, too_few(labels, telling, parameters), lost)
     left = number - parameters
     unbiased = number / np.where(left > 0, left, np.nan)
-    scale = np.ones_like(number) if problem.data.errors_known else told.scale**2 * unbiased
+    scale = np.ones_like(number)
+    if not problem.data.errors_known:
+        scale = np.where(lost, np.nan, told.scale) ** 2 * unbiased
     # A direction that no datum feels has no finite error.
-    worth, axes = np.linalg.eigh(told.information)
+    information = np.where(lost[:, None, None], np.eye(parameters), told.information)
+    worth, axes = np.linalg.eigh(information)
     blind = worth <= worth.max(axis=1, keepdims=True) * 1e-14
     inverse = np.einsum("pik,pk,pjk->pij", axes, 1.0 / np.where(blind, np.nan, worth), axes)
     deviation = np.sqrt(np.einsum("pii->pi", inverse))
     correlation = inverse / deviation[:, :, None] / deviation[:, None, :]
     log_error = deviation * np.sqrt(scale)[:, None]
     misfit, share = np.asarray(told.misfit), np.asarray(told.share)
-    return Fitted(predicted, misfit, share, loss, log_error, correlation)
+    return Fitted(predicted, misfit, share, loss, log_error, correlation, lost)
 
 
-def check_errors_left(
+def without_errors(
     labels: Sequence[str], share: np.ndarray, misses: np.ndarray, parameters: int
-) -> None:
-    """Refuse patients whose data leave nothing to tell the size of their errors from.
+) -> Reasons:
+    """Return the patients whose data leave nothing to tell the size of their errors from.
 
     ``share`` (patient, row): of a datum; ``misses`` (patient, row): predicted less measured, as a
     share of the larger one, of what was observed, else NaN.
     """
     is_exact = (np.nan_to_num(misses) < _EXACT).all(axis=1)
     is_few = np.nansum(share, axis=1) <= parameters
-    for label, lost in zip(labels, is_exact | is_few, strict=True):
-        if lost:
-            raise VcohortError(
-                f"{parameters} parameters meet the data of patient {label!r} exactly, so nothing "
-                "tells how large the errors of the data are, and no likelihood can be given. Give "
-                "the column 'error', more data or fewer free parameters."
-            )
+    return {
+        index: VcohortError(
+            f"{parameters} parameters meet the data of patient {labels[index]!r} exactly, so "
+            "nothing tells how large the errors of the data are, and no likelihood can be given. "
+            "Give the column 'error', more data or fewer free parameters."
+        )
+        for index in np.flatnonzero(is_exact | is_few).tolist()
+    }
 
 
 def relative_misses(value: np.ndarray, predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:

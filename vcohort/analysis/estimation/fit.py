@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.estimation.estimation import Fitted, at_bound, estimate, uncertainty
+from vcohort.analysis.estimation.left_out import blanked
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem
@@ -26,6 +27,9 @@ from vcohort.simulation.run import Run
 from vcohort.simulation.simulate import simulate
 
 _CURVE_POINTS = 201
+
+# What was given, and stays where a patient is lost.
+DATA = ("day", "observable", "value", "weight", "below")
 
 
 def fit(
@@ -79,18 +83,23 @@ def fit(
         of an observed datum each row is, from 0 to 1. The loss is the sum of squared residuals S;
         with limits and known errors S - 2 sum ln Phi; with limits and errors that are not known,
         the S that what was observed would have alone at the same greatest likelihood.
-    :raises VcohortError: for bad data (empty, not a number, an unknown observable, limits alone,
-        fewer rows that tell anything than free parameters), unknown parameters, impossible bounds.
+        A patient who cannot be fitted (limits alone, fewer rows that tell anything than free
+        parameters, equations that cannot be followed) is told of by a warning, and missing: its
+        numbers are NaN, its data are there.
+    :raises VcohortError: for bad data (empty, not a number, an unknown observable), unknown
+        parameters, impossible bounds, and where no patient can be fitted.
     """
     run = settle_fit("fit", run, regimen=regimen, seed=seed, tolerance=tolerance)
     problem = make_problem(data, free, cohort, loss, bounds, run, observables)
-    return _dataset(*estimate(problem, starts, run.seed, progress), run.seed)
+    problem, solved, lost = estimate(problem, starts, run.seed, progress)
+    fitted = uncertainty(problem, solved.logs[:, 0], lost)
+    return _dataset(problem, solved, fitted, run.seed)
 
 
-def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
+def _dataset(problem: Problem, solved: Solved, fitted: Fitted, seed: int) -> xr.Dataset:
     names, data = problem.spec.names, problem.data
     best = solved.logs[:, 0]
-    fitted, values = uncertainty(problem, best), problem.values_at(best)
+    values = problem.values_at(best)
     _tell_unsure(problem, fitted)
     about = {"units": "as the parameter"}
     variables: dict[str, Any] = {
@@ -129,7 +138,7 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "upper": ("parameter", problem.limits[:, 1], about | {"long_name": "upper bound"}),
     }  # fmt: skip
     variables |= _rows(problem, fitted)
-    days, states = _states(problem, values)
+    days, states = _states(problem, values, ~fitted.lost)
     about_states = states_of(problem.cohort.model)
     variables |= {
         name: (("patient", "time"), found, about_states[name]) for name, found in states.items()
@@ -165,13 +174,14 @@ def _dataset(problem: Problem, solved: Solved, seed: int) -> xr.Dataset:
         "tolerance": problem.run.tolerance, "error_estimate": problem.error,
         **provenance("fit"),
     }  # fmt: skip
-    return xr.Dataset(variables, coords, attributes)
+    return blanked(xr.Dataset(variables, coords, attributes), fitted.lost, DATA)
 
 
 def _tell_unsure(problem: Problem, fitted: Fitted) -> None:
     """Warn of patients whose data do not tell how sure their estimates are."""
-    for label, error in zip(problem.data.patients, fitted.log_error, strict=True):
-        if not np.isfinite(error).all():
+    unsure = ~np.isfinite(fitted.log_error).all(axis=1) & ~fitted.lost
+    for label, is_unsure in zip(problem.data.patients, unsure, strict=True):
+        if is_unsure:
             warnings.warn(
                 f"Patient {label!r} has no standard errors: the data do not determine all free "
                 "parameters, or leave nothing to tell the size of their own errors from. Free "
@@ -215,16 +225,22 @@ def _rows(problem: Problem, fitted: Fitted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _states(problem: Problem, best: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return days, and the fitted paths (patient, time) in cells."""
+def _states(
+    problem: Problem, best: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return days, and the fitted paths (patient, time) in cells, NaN of those who are not kept."""
     days = np.linspace(0.0, problem.run.horizon, _CURVE_POINTS)
     cohort = problem.cohort.replace(**dict(zip(problem.spec.names, best.T, strict=True)))
+    regimen = problem.run.regimen.select(kept)
     ds = simulate(
-        cohort, "deterministic", problem.run.horizon, save_at=tuple(days),
-        regimen=problem.run.regimen, tolerance=1e-3, dtype="float64", endpoints=[Outcome()],
+        cohort.select(kept), "deterministic", problem.run.horizon, save_at=tuple(days),
+        regimen=regimen, tolerance=1e-3, dtype="float64", endpoints=[Outcome()],
         progress=False,
     )  # fmt: skip
-    return days, {name: ds[name].values for name in cohort.model.species.names}
+    states = {name: np.full((len(kept), len(days)), np.nan) for name in cohort.model.species.names}
+    for name, found in states.items():
+        found[kept] = ds[name].values
+    return days, states
 
 
 def _curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:

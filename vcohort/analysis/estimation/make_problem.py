@@ -16,7 +16,7 @@ from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError
-from vcohort.given import floats
+from vcohort.given import by_name, floats
 from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
@@ -41,7 +41,6 @@ def make_problem(
     rows, known_loss = read_observations(data, observables), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
-    _check_enough(rows, names)
     known_loss.check(rows)
     limits = _limits(names, cohort.model, {} if bounds is None else bounds)
     run = _followed_to_the_last_day(run, rows)
@@ -70,17 +69,6 @@ def refined(problem: Problem, logs: np.ndarray) -> Problem:
     return problem._replace(subjects=subjects, steps=steps)
 
 
-def check_observed(data: Observations) -> None:
-    """Refuse patients all of whose rows are upper limits, which any low enough prediction meets."""
-    for index, label in enumerate(data.patients):
-        if not ((data.patient == index) & data.counted & ~data.below).any():
-            raise VcohortError(
-                f"All rows of patient {label!r} are upper limits: any prediction far enough below "
-                "them is as good, so there is no single answer. Give at least one value that was "
-                "measured."
-            )
-
-
 def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
     """Return the cohort with one patient for each of the data."""
     cohort = Cohort.from_values("kimmel2021-figures") if cohort is None else cohort
@@ -100,23 +88,6 @@ def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
     return Cohort(values, np.arange(len(data.patients)), cohort.model, cohort.origin)
 
 
-def _check_enough(data: Observations, names: tuple[str, ...]) -> None:
-    """Refuse fewer data than parameters, for any patient; rows of the weight 0 are no data."""
-    for index, label in enumerate(data.patients):
-        rows = int(((data.patient == index) & data.counted).sum())
-        if rows < len(names):
-            raise too_few(label, rows, len(names))
-
-
-def too_few(label: str, rows: int, parameters: int) -> VcohortError:
-    """Return the error for a patient with fewer data that tell anything than parameters."""
-    return VcohortError(
-        f"Patient {label!r} has {rows} data for {parameters} free parameters: the fit has no "
-        "single answer. Free fewer parameters, or give more data; rows of the weight 0, and upper "
-        "limits far above the fit, tell nothing."
-    )
-
-
 def _limits(
     names: tuple[str, ...], model: Model, bounds: Mapping[str, tuple[float, float]]
 ) -> np.ndarray:
@@ -133,9 +104,7 @@ def _limits(
 
 def check_names(what: str, given: Any, free: tuple[str, ...], example: str) -> None:
     """Refuse what is not given by the names of free parameters."""
-    if not isinstance(given, Mapping):
-        raise VcohortError(f"{what} = {given!r} are not given by name. Try {example}.")
-    for name in given:
+    for name in by_name(what, given, example):
         if name not in free:
             raise VcohortError(
                 f"There are {what} for {name}, which is not free. Free: {', '.join(free)}."

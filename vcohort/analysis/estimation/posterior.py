@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 from jax import Array
 
+from vcohort.analysis.estimation.left_out import refuse, unobserved, without_enough
 from vcohort.analysis.estimation.likelihood import likeliest_scale, log_likelihood
 from vcohort.analysis.estimation.losses import Residuals
-from vcohort.analysis.estimation.make_problem import check_observed, make_problem, settle_fit
+from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.priors import laws_of
 from vcohort.analysis.estimation.problem import (
     FitSpec,
@@ -95,8 +96,9 @@ def posterior(
     draws = whole("draws", draws, least=4)
     run = settle_fit("posterior", run, regimen=regimen, seed=seed, tolerance=tolerance)
     problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+    refuse(without_enough(problem.data, len(problem.spec.names)))
     if not problem.data.errors_known:
-        check_observed(problem.data)
+        refuse(unobserved(problem.data))
     with jax.enable_x64(True):
         laws = laws_of(problem, priors, bounds)
         if not problem.data.errors_known:

@@ -11,11 +11,12 @@ from scipy.stats import chi2
 
 from vcohort.analysis.estimation.estimation import (
     Fitted,
-    check_errors_left,
     estimate,
     relative_misses,
     uncertainty,
+    without_errors,
 )
+from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem, observed_and_limits
@@ -88,18 +89,20 @@ def profile_likelihood(
     problem = make_problem(data, free, cohort, loss, bounds, run, observables)
     names = problem.spec.names
     chosen = _chosen(parameters, names)
-    problem, solved = estimate(problem, starts, run.seed, progress)
+    problem, solved, lost = estimate(problem, starts, run.seed, progress)
     best = solved.logs[:, 0]
     which = np.array([names.index(name) for name in chosen])
-    fitted = uncertainty(problem, best)
-    _check_errors(problem, fitted)
+    fitted = uncertainty(problem, best, lost)
+    lost = _left_out(problem, fitted)
     error = np.nan_to_num(fitted.log_error, nan=np.inf)
     limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
     grid = _walk(problem, best, which, error, limits, points, progress)
-    least = np.minimum(solved.loss[:, :1, None], grid.loss.min(axis=2, keepdims=True))
-    deviance = _deviance(problem, grid.loss, least)
+    reached = np.where(lost[:, None, None], np.nan, grid.loss)
+    least = np.minimum(solved.loss[:, :1, None], reached.min(axis=2, keepdims=True))
+    deviance = _deviance(problem, reached, least)
     ends = _ends(best[:, which], grid.at, deviance, float(chi2.ppf(confidence, 1)))
-    return _dataset(problem, chosen, best[:, which], grid, deviance, ends, confidence)
+    ds = _dataset(problem, chosen, best[:, which], grid, deviance, ends, confidence)
+    return blanked(ds, lost, ())
 
 
 def _chosen(parameters: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -113,14 +116,15 @@ def _chosen(parameters: Sequence[str] | None, names: tuple[str, ...]) -> tuple[s
     return chosen
 
 
-def _check_errors(problem: Problem, fitted: Fitted) -> None:
-    """Refuse data whose errors are not known and that the model meets exactly."""
-    if not problem.data.errors_known:
-        measured = problem.subjects.measured
-        observed = np.asarray(observed_and_limits(measured)[0])
-        misses = relative_misses(np.asarray(measured.value), fitted.predicted, observed)
-        labels, parameters = problem.data.patients, len(problem.spec.names)
-        check_errors_left(labels, fitted.share, misses, parameters)
+def _left_out(problem: Problem, fitted: Fitted) -> np.ndarray:
+    """Return who is lost, those too whose unknown errors nothing tells: the model meets all."""
+    if problem.data.errors_known:
+        return fitted.lost
+    measured = problem.subjects.measured
+    observed = np.asarray(observed_and_limits(measured)[0])
+    misses = relative_misses(np.asarray(measured.value), fitted.predicted, observed)
+    labels, parameters = problem.data.patients, len(problem.spec.names)
+    return leave_out(labels, without_errors(labels, fitted.share, misses, parameters), fitted.lost)
 
 
 def _walk(

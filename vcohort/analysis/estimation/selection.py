@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation.estimation import check_errors_left, relative_misses
-from vcohort.analysis.estimation.fit import fit
+from vcohort.analysis.estimation.estimation import relative_misses, without_errors
+from vcohort.analysis.estimation.fit import DATA, fit
+from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.given import by_name, is_list, names_of
 from vcohort.measurements.observables import Observable
 from vcohort.models import Model, Param, car_t, laws
-from vcohort.populations.cohort import Cohort, preset_values
+from vcohort.populations.cohort import Cohort, check_cohort
+from vcohort.populations.defaults import preset_values
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.dataset import provenance
@@ -76,9 +79,12 @@ def compare_models(
     chosen = _checked_models(models)
     if cohort is not None and preset is not None:
         raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")
-    given = {} if values is None else dict(values)
+    if cohort is not None:
+        check_cohort(cohort)
+    preset = _PRESET if preset is None else preset
+    given = by_name("values", values, "{'K_N': 2.5e11}")
     free = _free(chosen, fixed, given)
-    limits = {} if bounds is None else dict(bounds)
+    limits = by_name("bounds", bounds, "{'K_C': (1e9, 1e12)}")
     # Each model's fit goes through them anew.
     observables = list(observables) if isinstance(observables, Iterator) else observables
     for name in limits:
@@ -88,12 +94,12 @@ def compare_models(
     with progress_bar("models", len(chosen), progress) as advance:
         for name, model in chosen.items():
             fits[name] = fit(
-                data, free[name], _cohort(model, cohort, preset or _PRESET, given), loss=loss,
+                data, free[name], _cohort(model, cohort, preset, given), loss=loss,
                 bounds={each: limits[each] for each in limits if each in free[name]},
                 starts=starts, regimen=run.regimen, seed=run.seed, tolerance=run.tolerance,
                 observables=observables, progress=False,
             )  # fmt: skip
-            _check_errors(fits[name])
+            fits[name] = _with_errors(fits[name])
             advance(1)
     return _dataset(fits)
 
@@ -125,8 +131,7 @@ def _free(
     models: dict[str, Model], fixed: Sequence[str], values: Mapping[str, Any]
 ) -> dict[str, list[str]]:
     """Return the parameters that each model fits."""
-    if isinstance(fixed, str):
-        raise VcohortError(f"fixed = {fixed!r} is no list of parameters. Try [{fixed!r}].")
+    fixed = names_of("fixed", fixed, "['K_N']", "parameters") if not _is_empty(fixed) else ()
     known: dict[str, Param] = {}
     for model in models.values():
         known |= model.parameters
@@ -138,6 +143,10 @@ def _free(
         name: [each for each in model.parameters if each not in held]
         for name, model in models.items()
     }
+
+
+def _is_empty(given: Any) -> bool:
+    return is_list(given) and not tuple(given)
 
 
 def _cohort(model: Model, cohort: Cohort | None, preset: str, values: Mapping[str, Any]) -> Cohort:
@@ -156,25 +165,37 @@ def _cohort(model: Model, cohort: Cohort | None, preset: str, values: Mapping[st
     return Cohort(filled, cohort.patient, model, cohort.origin).replace(**own)
 
 
-def _check_errors(ds: xr.Dataset) -> None:
-    """Refuse data whose errors are not known and that the model meets exactly."""
-    if not ds.attrs["errors_known"]:
-        observed = (ds["information"].values > 0) & ~ds["below"].values
-        misses = relative_misses(ds["value"].values, ds["predicted"].values, observed)
-        labels = [str(label) for label in ds["patient"].values]
-        check_errors_left(labels, ds["information"].values, misses, ds.sizes["parameter"])
+def _with_errors(ds: xr.Dataset) -> xr.Dataset:
+    """Return a fit without the patients whose unknown errors nothing tells: the model meets all."""
+    if ds.attrs["errors_known"]:
+        return ds
+    share = ds["information"].values
+    observed = (share > 0) & ~ds["below"].values
+    misses = relative_misses(ds["value"].values, ds["predicted"].values, observed)
+    labels = [str(label) for label in ds["patient"].values]
+    reasons = without_errors(labels, share, misses, ds.sizes["parameter"])
+    return blanked(ds, leave_out(labels, reasons, _lost(ds)), DATA)
+
+
+def _lost(ds: xr.Dataset) -> np.ndarray:
+    """Return which patients (patient,) a fit is missing of."""
+    return np.isnan(ds["loss"].values)
 
 
 def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     first = next(iter(fits.values()))
     known = bool(first.attrs["errors_known"])
     shares = np.stack([each["information"].values for each in fits.values()])
-    number = np.nansum(shares.max(axis=0), axis=1)[:, None]
-    observed = ((shares[0] > 0) & ~first["below"].values).sum(axis=1)[:, None]
+    # Who is missing of one model is compared with none.
+    lost = np.any([_lost(each) for each in fits.values()], axis=0)
+    told = np.nansum(shares.max(axis=0), axis=1)
+    seen = ((shares[0] > 0) & ~first["below"].values).sum(axis=1)
+    number, observed = (np.where(lost, np.nan, each)[:, None] for each in (told, seen))
     sums = np.stack([each["data_loss"].values for each in fits.values()], axis=1)
     free = np.array([each.sizes["parameter"] for each in fits.values()])
     deviance = sums if known else observed * np.log(sums / observed)
     aic, aicc, bic = criteria(deviance, number, free if known else free + 1)
+    aicc[lost] = np.nan
     _tell_unweighed(first, aicc)
     over = ("patient", "model")
     criterion = "information criterion"
@@ -206,7 +227,8 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
     }
     shared |= provenance("comparison")
     ds = xr.Dataset(variables, {"model": names, "patient": first["patient"]}, shared)
-    return ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
+    ds = ds.merge(joined.drop_vars(["unit", "other"], errors="ignore")).merge(rows)
+    return blanked(ds, lost, rows)
 
 
 def _tell_unweighed(first: xr.Dataset, aicc: np.ndarray) -> None:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError
 from vcohort.given import number
+from vcohort.results.needed import need
 from vcohort.simulation.dataset import provenance
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
@@ -31,6 +32,9 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     threshold = number("threshold", threshold)
     if not 0 < threshold <= 1:
         raise VcohortError(f"threshold = {threshold:g} is impossible: it must be between 0 and 1.")
+    paths = dict.fromkeys(_UNITS, ("patient", "time"))
+    slopes = {"sensitivity": ("state", "patient", "time", "parameter"), "ranking": ("parameter",)}
+    need(sensitivities, "vc.local_sensitivity", paths | slopes)
     patients = sensitivities.sizes.get("patient", 1)
     if patients != 1:
         raise VcohortError(

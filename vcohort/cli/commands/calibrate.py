@@ -9,7 +9,7 @@ import typer
 
 import vcohort as vc
 from vcohort.cli import options
-from vcohort.cli.commands.shared import BUILT_IN, Plot, StudyFile, tell
+from vcohort.cli.commands.shared import BUILT_IN, Plot, StudyFile, check_table, tell
 from vcohort.cli.console import console
 from vcohort.cli.outputs import Outputs
 
@@ -40,15 +40,17 @@ def calibrate(
 
     outputs = Outputs(output, plot, force)
     outputs.check()
+    names = options.names("--free", free)
+    check_table(trial, "vcohort.results.trial", "read_curve")
     chosen = options.study_of(
         "calibrate", study,
         {"preset": preset, "sigma": sigma, "patients": patients, **run_flags}, settings=settings,
-        defaults={"patients": 4096},
+        parameters=names, defaults={"patients": 4096},
     )  # fmt: skip
     screen = console()
     survival = vc.data.progression_free_survival() if trial == BUILT_IN else trial
     ds = vc.calibrate(
-        chosen.population(), survival, options.names("--free", free), n=chosen.patients,
+        chosen.population(), survival, names, n=chosen.patients,
         starts=starts, weights=weights, regimen=chosen.regimen,
         **chosen.given("seed", "progression"),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from vcohort.cli.commands.shared import (
     BUILT_IN,
     Plot,
     StudyFile,
+    check_table,
     middle,
     middle_patient,
     pair,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from vcohort.cli.study import Study
+
+# The loss unless it is told: of other tables, and of the built-in one.
+_LOSS = {False: "log", True: "kimmel2021"}
 
 _FIT_WAYS = ("fit", "profile", "compare", "posterior")
 
@@ -74,17 +78,20 @@ def fit(
     """Fit parameters to measurements, from many starts at once."""
     outputs = Outputs(output, plot, force)
     outputs.check()
+    command, names = way("fit", how, _FIT_WAYS), _free_names(free, how)
+    check_table(table, "vcohort.measurements.observations", "read_observations")
+    limits = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
-        way("fit", how, _FIT_WAYS), study, {"preset": preset, **run_flags}, settings=settings,
-        own={"--starts": starts}, defaults={"preset": "kimmel2021-figures"},
+        command, study, {"preset": preset, **run_flags}, settings=settings,
+        own={"--starts": starts}, parameters=(*names, *limits),
+        defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     rows = vc.data.fit_table() if table == BUILT_IN else table
-    names = _free_names(free, how)
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
         "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
-        "loss": loss or ("kimmel2021" if table == BUILT_IN else "log"),
-        "bounds": by_name("--bounds", map(pair, bounds or [])),
+        "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
+        "bounds": limits,
         **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
     }  # fmt: skip
     screen = console()
@@ -138,6 +145,9 @@ def _tell_fit(screen: Console, ds: xr.Dataset) -> None:
     tell(screen, ds[["estimate", "standard_error", "at_bound"]], ("patient", "parameter"))
     for patient in ds["patient"].values:
         one = ds.sel(patient=patient)
+        if one["loss"].isnull():
+            screen.print(f"{patient}: missing")
+            continue
         same = float((one["start_loss"] <= 1.001 * one["loss"]).mean())
         screen.print(
             f"{patient}: loss {float(one['loss']):.6g}, reached by {same:.0%} of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -12,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 import vcohort as vc
+from vcohort.cli.at_once import load
 from vcohort.cli.notation import is_number, parse_fields, parse_setting, parse_value
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.tables.csv_files import read_lines
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +30,22 @@ Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .pn
 
 # The trial whose data come with the package.
 BUILT_IN = "zuma1"
+
+
+def check_table(table: str, room: str, reader: str) -> None:
+    """Refuse a table that the function ``reader`` of a room refuses, before JAX is imported.
+
+    What it only warns of is told when it is read for good.
+    """
+    # A pipe can be read once.
+    if table == BUILT_IN or (Path(table).exists() and not Path(table).is_file()):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # What is no such file takes no library to tell.
+        read_lines(table)
+        load(room)
+        getattr(import_module(room), reader)(table)
 
 
 def way(command: str, how: str, known: tuple[str, ...]) -> str:

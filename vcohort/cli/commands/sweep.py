@@ -15,12 +15,14 @@ from rich.console import Console
 
 import vcohort as vc
 from vcohort.cli import options
+from vcohort.cli.at_once import load
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, is_number, parse_setting
 from vcohort.cli.outputs import PAGE, STORE, check_format
 from vcohort.cli.signals import uninterrupted
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
+from vcohort.sweeps.store.absent import check_there
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,8 +104,11 @@ def sweep(
     if dry_run:
         screen.print(str(vc.estimate_sweep(**arguments, price_per_hour=price)))
         return
+    from vcohort.sweeps.api import lacks_any
+
+    is_work = lacks_any(output)
     with _client(workers, scheduler) as client:
-        _tell(screen, vc.sweep(**arguments, store=output, client=client), output)
+        _tell(screen, vc.sweep(**arguments, store=output, client=client), output, is_work)
 
 
 def resume(
@@ -115,12 +120,17 @@ def resume(
     scheduler: Scheduler = None,
 ) -> None:
     """Go on with a sweep that was interrupted."""
+    _open(store)
+    from vcohort.sweeps.api import go_on
+
     with _client(workers, scheduler) as client:
-        _tell(console(), vc.resume(store, repair=repair, client=client), store)
+        is_work = go_on(store, repair=repair, client=client) > 0
+    _tell(console(), vc.open_sweep(store), store, is_work)
 
 
 def verify(store: StoreFolder) -> None:
     """Read a store from its first byte to its last; exit status 1 where it is not whole."""
+    _open(store)
     found = vc.verify(store)
     console().print(str(found), soft_wrap=True, highlight=False)
     if found.is_whole:
@@ -141,12 +151,13 @@ def report(
 
     What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
     """
+    check_writable(output, overwrite=force)
+    check_format(output, PAGE)
+    _open(store)
     from vcohort.cli.report import write_report
     from vcohort.sweeps.api import open_whole
     from vcohort.sweeps.compute.variables import missing_note
 
-    check_writable(output, overwrite=force)
-    check_format(output, PAGE)
     ds, found = open_whole(store)
     notes = _notes(store, found)
     lost = missing_note(ds)
@@ -157,6 +168,12 @@ def report(
         raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
     for note in notes:
         warnings.warn(note, VcohortWarning, stacklevel=1)
+
+
+def _open(store: Path) -> None:
+    """Refuse a store that is not there; else import what reads one."""
+    check_there(store)
+    load("vcohort.sweeps.api")
 
 
 def _notes(store: Path, found: Verification) -> list[str]:
@@ -248,7 +265,7 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
             stack.close()
 
 
-def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
+def _tell(screen: Console, ds: xr.Dataset, store: Path, is_work: bool) -> None:
     sizes = " × ".join(f"{name} {ds.sizes[name]}" for name in ds["steps"].dims)
     patients = ds["steps"].size * int(ds.attrs["patients_per_cell"])
     screen.print(f"{sizes}: {ds['steps'].size:,} cells, {patients:,} patients", highlight=False)
@@ -256,4 +273,5 @@ def _tell(screen: Console, ds: xr.Dataset, store: Path) -> None:
         if name in ds:
             low, high = float(ds[name].min()), float(ds[name].max())
             screen.print(f"{name}: {low:.3f} to {high:.3f}", highlight=False)
-    screen.print(f"wrote {store}", soft_wrap=True)
+    done = f"wrote {store}" if is_work else f"{store} was whole already: there was nothing to do"
+    screen.print(done, soft_wrap=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
+from vcohort.late import jnp
 from vcohort.models.law import Growth, Values
 from vcohort.models.shared import K_C, K_N, r_N
 from vcohort.models.species import Cells

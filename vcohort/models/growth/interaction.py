@@ -6,9 +6,8 @@ delta_N = 0 the two populations grow apart, each by its own Gompertz law.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
+from vcohort.late import jnp
 from vcohort.models.law import Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N

@@ -6,9 +6,8 @@ so that r keeps its meaning, the rate of return to the capacity, at every c.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
+from vcohort.late import jnp
 from vcohort.models.law import Growth, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import K_C, K_N, r_N

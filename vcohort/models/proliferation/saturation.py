@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from vcohort.arrays import Number
+from vcohort.late import jnp
 from vcohort.models.law import Proliferation, Values
 from vcohort.models.param import Param
 from vcohort.models.shared import r_B

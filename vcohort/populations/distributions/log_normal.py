@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from scipy.special import ndtri
+import scipy
 
+from vcohort.late import Array, jnp
 from vcohort.populations.distributions.law import Floats
 from vcohort.populations.distributions.numbers import in_text, keep, require
 from vcohort.records import recordable
@@ -30,7 +29,7 @@ class LogNormal:
 
     def quantile(self, u: Floats) -> Floats:
         """Return median exp(sigma z(u))."""
-        return self.median * np.exp(self.sigma * ndtri(u))
+        return self.median * np.exp(self.sigma * scipy.special.ndtri(u))
 
     def moved_to(self, centre: float) -> LogNormal:
         """Return it about another median, with the same sigma."""

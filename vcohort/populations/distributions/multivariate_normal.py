@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
 
 from vcohort.errors import VcohortError
 from vcohort.given import floats, truth
@@ -49,9 +49,8 @@ class MultivariateNormal:
     def quantiles(self, u: Floats) -> dict[str, Floats]:
         """Map uniform numbers (patient, k) to values (patient,) of each parameter."""
         # Summed by hand: a matrix product may round a patient by how many there are.
-        shift = sum(
-            z[:, None] * column for z, column in zip(ndtri(u).T, self._factor.T, strict=True)
-        )
+        deviates = scipy.special.ndtri(u).T
+        shift = sum(z[:, None] * column for z, column in zip(deviates, self._factor.T, strict=True))
         if self.log:
             values = self.centre * np.exp(shift)
         else:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from scipy.special import ndtri
+import scipy
 
+from vcohort.late import Array, jnp
 from vcohort.populations.distributions.law import Floats
 from vcohort.populations.distributions.numbers import in_text, keep, require
 from vcohort.records import recordable
@@ -36,7 +35,7 @@ class Normal:
 
     def quantile(self, u: Floats) -> Floats:
         """Return mean + sd z(u), floored."""
-        return np.maximum(self.mean + self.sd * ndtri(u), FLOOR * self.mean)
+        return np.maximum(self.mean + self.sd * scipy.special.ndtri(u), FLOOR * self.mean)
 
     def moved_to(self, centre: float) -> Normal:
         """Return it about another mean, with the same sd / mean."""

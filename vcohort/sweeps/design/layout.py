@@ -20,6 +20,7 @@ from vcohort.populations.distributions import (
     median_of,
     values_at,
 )
+from vcohort.tables.columns import refuse_shuffled
 
 LAYOUTS = ("grid", "table", "sobol", "latin-hypercube")
 
@@ -109,6 +110,7 @@ def _grid(axes: Mapping[str, Any]) -> Layout:
 
 
 def _table(axes: Mapping[str, Any]) -> Layout:
+    refuse_shuffled(axes)
     columns = {str(name): _values(str(name), given) for name, given in axes.items()}
     sizes = {name: values.size for name, values in columns.items()}
     if len(set(sizes.values())) > 1:

@@ -17,6 +17,7 @@ from vcohort.records import refuse_nameless
 from vcohort.sweeps.design.chunks import Chunks
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.store import manifest
+from vcohort.sweeps.store.absent import absent
 from vcohort.sweeps.store.code import Code
 from vcohort.sweeps.store.serialise import (
     SCHEMA_VERSION,
@@ -128,10 +129,7 @@ def read_header(path: Path) -> Header:
     except (FileNotFoundError, NotADirectoryError):
         if (path / OWN).is_dir():
             raise damaged(path, f"its {_STUDY} is gone") from None
-        what = "is no store of a sweep" if path.exists() else "does not exist"
-        raise VcohortError(
-            f"{path} {what}. Begin one: vcohort sweep STUDY.toml -o NEW.zarr"
-        ) from None
+        raise absent(path) from None
     except OSError as error:
         raise unreadable(path / OWN / _STUDY, error) from None
     if found is None:
