@@ -191,6 +191,14 @@ class Study(_OfARun):
         """Return those of the fields that were given, and are not left to a default."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
+    def settings(self, *but: str) -> dict[str, Any]:
+        """Return the settings of the run that were given, but for some.
+
+        All that were given are read: what a command does not read has been refused by then, as
+        :mod:`vcohort.cli.uses` says.
+        """
+        return self.given(*(name for name in PLAIN if name not in but))
+
     def to_toml(self) -> str:
         """Return the study as the text of a study file, without what its method does not read."""
         return tomli_w.dumps(
