@@ -17,7 +17,8 @@ import vcohort as vc
 from tests.test_store import OPTIONS, population
 from vcohort.cli import report
 from vcohort.cli.commands import sweep as sweep_commands
-from vcohort.cli.study import make_study, read_fields
+from vcohort.cli.study import make_study
+from vcohort.cli.study_file import read_fields
 from vcohort.sweeps.store import format as form
 from vcohort.sweeps.store import manifest
 

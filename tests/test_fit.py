@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 import vcohort as vc
-from vcohort.analysis.estimation.selection import criteria, weights_of
+from vcohort.analysis.estimation.criteria import criteria, weights_of
 
 DAYS = np.array([7.0, 14.0, 28.0, 90.0, 180.0])
 

@@ -10,12 +10,12 @@ from .analysis.estimation.fit import fit as fit
 from .analysis.estimation.posterior import posterior as posterior
 from .analysis.estimation.profile import profile_likelihood as profile_likelihood
 from .analysis.estimation.selection import compare_models as compare_models
-from .analysis.optimize_regimen import optimize_regimen as optimize_regimen
-from .analysis.sensitivity.global_sensitivity import morris as morris
-from .analysis.sensitivity.global_sensitivity import sobol_indices as sobol_indices
+from .analysis.optimization.optimize_regimen import optimize_regimen as optimize_regimen
 from .analysis.sensitivity.identifiability import identifiability as identifiability
 from .analysis.sensitivity.local_sensitivity import local_sensitivity as local_sensitivity
+from .analysis.sensitivity.morris import morris as morris
 from .analysis.sensitivity.sensitivity_map import sensitivity_map as sensitivity_map
+from .analysis.sensitivity.sobol import sobol_indices as sobol_indices
 from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
 from .endpoints import Nadir as Nadir

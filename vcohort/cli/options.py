@@ -123,7 +123,8 @@ def study_of(
 
     What names, bounds and files tell is told before JAX is imported.
     """
-    from vcohort.cli.study import make_study, read_fields
+    from vcohort.cli.study import make_study
+    from vcohort.cli.study_file import read_fields
 
     fields: dict[str, Any] = read_fields(file) if file else {}
     make_study(fields)

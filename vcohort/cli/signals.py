@@ -80,14 +80,13 @@ def uninterrupted() -> Generator[None]:
     # It is a process too, and whoever starts it listens again.
     resource_tracker.ensure_running()
     came: list[int] = []
-    before = {number: signal.signal(number, lambda each, _: came.append(each))
-              for number in ENDING}  # fmt: skip
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        yield
+        with hearing(lambda number, _: came.append(number)):
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if came:
             signal.raise_signal(came[0])

@@ -1,120 +1,40 @@
-"""A study: everything that a run is made of, as one checked record; read from TOML."""
+"""A study: everything that a run is made of, as one checked record."""
 
 from __future__ import annotations
 
-import os
 import re
 import reprlib
-import tomllib
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 import vcohort as vc
-from vcohort.cli.notation import parse_axis, parse_value
+from vcohort.cli.notation import parse_value
+from vcohort.cli.study_tables import (
+    AS_WRITTEN,
+    InfusionEntry,
+    Laws,
+    LymphodepletionEntry,
+    SweepEntry,
+)
 from vcohort.cli.uses import unread_by
 from vcohort.errors import VcohortError, did_you_mean, one_of
-from vcohort.files import read_plain
 from vcohort.given import whole
-from vcohort.models import Model, car_t
 from vcohort.populations.designs import DESIGNS
 from vcohort.populations.distributions import varies
 from vcohort.populations.population import Population
-from vcohort.regimens.treatments import Infusion, Lymphodepletion, Treatment
 from vcohort.simulation.run import DEFAULTS, PLAIN, Run
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# A study is a page of text.
-_MOST_BYTES = 10 << 20
-
-# A value of another type is a mistake, and is not turned into one of this type.
-_AS_WRITTEN = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Laws(BaseModel):
-    """The laws of the model, by name."""
-
-    model_config = _AS_WRITTEN
-
-    growth: str = "gompertz"
-    feedback: str = "T"
-    killing: str = "saturating"
-    proliferation: str = "exponential"
-
-    def compose(self) -> Model:
-        """Return the model."""
-        return car_t(self.growth, self.feedback, self.killing, self.proliferation)
-
-
-class InfusionEntry(BaseModel):
-    """An ``[[infusion]]``; see :class:`vcohort.Infusion`."""
-
-    model_config = _AS_WRITTEN
-
-    day: float
-    cells: float | None = None
-
-    def treatment(self) -> Treatment:
-        """Return the infusion."""
-        return Infusion(self.day, self.cells)
-
-
-class LymphodepletionEntry(BaseModel):
-    """A ``[[lymphodepletion]]``; see :class:`vcohort.Lymphodepletion`."""
-
-    model_config = _AS_WRITTEN
-
-    day: float
-    survival: float | Annotated[list[float], Field(min_length=2, max_length=2)]
-
-    def treatment(self) -> Treatment:
-        """Return the lymphodepletion."""
-        both = self.survival
-        return Lymphodepletion(self.day, (both[0], both[1]) if isinstance(both, list) else both)
-
-
-class SweepEntry(BaseModel):
-    """The table ``[sweep]``; see :func:`vcohort.sweep`.
-
-    ``axes``: a list of values by name, or text: ``6e10:8e10:21`` (LOW:HIGH:COUNT, ``:log`` after it
-    for even ratios), in a design ``6e10:8e10`` or a distribution.
-    """
-
-    model_config = _AS_WRITTEN
-
-    axes: dict[str, list[float] | str]
-    layout: str = "grid"
-    cells: int | None = None
-    independent: bool = False
-    days: list[float] | None = None
-    until: float | None = None
-    quantiles: list[float] | None = None
-    keep_patients: bool = False
-    chunk: int | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what :func:`vcohort.sweep` takes."""
-        axes = {
-            name: parse_axis(name, value) if isinstance(value, str) else value
-            for name, value in self.axes.items()
-        }
-        for name, value in axes.items():
-            if isinstance(value, tuple) and self.layout in {"grid", "table"}:
-                raise VcohortError(
-                    f"The axis {name} = {self.axes[name]!r} is a range, for a design. Say how many "
-                    f"values: {self.axes[name]}:21, or which: {value[0]:g},{value[1]:g}."
-                )
-        return {**self.model_dump(exclude_none=True), "axes": axes}
-
 
 _SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
 
-_OfARun = create_model("_OfARun", __config__=_AS_WRITTEN, **_SETTINGS)
+_OfARun = create_model("_OfARun", __config__=AS_WRITTEN, **_SETTINGS)
 
 
 class Study(_OfARun):
@@ -191,6 +111,14 @@ class Study(_OfARun):
         """Return those of the fields that were given, and are not left to a default."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
+    def settings(self, *but: str) -> dict[str, Any]:
+        """Return the settings of the run that were given, but for some.
+
+        All that were given are read: what a command does not read has been refused by then, as
+        :mod:`vcohort.cli.uses` says.
+        """
+        return self.given(*(name for name in PLAIN if name not in but))
+
     def to_toml(self) -> str:
         """Return the study as the text of a study file, without what its method does not read."""
         return tomli_w.dumps(
@@ -232,42 +160,6 @@ def make_study(fields: dict[str, Any]) -> Study:
         return Study.model_validate(fields)
     except ValidationError as error:
         raise VcohortError(_explain(error)) from None
-
-
-def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the fields of a study file."""
-    try:
-        fields = tomllib.loads(read_plain(path, _MOST_BYTES).decode("utf-8-sig"))
-        _check_numbers(fields)
-    except FileNotFoundError:
-        raise VcohortError(f"There is no study file {path}.") from None
-    except OSError as error:
-        raise VcohortError(f"Cannot read the study file {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise VcohortError(f"Cannot read the study file {path}: it is not text in UTF-8.") from None
-    except RecursionError:
-        raise VcohortError(
-            f"The study file {path} is no study: its brackets are nested too deeply."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise VcohortError(
-            f"The study file {path} is not TOML: {error}. Texts stand in quotes: "
-            'preset = "kimmel2021".'
-        ) from None
-    except ValueError:
-        raise VcohortError(
-            f"The study file {path} holds a whole number of more than 64 bits."
-        ) from None
-    return fields
-
-
-def _check_numbers(part: Any) -> None:
-    """Refuse whole numbers of more bits than the largest seed has."""
-    if isinstance(part, dict | list):
-        for each in part.values() if isinstance(part, dict) else part:
-            _check_numbers(each)
-    elif isinstance(part, int) and abs(part) >= 2**64:
-        raise ValueError(part.bit_length())
 
 
 def _parts(error: Any) -> list[str]:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax import Array
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares
 
-from vcohort.analysis.cache import Both, remember_last
 from vcohort.analysis.calibration.entropy import entropy_weights
-from vcohort.analysis.calibration.varied import SPREADS, Varied, deviates_of, find_varied, law_of
+from vcohort.analysis.calibration.search import Task, moved_to, search
+from vcohort.analysis.calibration.varied import deviates_of, find_varied, law_of
 from vcohort.analysis.sensitivity.outputs import keep_followed
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import truth, whole
-from vcohort.populations.cohort import Cohort
-from vcohort.populations.designs import uniforms
 from vcohort.populations.population import Population, check_population
-from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.results.needed import need
 from vcohort.results.survival import progression_free_survival
@@ -36,27 +29,8 @@ from vcohort.simulation.run import Run, settle
 from vcohort.simulation.simulate import simulate
 from vcohort.tables.days import in_days
 
-# The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
-# fine: the last moves a progression by less than a day.
-_NOISES = (0.05, 0.02)
-
-# Steps of least squares for each start, and for the best of them at each noise.
-_SCOUTING, _STEPS = 12, 40
-
 # Fresh patients that judge the result.
 _JUDGES = 20_000
-
-
-class _Task(NamedTuple):
-    """What is matched: the curve of a cohort on fixed random numbers, on some days."""
-
-    cohort: Cohort
-    varied: tuple[Varied, ...]
-    deviates: np.ndarray
-    days: np.ndarray
-    target: np.ndarray
-    progression: float
-    regimen: Regimen
 
 
 def calibrate(
@@ -111,8 +85,8 @@ def calibrate(
     _warn_few(at, len(varied))
     cohort = population.sample(n, run.seed, design="sobol")
     deviates = deviates_of(population, varied, n, run.seed)
-    task = _Task(cohort, varied, deviates, at, target, run.progression, run.regimen)
-    best = _search(task, starts, run.seed, progress)
+    task = Task(cohort, varied, deviates, at, target, run.progression, run.regimen)
+    best = search(task, starts, run.seed, progress)
     return _dataset(population, task, best, weights, run.seed)
 
 
@@ -161,98 +135,8 @@ def _warn_few(days: np.ndarray, parameters: int) -> None:
         )
 
 
-def _search(task: _Task, starts: int, seed: int, progress: bool | None) -> np.ndarray:
-    """Return the best logs of locations and spreads (2, parameter)."""
-    k = len(task.varied)
-    usual = np.log([each.param.usual for each in task.varied])
-    here = np.log([each.location for each in task.varied])
-    low = np.concatenate([np.minimum(usual[:, 0], here), np.full(k, np.log(SPREADS[0]))])
-    high = np.concatenate([np.maximum(usual[:, 1], here), np.full(k, np.log(SPREADS[1]))])
-    own = np.log([*(each.location for each in task.varied), *(each.spread for each in task.varied)])
-    nearby = uniforms("latin-hypercube", seed, first=0, count=starts, columns=2 * k, total=starts)
-    first = own + np.concatenate([np.zeros((1, 2 * k)), 2.0 * nearby[1:] - 1.0])
-    fit = _curves(task)
-
-    def solve(start: np.ndarray, noise: float, steps: int) -> tuple[float, np.ndarray]:
-        edge = 1e-6 * (high - low)
-
-        def residual(at: np.ndarray) -> np.ndarray:
-            return fit(at, noise)[0] - task.target
-
-        def jacobian(at: np.ndarray) -> np.ndarray:
-            return fit(at, noise)[1]
-
-        inside = np.clip(start, low + edge, high - edge)
-        solver: Any = least_squares  # Its stubs know no function as jac.
-        found = solver(residual, inside, jacobian, (low, high), max_nfev=steps)
-        return float(found.cost), found.x
-
-    with progress_bar("calibrate, stages", starts + len(_NOISES), progress) as advance:
-        tried: list[tuple[float, np.ndarray]] = []
-        for start in first:
-            tried.append(solve(start, _NOISES[0], _SCOUTING))
-            advance(1)
-        best = min(tried, key=lambda each: each[0])[1]
-        for noise in _NOISES:
-            best = solve(best, noise, _STEPS)[1]
-            advance(1)
-    return best.reshape(2, k)
-
-
-def _curves(task: _Task) -> Callable[..., Both]:
-    """Return a function of (logs, noise): the curve (day,) and its Jacobian (day, parameter)."""
-    numbers = jax.tree.map(np.float32, (dict(task.cohort.values), task.deviates))
-
-    # The cohort's numbers are handed over: one program, kept on the disk, serves all cohorts.
-    @jax.jit
-    def both(
-        logs: Array, noise: Array, values: dict[str, Array], deviates: Array
-    ) -> tuple[Array, Array]:
-        here = task._replace(cohort=task.cohort.replace(**values))
-
-        def each(logs: Array) -> tuple[Array, Array]:
-            found = progression_free_probability(
-                _moved(here, logs, deviates), task.days, progression=task.progression,
-                regimen=task.regimen, noise=noise,
-            )  # fmt: skip
-            return found, found
-
-        slopes, found = jax.jacfwd(each, has_aux=True)(logs)
-        kept = jnp.isfinite(found).all(axis=1) & jnp.isfinite(slopes).all(axis=(1, 2))
-        return _mean(found, kept), _mean(slopes, kept)
-
-    def curve(logs: np.ndarray, noise: float) -> Both:
-        # In single precision, whatever the program asks of JAX.
-        with jax.enable_x64(False):
-            found = both(np.float32(logs), np.float32(noise), *numbers)
-        value, slope = (np.asarray(part, np.float64) for part in found)
-        if not np.isfinite(value).all():
-            raise VcohortError(
-                "The search came to where no patient can be followed: a rate is too fast for the "
-                "steps. Free other parameters, or start from a narrower population."
-            )
-        return value, slope
-
-    return remember_last(curve)
-
-
-def _mean(values: Array, kept: Array) -> Array:
-    """Return the mean over the patients (patient, …) that are kept; NaN where none is."""
-    inside = jnp.where(kept.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
-    return inside.sum(axis=0) / kept.sum()
-
-
-def _moved(task: _Task, logs: Any, deviates: Any) -> Cohort:
-    k = len(task.varied)
-    moved = {
-        each.param.name: each.values(logs[index], logs[k + index], deviates[:, index])
-        for index, each in enumerate(task.varied)
-    }
-    return task.cohort.replace(**moved)
-
-
 def _dataset(
-    population: Population, task: _Task, best: np.ndarray, weights: bool, seed: int
+    population: Population, task: Task, best: np.ndarray, weights: bool, seed: int
 ) -> xr.Dataset:
     location, spread = np.exp(best)
     names = [each.param.name for each in task.varied]
@@ -261,7 +145,7 @@ def _dataset(
         progression_free_probability, days=task.days, progression=task.progression,
         regimen=task.regimen,
     )  # fmt: skip
-    moved = _moved(task, best.reshape(-1), task.deviates)
+    moved = moved_to(task, best.reshape(-1), task.deviates)
     values = {name: np.asarray(moved[name], float) for name in names}
     before, each = (np.asarray(survive(cohort)) for cohort in
                     (task.cohort, task.cohort.replace(**values)))  # fmt: skip
@@ -322,7 +206,7 @@ def _weigh(survival: np.ndarray, target: np.ndarray) -> xr.Dataset:
     return entropy_weights(survival[:, within], target[within], tolerance=1e-3)
 
 
-def _fresh(population: Population, task: _Task, seed: int) -> np.ndarray:
+def _fresh(population: Population, task: Task, seed: int) -> np.ndarray:
     """Return the Kaplan-Meier curve of other patients, each with one fate."""
     cohort = population.sample(_JUDGES, seed)
     ds = simulate(

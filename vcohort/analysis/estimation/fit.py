@@ -10,12 +10,13 @@ import jax
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation.estimation import Fitted, at_bound, estimate, uncertainty
+from vcohort.analysis.estimation.estimation import at_bound, estimate
 from vcohort.analysis.estimation.left_out import blanked
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.analysis.estimation.solver import Solved
+from vcohort.analysis.estimation.uncertainty import Fitted, uncertainty
 from vcohort.endpoints import Outcome
 from vcohort.errors import VcohortWarning
 from vcohort.measurements.observables import Observable

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import xarray as xr
 from jax import Array
 
+from vcohort.analysis.estimation.arviz import SCALE, arviz_tree
 from vcohort.analysis.estimation.left_out import refuse, unobserved, without_enough
 from vcohort.analysis.estimation.likelihood import likeliest_scale, log_likelihood
 from vcohort.analysis.estimation.losses import Residuals
@@ -27,30 +27,24 @@ from vcohort.analysis.estimation.problem import (
     observed_and_limits,
     residuals_of,
 )
-from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.errors import VcohortError
 from vcohort.given import whole
 from vcohort.measurements.observables import Observable
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.distributions import Distribution
 from vcohort.progress import is_shown
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.dataset import TIME, provenance
 from vcohort.simulation.run import Run
 
 # The residuals' scale, where the data give no errors: log-uniform over these, in residuals of
 # predictions that are twice too large.
-_SCALES = (1e-4, 1e2)
+SCALES = (1e-4, 1e2)
 
 # Draws from the priors, of which each chain starts at one of the likeliest.
 _CANDIDATES = 256
 
-_SCALE = "scale"
-
 # No chain starts on the edge of the scale's prior.
 _INSIDE = (1e-3, 1.0 - 1e-3)
-
-# The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
-_LARGEST_R_HAT = 1.01
 
 
 def posterior(
@@ -102,7 +96,7 @@ def posterior(
     with jax.enable_x64(True):
         laws = laws_of(problem, priors, bounds)
         if not problem.data.errors_known:
-            laws[_SCALE] = _scale_law(problem)
+            laws[SCALE] = _scale_law(problem)
         # JAX takes the 64 bits of a seed as a number with a sign.
         of_starts, of_chains = jax.random.split(
             jax.random.key(np.uint64(run.seed).astype(np.int64))
@@ -123,7 +117,7 @@ def posterior(
         drawn = {name: np.asarray(value) for name, value in samples.items()}
         extra = sampler.get_extra_fields(group_by_chain=True)
         stats = {name: np.asarray(value) for name, value in extra.items()}
-    return _tree(problem, drawn, stats, run.seed)
+    return arviz_tree(problem, drawn, stats, run.seed)
 
 
 def _numpyro() -> Any:
@@ -139,7 +133,7 @@ def _model(problem: Problem, laws: dict[str, Any]) -> Any:
     def model() -> None:
         values: dict[str, Any] = {name: numpyro.sample(name, law) for name, law in laws.items()}
         logs = jnp.log(jnp.stack([values[name] for name in problem.spec.names], axis=1))
-        scale = values.get(_SCALE, jnp.ones(len(logs)))
+        scale = values.get(SCALE, jnp.ones(len(logs)))
         found = jax.vmap(partial(_log_likelihood, problem.spec))(problem.subjects, logs, scale)
         numpyro.factor("likelihood", jnp.sum(found))
 
@@ -164,7 +158,7 @@ def _scale_law(problem: Problem) -> Any:
         return jnp.where(mean > 0, jnp.sqrt(mean), 1.0)
 
     units = jax.vmap(unit)(problem.subjects)
-    return dist.LogUniform(*(units * share for share in _SCALES)).to_event(1)
+    return dist.LogUniform(*(units * share for share in SCALES)).to_event(1)
 
 
 def _starts(
@@ -190,9 +184,9 @@ def _starts(
     # Where few draws can be followed, chains share the best.
     order = np.where(np.isfinite(best), order, order[0])
     values = dict(zip(names, map(np.asarray, drawn), strict=True))
-    if _SCALE in laws:
-        low, high = (np.asarray(laws[_SCALE].base_dist.icdf(share)) for share in _INSIDE)
-        values[_SCALE] = np.clip(np.asarray(scale), low, high)
+    if SCALE in laws:
+        low, high = (np.asarray(laws[SCALE].base_dist.icdf(share)) for share in _INSIDE)
+        values[SCALE] = np.clip(np.asarray(scale), low, high)
     return {name: np.take_along_axis(value, order, axis=0) for name, value in values.items()}
 
 
@@ -209,94 +203,3 @@ def likelihoods_at(spec: FitSpec, subjects: Subject, logs: Array) -> tuple[Array
         return log_likelihood(own, observed, limit, scale), scale
 
     return jax.vmap(jax.vmap(one), in_axes=(None, 0))(subjects, logs)
-
-
-def _tree(
-    problem: Problem, drawn: dict[str, np.ndarray], stats: dict[str, np.ndarray], seed: int
-) -> xr.DataTree:
-    """Return ArviZ's groups."""
-    model = problem.spec.model
-    patients = {"patient": list(problem.data.patients)}
-
-    def about(name: str) -> dict[str, str]:
-        if name == _SCALE:
-            return {"units": "1", "long_name": "standard deviation of the residuals"}
-        param = model.param(name)
-        return {"units": param.unit, "long_name": param.description}
-
-    def chained(name: str, values: np.ndarray, attrs: dict[str, str], *more: str) -> xr.DataArray:
-        return xr.DataArray(values, dims=("chain", "draw", *more), name=name, attrs=attrs)
-
-    named = {"diverging": "diverging", "accept_prob": "acceptance_rate", "num_steps": "n_steps",
-             "potential_energy": "lp"}  # fmt: skip
-    sampled = {
-        named[name]: chained(named[name], -values if name == "potential_energy" else values,
-                             {"units": "1", "long_name": name.replace("_", " ")})
-        for name, values in stats.items()
-    }  # fmt: skip
-    posterior = {
-        name: chained(name, values, about(name), "patient") for name, values in drawn.items()
-    }
-    data = problem.data
-    observed = {
-        "value": ("row", data.value, {"units": "as the observable", "long_name": "measured"}),
-        "day": ("row", data.day, TIME),
-        "weight": ("row", data.weight, {"units": "1", "long_name": "weight of the square"}),
-        "below": (
-            "row", data.below, {"units": "1", "long_name": "whether the value is an upper limit"},
-        ),
-        "observable": (
-            "row", list(data.observable), {"units": "1", "long_name": "what was measured"},
-        ),
-        "of_patient": (
-            "row", [data.patients[index] for index in data.patient],
-            {"units": "1", "long_name": "patient"},
-        ),
-    }  # fmt: skip
-    attrs = {
-        "model": model.name, "loss": problem.spec.loss.name, "seed": str(seed),
-        "inference_library": "numpyro", "sampling": "NUTS", **provenance("posterior"),
-    }  # fmt: skip
-    return xr.DataTree.from_dict(
-        {
-            "/": xr.Dataset(attrs=attrs),
-            "posterior": xr.Dataset(posterior, patients, attrs),
-            "sample_stats": xr.Dataset(sampled),
-            "observed_data": xr.Dataset(observed),
-            "summary": _summary(drawn, patients),
-        }
-    )
-
-
-def _summary(drawn: dict[str, np.ndarray], patients: dict[str, list[str]]) -> xr.Dataset:
-    """Return moments and diagnostics (parameter, patient); warn where chains have not mixed."""
-    from numpyro import diagnostics  # noqa: PLC0415 - an extra
-
-    def each(measure: Callable[[np.ndarray], np.ndarray]) -> tuple[tuple[str, str], np.ndarray]:
-        return ("parameter", "patient"), np.stack([measure(values) for values in drawn.values()])
-
-    def quantile(share: float) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda values: np.quantile(values, share, axis=(0, 1))
-
-    summary = xr.Dataset(
-        {
-            "mean": each(lambda values: values.mean(axis=(0, 1))),
-            "sd": each(lambda values: values.std(axis=(0, 1), ddof=1)),
-            "q05": each(quantile(0.05)),
-            "median": each(quantile(0.5)),
-            "q95": each(quantile(0.95)),
-            "r_hat": each(diagnostics.split_gelman_rubin),
-            "ess": each(diagnostics.effective_sample_size),
-        },
-        {"parameter": list(drawn), **patients},
-    )
-    # NaN, of chains that never moved, is not mixed either.
-    worst = float(summary["r_hat"].values.max())
-    if not worst <= _LARGEST_R_HAT:
-        warnings.warn(
-            f"The chains have not mixed: R-hat is up to {worst:.3f}, more than {_LARGEST_R_HAT}. "
-            "Give more warmup and draws, or fewer free parameters.",
-            VcohortWarning,
-            stacklevel=4,
-        )
-    return summary

@@ -9,18 +9,18 @@ import numpy as np
 import xarray as xr
 from scipy.stats import chi2
 
-from vcohort.analysis.estimation.estimation import (
-    Fitted,
-    estimate,
-    relative_misses,
-    uncertainty,
-    without_errors,
-)
+from vcohort.analysis.estimation.estimation import estimate
 from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.problem import Problem, observed_and_limits
 from vcohort.analysis.estimation.solver import Candidates, polish
+from vcohort.analysis.estimation.uncertainty import (
+    Fitted,
+    relative_misses,
+    uncertainty,
+    without_errors,
+)
 from vcohort.errors import VcohortError
 from vcohort.given import names_of, number, whole
 from vcohort.measurements.observables import Observable

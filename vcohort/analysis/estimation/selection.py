@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation.estimation import relative_misses, without_errors
+from vcohort.analysis.estimation.criteria import criteria, weights_of
 from vcohort.analysis.estimation.fit import DATA, fit
 from vcohort.analysis.estimation.left_out import blanked, leave_out
 from vcohort.analysis.estimation.losses import Residuals
 from vcohort.analysis.estimation.make_problem import settle_fit
+from vcohort.analysis.estimation.uncertainty import relative_misses, without_errors
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import by_name, is_list, names_of
 from vcohort.measurements.observables import Observable
@@ -241,25 +242,3 @@ def _tell_unweighed(first: xr.Dataset, aicc: np.ndarray) -> None:
                 VcohortWarning,
                 stacklevel=4,
             )
-
-
-def criteria(
-    deviance: np.ndarray, number: np.ndarray, counted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return AIC, AICc and BIC (patient, model).
-
-    Of -2 ln likelihood (patient, model), numbers of data (patient, 1), and of parameters that are
-    counted (model,).
-    """
-    aic = deviance + 2 * counted
-    spare = number - counted - 1
-    more = 2 * counted * (counted + 1) / np.where(spare > 0, spare, 1)
-    aicc = np.where(spare > 0, aic + more, np.inf)
-    return aic, aicc, deviance + counted * np.log(number)
-
-
-def weights_of(criterion: np.ndarray) -> np.ndarray:
-    """Return exp(-difference / 2), normalised; NaN where no model has a criterion."""
-    least = criterion.min(axis=1, keepdims=True)
-    raw = np.exp(-0.5 * (criterion - np.where(np.isfinite(least), least, np.nan)))
-    return raw / raw.sum(axis=1, keepdims=True)

@@ -52,7 +52,7 @@ def calibrate(
     ds = vc.calibrate(
         chosen.population(), survival, names, n=chosen.patients,
         starts=starts, weights=weights, regimen=chosen.regimen,
-        **chosen.given("seed", "progression"),
+        **chosen.settings(),
     )  # fmt: skip
     tell(screen, ds[["first_location", "location", "first_spread", "spread"]], ("parameter",))
     rms = {name: value for name, value in ds.attrs.items() if str(name).startswith("rms_")}

@@ -92,7 +92,7 @@ def fit(
         "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
         "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
         "bounds": limits,
-        **({} if starts is None else {"starts": starts}), **chosen.given("seed", "tolerance"),
+        **({} if starts is None else {"starts": starts}), **chosen.settings(),
     }  # fmt: skip
     screen = console()
     match how:

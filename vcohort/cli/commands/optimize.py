@@ -48,7 +48,7 @@ def optimize(
     cohort = chosen.population().sample(chosen.patients, chosen.run.seed, design=chosen.design)
     ds = vc.optimize_regimen(
         cohort, by_name("--field", map(pair, field)), objective, max_C_max=max_c_max,
-        regimen=chosen.regimen, **chosen.given("horizon", "progression", "tolerance"),
+        regimen=chosen.regimen, **chosen.settings("seed"),
     )  # fmt: skip
     tell(screen, ds[["best"]], ("field",))
     screen.print(

@@ -69,22 +69,17 @@ def sensitivity(
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
-    run: dict[str, Any] = chosen.given("seed", "horizon", "tolerance")
-    run["regimen"] = chosen.regimen
+    run: dict[str, Any] = {"regimen": chosen.regimen, **chosen.settings()}
     screen = console()
     draw: Callable[[Any], Any] = vc.plots.global_sensitivity
     match how:
         case "sobol":
             ds = vc.sobol_indices(
-                chosen.population(), names or ("cure",), _or(samples, 4096), **run,
-                **chosen.given("progression"),
-            )  # fmt: skip
+                chosen.population(), names or ("cure",), _or(samples, 4096), **run
+            )
             tell(screen, ds[["first", "first_interval", "total", "total_interval"]])
         case "morris":
-            ds = vc.morris(
-                chosen.population(), names or ("cure",), _or(samples, 256), **run,
-                **chosen.given("progression"),
-            )  # fmt: skip
+            ds = vc.morris(chosen.population(), names or ("cure",), _or(samples, 256), **run)
             tell(screen, ds[["mu", "mu_star", "mu_star_interval", "sigma"]])
         case "map":
             axes = by_name("--axis", map(_axis, axis or []))
@@ -119,7 +114,7 @@ def _local(
     points = max(_POINTS, int(np.ceil(last)) + 1)
     local = vc.local_sensitivity(
         middle_patient(chosen, settings), np.linspace(0.0, last, points), outputs=outputs,
-        regimen=chosen.regimen, **chosen.given("progression", "tolerance"),
+        regimen=chosen.regimen, **chosen.settings("horizon"),
     )  # fmt: skip
     return local.merge(vc.identifiability(local)[["correlation", "removed"]])
 

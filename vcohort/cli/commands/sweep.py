@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import warnings
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -19,7 +16,7 @@ from vcohort.cli.at_once import load
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, is_number, parse_setting
 from vcohort.cli.outputs import PAGE, STORE, check_format
-from vcohort.cli.signals import uninterrupted
+from vcohort.cli.workers import workers_of
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
 from vcohort.sweeps.store.absent import check_there
@@ -107,7 +104,7 @@ def sweep(
     from vcohort.sweeps.api import lacks_any
 
     is_work = lacks_any(output)
-    with _client(workers, scheduler) as client:
+    with workers_of(workers, scheduler) as client:
         _tell(screen, vc.sweep(**arguments, store=output, client=client), output, is_work)
 
 
@@ -123,7 +120,7 @@ def resume(
     _open(store)
     from vcohort.sweeps.api import go_on
 
-    with _client(workers, scheduler) as client:
+    with workers_of(workers, scheduler) as client:
         is_work = go_on(store, repair=repair, client=client) > 0
     _tell(console(), vc.open_sweep(store), store, is_work)
 
@@ -215,54 +212,6 @@ def _refuse_both(
 
 def _parts(key: str) -> list[str]:
     return [name.strip() for name in key.split(",")]
-
-
-@contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Generator[Any]:
-    """Yield a client of the workers asked for; None for this process alone."""
-    if workers is None and scheduler is None:
-        yield None
-        return
-    if workers is not None and (scheduler is not None or workers < 1):
-        raise VcohortError("Give --workers N from 1 on, or --scheduler ADDRESS, not both.")
-    from vcohort.sweeps.execution.cluster import distributed
-    from vcohort.threads import cores
-
-    dask = distributed()
-    if workers is None:
-        try:
-            client = dask.Client(scheduler, timeout="20s")
-        except (OSError, ValueError) as error:
-            raise VcohortError(
-                f"No Dask scheduler answers at {scheduler}: {error}. Start one: dask scheduler"
-            ) from None
-        with client:
-            yield client
-        return
-    threads = max(1, cores() // workers)
-    # What goes wrong on a worker is told by the chunk that it costs; of how a cluster ends nobody
-    # asks. For the workers, and for this process.
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    stack = ExitStack()
-    try:
-        # A cluster that is half begun, or half ended, cannot be ended.
-        with uninterrupted():
-            cluster = dask.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=threads,
-                # Their pages of progress would else be open to the network, on others' ports.
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                silence_logs=logging.CRITICAL,
-            )
-            client = stack.enter_context(dask.Client(stack.enter_context(cluster)))
-        yield client
-    finally:
-        with uninterrupted():
-            stack.close()
 
 
 def _tell(screen: Console, ds: xr.Dataset, store: Path, is_work: bool) -> None:

@@ -1,0 +1,1 @@
+"""Treatments that do most good."""

@@ -1,0 +1,49 @@
+"""Study files, read as TOML; what they mean is for :mod:`vcohort.cli.study`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from typing import Any
+
+from vcohort.errors import VcohortError
+from vcohort.files import read_plain
+
+# A study is a page of text.
+_MOST_BYTES = 10 << 20
+
+
+def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the fields of a study file."""
+    try:
+        fields = tomllib.loads(read_plain(path, _MOST_BYTES).decode("utf-8-sig"))
+        _check_numbers(fields)
+    except FileNotFoundError:
+        raise VcohortError(f"There is no study file {path}.") from None
+    except OSError as error:
+        raise VcohortError(f"Cannot read the study file {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise VcohortError(f"Cannot read the study file {path}: it is not text in UTF-8.") from None
+    except RecursionError:
+        raise VcohortError(
+            f"The study file {path} is no study: its brackets are nested too deeply."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise VcohortError(
+            f"The study file {path} is not TOML: {error}. Texts stand in quotes: "
+            'preset = "kimmel2021".'
+        ) from None
+    except ValueError:
+        raise VcohortError(
+            f"The study file {path} holds a whole number of more than 64 bits."
+        ) from None
+    return fields
+
+
+def _check_numbers(part: Any) -> None:
+    """Refuse whole numbers of more bits than the largest seed has."""
+    if isinstance(part, dict | list):
+        for each in part.values() if isinstance(part, dict) else part:
+            _check_numbers(each)
+    elif isinstance(part, int) and abs(part) >= 2**64:
+        raise ValueError(part.bit_length())
