@@ -62,6 +62,7 @@ def simulate(
     ),
     preset: options.Preset = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     patients: options.Patients = None,
     sigma: options.Sigma = None,
     design: options.Design = None,
@@ -76,7 +77,7 @@ def simulate(
     checked = options.study_of("simulate", study, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design,
         "save_at": options.numbers("--save-at", save_at), **run_flags,
-    }, settings=settings, infuse=infuse, deplete=deplete)  # fmt: skip
+    }, settings=settings, laws=laws, infuse=infuse, deplete=deplete)  # fmt: skip
     from vcohort.results.summary import summary_table
 
     start = time.perf_counter()

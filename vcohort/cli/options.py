@@ -30,6 +30,10 @@ Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", help="NAME=VALUE: r_B=0.1, 'r_B=lognormal(0.1, 0.3)'. Repeatable."),
 ]
+LawNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--law", help="KIND=NAME: memory=linear, escape=mutation; see info. Repeatable."),
+]
 Patients: TypeAlias = Annotated[int | None, typer.Option("-n", "--patients")]
 Sigma: TypeAlias = Annotated[Number, typer.Option(help="Relative patient variability.")]
 Design: TypeAlias = Annotated[str | None, typer.Option(help="random, sobol, latin-hypercube.")]
@@ -107,6 +111,7 @@ def study_of(
     flags: Mapping[str, Any],
     *,
     settings: list[str] | None = None,
+    laws: list[str] | None = None,
     infuse: list[str] | None = None,
     deplete: list[str] | None = None,
     swept: Mapping[str, Any] | None = None,
@@ -133,6 +138,9 @@ def study_of(
     given = by_name("--set", map(parse_setting, settings or []))
     if given:
         fields["set"] = {**fields.get("set", {}), **given}
+    chosen_laws = by_name("--law", map(parse_setting, laws or []))
+    if chosen_laws:
+        fields["model"] = {**fields.get("model", {}), **chosen_laws}
     if infuse:
         names = ("day", "cells")
         fields["infusion"] = [parse_fields("--infuse", text, names, least=1) for text in infuse]

@@ -24,10 +24,12 @@ class Laws(BaseModel):
     feedback: str = "T"
     killing: str = "saturating"
     proliferation: str = "exponential"
+    memory: str = "none"
+    escape: str = "none"
 
     def compose(self) -> Model:
         """Return the model."""
-        return car_t(self.growth, self.feedback, self.killing, self.proliferation)
+        return car_t(**self.model_dump())
 
 
 class InfusionEntry(BaseModel):
@@ -49,12 +51,12 @@ class LymphodepletionEntry(BaseModel):
     model_config = AS_WRITTEN
 
     day: float
-    survival: float | Annotated[list[float], Field(min_length=2, max_length=2)]
+    survival: float | Annotated[list[float], Field(min_length=2, max_length=2)] | dict[str, float]
 
     def treatment(self) -> Treatment:
         """Return the lymphodepletion."""
-        both = self.survival
-        return Lymphodepletion(self.day, (both[0], both[1]) if isinstance(both, list) else both)
+        given = self.survival
+        return Lymphodepletion(self.day, tuple(given) if isinstance(given, list) else given)
 
 
 class SweepEntry(BaseModel):

@@ -238,15 +238,20 @@ class Regimen:
             name: xp.asarray(value, in_force) if isinstance(value, np.ndarray) else value
             for name, value in given.items()
         }
+        species = cohort.model.species
         for each in self.treatments:
             today = xp.equal(each.day, 0.0)
             if isinstance(each, Lymphodepletion):
-                normal = values["N0"]
-                left = xp.maximum(normal * each.fractions[0], xp.minimum(normal, 1.0))
-                values["N0"] = xp.where(today, left, normal)
+                # CAR T cells come later on that day.
+                for name, share in each.survivals(species).items():
+                    if name in species.grown and name != "C":
+                        before = values[f"{name}0"]
+                        left = xp.maximum(before * share, xp.minimum(before, 1.0))
+                        values[f"{name}0"] = xp.where(today, left, before)
             elif each.cells is not None:
                 values["C0"] = xp.where(today, each.cells, values["C0"])
-        return values | {"B0": whole_cells(values["B0"])}
+        first = {f"{name}0": whole_cells(values[f"{name}0"]) for name in species.tumour}
+        return values | first
 
 
 def _row(each: Treatment, cohort: Cohort) -> Schedule:

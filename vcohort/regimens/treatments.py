@@ -70,66 +70,96 @@ class Lymphodepletion:
 
     ``day``: days since the first infusion; infinite where a patient gets none. ``survival``:
     the fraction of T cells that lives through it, or a pair, of the normal and of the CAR
-    T cells. Each a number or an array (patient,), as of :class:`Infusion`. On the day of an
+    T cells, or fractions by compartment, ``{"N": 0.01, "C": 0.1, "M": 0.5}``: what is not named
+    is spared. Each a number or an array (patient,), as of :class:`Infusion`. On the day of an
     infusion it comes first.
     Of a population that is cut below it, one cell is left: the laws of growth have no meaning
     for less. Traced values as for :class:`Infusion`.
     """
 
     day: Field
-    survival: Field | tuple[Field, Field]
+    survival: Field | tuple[Field, Field] | Mapping[str, Field]
 
-    settable: ClassVar[tuple[str, ...]] = ("day", "survival", "normal_survival", "car_survival")
     labels: ClassVar[Any] = None
 
     def __post_init__(self) -> None:
-        _take_labels(self, self.day, *self.fractions)
-        object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
-        if isinstance(self.survival, tuple) and len(self.survival) != 2:
+        given: Any = self.survival
+        if isinstance(given, tuple) and len(given) != 2:
             raise VcohortError(
-                f"Lymphodepletion(survival={self.survival}): give one fraction, or two: of the "
+                f"Lymphodepletion(survival={given}): give one fraction, or two: of the "
                 "normal T cells and of the CAR T cells. One a patient is an array."
             )
-        pair = tuple(_field("Lymphodepletion", "survival", each, 1.0) for each in self.fractions)
-        survival = pair if isinstance(self.survival, tuple) else pair[0]
-        object.__setattr__(self, "survival", survival)
+        if isinstance(given, Mapping) and not given:
+            raise VcohortError("Lymphodepletion(survival={}): name a compartment, {'N': 0.01}.")
+        named = dict(given) if isinstance(given, Mapping) else _by_kind(given)
+        _take_labels(self, self.day, *named.values())
+        object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
+        checked = {
+            str(name): _field("Lymphodepletion", "survival", each, 1.0)
+            for name, each in named.items()
+        }
+        pair = tuple(checked.values())
+        kept = (
+            checked if isinstance(given, Mapping) else pair if isinstance(given, tuple) else pair[0]
+        )
+        object.__setattr__(self, "survival", kept)
 
     @property
-    def fractions(self) -> tuple[Field, Field]:
-        """The fractions of the normal and of the CAR T cells that survive."""
-        both = self.survival
-        return both if isinstance(both, tuple) else (both, both)
+    def _named(self) -> dict[str, Field]:
+        """The fractions by what they are of: kinds of T cells, or compartments."""
+        given: Any = self.survival
+        return dict(given) if isinstance(given, Mapping) else _by_kind(given)
 
     def survivals(self, species: Species) -> dict[str, Field]:
-        """Return the fraction of each compartment that survives."""
-        normal, car = self.fractions
-        return {each.name: car if each.car else normal for each in species.compartments}
+        """Return the fraction of each compartment that survives.
+
+        :raises VcohortError: for a compartment that the model does not have.
+        """
+        named = self._named
+        if not isinstance(self.survival, Mapping):
+            return {
+                each.name: named["car" if each.car else "normal"] for each in species.compartments
+            }
+        known = [each.name for each in species.compartments]
+        for name in named:
+            if name not in known:
+                raise unknown("compartment of a lymphodepletion", name, known)
+        return {name: named.get(name, 1.0) for name in known}
+
+    @property
+    def settable(self) -> tuple[str, ...]:
+        """The names that :meth:`replace` knows."""
+        return ("day", "survival", *(f"{name}_survival" for name in self._named))
 
     @property
     def fields(self) -> dict[str, tuple[Field, str]]:
         """The values by name, each with its unit."""
-        normal, car = self.fractions
-        return {
-            "day": (self.day, "day"),
-            "normal_survival": (normal, "1"),
-            "car_survival": (car, "1"),
-        }
+        shares = {f"{name}_survival": (each, "1") for name, each in self._named.items()}
+        return {"day": (self.day, "day"), **shares}
 
     def replace(self, **fields: Field) -> Lymphodepletion:
         """Return the lymphodepletion with other ``settable`` fields."""
         _check_names(self, fields)
-        both = fields.get("survival", self.survival)
-        normal, car = both if isinstance(both, tuple) else (both, both)
-        pair = fields.get("normal_survival", normal), fields.get("car_survival", car)
-        return _keep_labels(Lymphodepletion(fields.get("day", self.day), pair), self)
+        survival = fields.get("survival", self.survival)
+        named = dict(survival) if isinstance(survival, Mapping) else _by_kind(survival)
+        changed = {name: fields.get(f"{name}_survival", each) for name, each in named.items()}
+        new = changed if isinstance(survival, Mapping) else tuple(changed.values())
+        return _keep_labels(Lymphodepletion(fields.get("day", self.day), new), self)
 
     def __repr__(self) -> str:
-        normal, car = (_text(fraction) for fraction in self.fractions)
-        pair = isinstance(self.survival, tuple)
-        return (
-            f"Lymphodepletion(day={_text(self.day)}, "
-            f"survival={f'({normal}, {car})' if pair else normal})"
-        )
+        told = {name: _text(fraction) for name, fraction in self._named.items()}
+        if isinstance(self.survival, Mapping):
+            survival = f"{{{', '.join(f'{name!r}: {text}' for name, text in told.items())}}}"
+        else:
+            normal, car = told.values()
+            survival = f"({normal}, {car})" if isinstance(self.survival, tuple) else normal
+        return f"Lymphodepletion(day={_text(self.day)}, survival={survival})"
+
+
+def _by_kind(survival: Any) -> dict[str, Field]:
+    """Return the fractions of normal and of CAR T cells, given as one or as a pair."""
+    normal, car = survival if isinstance(survival, tuple) else (survival, survival)
+    return {"normal": normal, "car": car}
 
 
 Treatment: TypeAlias = Infusion | Lymphodepletion

@@ -32,6 +32,7 @@ def calibrate(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -44,8 +45,8 @@ def calibrate(
     check_table(trial, "vcohort.results.trial", "read_curve")
     chosen = options.study_of(
         "calibrate", study,
-        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags}, settings=settings,
-        parameters=names, defaults={"patients": 4096},
+        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags},
+        settings=settings, laws=laws, parameters=names, defaults={"patients": 4096},
     )  # fmt: skip
     screen = console()
     survival = vc.data.progression_free_survival() if trial == BUILT_IN else trial

@@ -72,6 +72,7 @@ def fit(
     study: StudyFile = None,
     preset: options.Preset = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -82,7 +83,7 @@ def fit(
     check_table(table, "vcohort.measurements.observations", "read_observations")
     limits = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
-        command, study, {"preset": preset, **run_flags}, settings=settings,
+        command, study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
         own={"--starts": starts}, parameters=(*names, *limits),
         defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip

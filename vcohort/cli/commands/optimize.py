@@ -33,6 +33,7 @@ def optimize(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -41,8 +42,8 @@ def optimize(
     outputs.check()
     chosen = options.study_of(
         "optimize", study,
-        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags}, settings=settings,
-        defaults={"patients": 1024, "design": "sobol"},
+        {"preset": preset, "sigma": sigma, "patients": patients, **run_flags},
+        settings=settings, laws=laws, defaults={"patients": 1024, "design": "sobol"},
     )  # fmt: skip
     screen = console()
     cohort = chosen.population().sample(chosen.patients, chosen.run.seed, design=chosen.design)

@@ -57,6 +57,7 @@ def sensitivity(
     preset: options.Preset = None,
     sigma: options.Sigma = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     plot: Plot = None,
     force: options.Force = False,
 ) -> None:
@@ -65,7 +66,7 @@ def sensitivity(
     files.check()
     chosen = options.study_of(
         way("sensitivity", how, _SENSITIVITY_WAYS), study,
-        {"preset": preset, "sigma": sigma, **run_flags}, settings=settings,
+        {"preset": preset, "sigma": sigma, **run_flags}, settings=settings, laws=laws,
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)

@@ -67,6 +67,7 @@ def sweep(
     ] = None,
     preset: options.Preset = None,
     settings: options.Settings = None,
+    laws: options.LawNames = None,
     patients: options.Patients = None,
     sigma: options.Sigma = None,
     design: options.Design = None,
@@ -87,7 +88,7 @@ def sweep(
         {
             "preset": preset, "patients": patients, "sigma": sigma, "design": design, **run_flags,
         },
-        settings=settings, infuse=infuse, deplete=deplete, swept=swept,
+        settings=settings, laws=laws, infuse=infuse, deplete=deplete, swept=swept,
         own={"--price": price, "--workers": workers, "--scheduler": scheduler},
         defaults={"method": "exact"},
     )  # fmt: skip

@@ -47,14 +47,17 @@ class Fed(NamedTuple):
     def at_the_end(self, middle: Number, first: Number, third: Number) -> Number:
         """Return the number for the last stage, from that of the second and two sources."""
         source = 2.0 * third - first
-        return self.half.zero * middle + 0.5 * self.days * self.half.one * source
+        number = self.half.zero * middle + 0.5 * self.days * self.half.one * source
+        # Where hardly a cell is left and all decays, an extrapolated source may be below nothing.
+        return jnp.maximum(number, 0.0)
 
     def after(self, first: Number, second: Number, third: Number, fourth: Number) -> Number:
         """Return the number at the end of the step, from the sources of its four stages."""
         e = self.whole
         one, three = e.one - 3.0 * e.two + 4.0 * e.three, 4.0 * e.three - e.two
         inner = (2.0 * e.two - 4.0 * e.three) * (second + third)
-        return e.zero * self.number + self.days * (one * first + inner + three * fourth)
+        number = e.zero * self.number + self.days * (one * first + inner + three * fourth)
+        return jnp.maximum(number, 0.0)
 
 
 class Phi(NamedTuple):

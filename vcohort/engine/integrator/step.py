@@ -23,6 +23,9 @@ from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Rates, Values
 
+# exp of this is finite in float32.
+_LARGEST_LOG = 80.0
+
 # A grown compartment is never smaller than this, in cells: its law means nothing below.
 LEAST = 1.0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
 from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
 from vcohort.engine.integrator.clones import first_cells, first_clones, sum_of
@@ -89,6 +91,12 @@ class Stepped(PatientProgram[State, Logs | None, Outcomes]):
         return Outcomes(results(self.endpoints, state.carries), strain)
 
     def saved(self, state: State) -> Logs:
-        """Return the logs of all cells, in the order of species; of an extinct clone, -inf."""
+        """Return the logs of all cells, in the order of species; -inf where there are none."""
         cells = cells_of(self.model, state.compartments, saved_logs(state.tumour))
-        return tuple(cells.log(name) for name in self.model.species.names)
+        numbers = cells.numbers
+        return tuple(
+            jnp.where(numbers[name] > 0.0, cells.log(name), -jnp.inf)
+            if name in numbers
+            else cells.logs[name]
+            for name in self.model.species.names
+        )
