@@ -14,6 +14,7 @@ from vcohort.results.kinds import ANY, KINDS
 PICTURES = {
     "calibration": {"calibration"},
     "car_t_kinetics": {"cohort", "fit", "local_sensitivity"},
+    "cumulative_incidence": {"cohort"},
     "event_times": {"cohort"},
     "fit_starts": {"fit"},
     "fitted_curves": {"fit", "comparison"},

@@ -33,8 +33,9 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     if not 0 < threshold <= 1:
         raise VcohortError(f"threshold = {threshold:g} is impossible: it must be between 0 and 1.")
     paths = dict.fromkeys(_UNITS, ("patient", "time"))
-    slopes = {"sensitivity": ("state", "patient", "time", "parameter"), "ranking": ("parameter",)}
-    need(sensitivities, "vc.local_sensitivity", paths | slopes)
+    slopes = ("state", "patient", "time", "parameter")
+    needed = {**paths, "sensitivity": slopes, "ranking": ("patient", "parameter")}
+    need(sensitivities, "vc.local_sensitivity", needed)
     patients = sensitivities.sizes.get("patient", 1)
     if patients != 1:
         raise VcohortError(
