@@ -23,9 +23,6 @@ from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Rates, Values
 
-# exp of this is finite in float32.
-_LARGEST_LOG = 80.0
-
 # A grown compartment is never smaller than this, in cells: its law means nothing below.
 LEAST = 1.0
 
@@ -105,12 +102,9 @@ def _relaxation(slope: Number, rate: Number, days: Number) -> _Relaxation:
 
 
 def _per_cell(inflow: Mapping[str, Number], cells: Cells) -> dict[str, Number]:
-    """Return what flows into grown compartments, per day and cell that is there."""
-    return {
-        name: rate * jnp.exp(-cells.logs[name])
-        for name, rate in inflow.items()
-        if name in cells.logs
-    }
+    """Return what flows into grown compartments, per day and cell that is there: one, at least."""
+    grown = [(name, rate, cells.logs[name]) for name, rate in inflow.items() if name in cells.logs]
+    return {name: rate * jnp.exp(-jnp.maximum(log, 0.0)) for name, rate, log in grown}
 
 
 class _Stage(NamedTuple):
