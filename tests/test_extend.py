@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 
 import vcohort as vc
+from tests import clones
 from tests.conftest import P_LIMIT
 from vcohort.models import Cells
 
@@ -76,6 +77,54 @@ def test_a_law_of_ones_own():
     logs = jnp.log(jnp.array([1e11, 2 * 2.024e9, 1e10], jnp.float32))
     cells = Cells(dict(zip("NCB", logs, strict=True)))
     assert float(model.rates(values, cells).death["B"]) == pytest.approx(1.15 * 4 / 5, rel=1e-5)
+
+
+def test_the_page_s_normal_b_cells_against_scipy():
+    """And hardly noticed by the tumour, as the page says and the paper has it."""
+    cohort = vc.Population("kimmel2021-figures", model=example("b_cells")["model"]).sample(1)
+    p = {name: float(values[0]) for name, values in cohort.values.items()}
+    days = np.array([30.0, 90.0, 180.0, 365.0])
+    ds = vc.simulate(cohort, "deterministic", 400.0, save_at=days, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+
+    def slopes(_, logs):
+        n, c, a = np.exp(logs)
+        t, seen = n + c, p["k_1"] * a
+        r_c = p["rho_C"] + p["b"] * (t - p["K_N"]) ** 2 / (p["a"] * t**2 + (t - p["K_N"]) ** 2)
+        r_c += p["rho_C"] * seen / (1.0 + seen)
+        death = p["gamma_B"] * c / (p["k_B"] + c)
+        return [-p["r_N"] * np.log(t / p["K_N"]), -r_c * np.log(t / p["K_C"]),
+                p["r_A"] * np.log(p["K_A"] / a) - death]  # fmt: skip
+
+    start = np.log([p["N0"], p["C0"], p["A0"]])
+    truth = solve_ivp(slopes, (0.0, 365.0), start, "DOP853", days, rtol=1e-9, atol=1e-9).y
+    for name, logs in zip("NCA", truth, strict=True):
+        np.testing.assert_allclose(np.log(ds[name].values[0]), logs, atol=2e-3)
+    without = vc.Population("kimmel2021-figures").sample(1)
+    cured = [float(vc.cure_probability(each)[0]) for each in (cohort, without)]
+    assert cured[0] == pytest.approx(cured[1], rel=2e-3)
+
+
+def test_the_page_s_chain_of_clones_against_scipy():
+    """By the backward equations of its three clones, solved in logs."""
+    model = example("CHAIN")["model"]
+    cohort = vc.Population("kimmel2021-figures", model=model, K_C=8e10, u=1e-5).sample(1)
+    p = {name: float(values[0]) for name, values in cohort.values.items()}
+    death, birth, u = clones.killing(p, 400.0), p["r_B"], p["u"]
+
+    def back(passed, logs):
+        mu, (b, e1, e2) = death(400.0 - passed), np.exp(logs)
+        return [
+            birth * (1.0 - u) * (1.0 - b) - mu + birth * u * e1 * (1.0 - b) / b,
+            birth * (1.0 - u) * (1.0 - e1) - p["low"] * mu + birth * u * e2 * (1.0 - e1) / e1,
+            birth * (1.0 - e2),
+        ]
+
+    logs = solve_ivp(back, (0.0, 400.0), np.zeros(3), "LSODA", rtol=1e-9, atol=1e-9).y[:, -1]
+    first = [np.round(p["B0"]), p["E10"], p["E20"]]
+    log_cured = np.dot(first, np.log1p(-np.minimum(np.exp(logs), 1.0 - 1e-16)))
+    found = float(vc.cure_probability(cohort, 400.0)[0])
+    assert 0.2 < found < 0.9 and np.log(found) == pytest.approx(log_cured, abs=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from vcohort.models.law import Flows, Memory
 LINEAR = vc.car_t(memory="linear")
 VALUES = {"f_M": 0.02, "k_CM": 0.03, "k_MC": 0.002, "d_M": 0.004}
 FEW = [vc.Nadir()]
+LATER = np.array([5.0, 15.0, 30.0, 90.0, 180.0, 365.0])
 
 
 def cohort_of(model=LINEAR, patients=1, **values):
@@ -59,8 +60,8 @@ def test_the_path_against_scipy(values):
     cohort, days = cohort_of(**values), [1.0, 5.0, 20.0, 60.0, 180.0, 400.0]
     ds = vc.simulate(cohort, "deterministic", 500.0, save_at=days, endpoints=FEW, progress=False)
     for name, wanted in zip("NCMB", truth(one(cohort), days), strict=True):
-        found, wanted = (np.maximum(each, 1.0) for each in (ds[name].values[0], wanted))
-        np.testing.assert_allclose(found, wanted, rtol=2e-3, err_msg=name)
+        pair = (np.maximum(each, 1.0) for each in (ds[name].values[0], wanted))
+        np.testing.assert_allclose(*pair, rtol=2e-3, err_msg=name)
 
 
 def test_treatments_against_scipy():
@@ -73,8 +74,8 @@ def test_treatments_against_scipy():
                      progress=False)  # fmt: skip
     events = [(98.0, [0.05, 0.2, 0.6], 0.0), (100.0, [1.0, 1.0, 1.0], 1e8)]
     for name, wanted in zip("NCMB", truth(one(cohort), days, events), strict=True):
-        found, wanted = (np.maximum(each, 1.0) for each in (ds[name].values[0], wanted))
-        np.testing.assert_allclose(found, wanted, rtol=2e-3, err_msg=name)
+        pair = (np.maximum(each, 1.0) for each in (ds[name].values[0], wanted))
+        np.testing.assert_allclose(*pair, rtol=2e-3, err_msg=name)
 
 
 def test_without_memory_cells_it_is_the_base_model():
@@ -175,3 +176,34 @@ def test_through_the_command_line_and_a_sweep(tmp_path):
     grid = vc.sweep(vc.Population("kimmel2021-figures", model=both), {"u": [0.0, 1e-3]}, 20,
                     method="hybrid", horizon=100.0, progress=False)  # fmt: skip
     assert float(grid["cure_probability"][0]) >= float(grid["cure_probability"][1])
+
+
+@pytest.mark.parametrize(
+    ("law", "values"),
+    [("linear", {"d_M": 0.1}), ("antigen", {})],
+)
+def test_both_laws_in_logs_against_scipy(law, values):
+    model = vc.car_t(memory=law)
+    cohort = vc.Population("kimmel2021-figures", model=model, **values).sample(1)
+    p = {name: float(value[0]) for name, value in cohort.values.items()}
+
+    def slopes(_, state):
+        n, c, b = np.exp(state[[0, 1, 3]])
+        m, t = state[2], n + c + state[2]
+        r_c = p["rho_C"] + p["b"] * (t - p["K_N"]) ** 2 / (p["a"] * t**2 + (t - p["K_N"]) ** 2)
+        back = p["k_MC"] * (b / (p["k_M"] + b) if law == "antigen" else 1.0)
+        return [
+            -p["r_N"] * np.log(t / p["K_N"]),
+            -r_c * np.log(t / p["K_C"]) - p["k_CM"] + back * m / c,
+            p["k_CM"] * c - (back + p["d_M"]) * m,
+            p["r_B"] - p["gamma_B"] * c / (p["k_B"] + c),
+        ]
+
+    memory = p["f_M"] * p["C0"]
+    start = [np.log(p["N0"]), np.log(p["C0"] - memory), memory, np.log(p["B0"])]
+    truth = solve_ivp(slopes, (0.0, 365.0), start, "LSODA", LATER, rtol=1e-10, atol=1e-9).y
+    ds = vc.simulate(cohort, "deterministic", 400.0, save_at=LATER, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+    for name, path in zip("NCMB", truth, strict=True):
+        wanted = np.log(path) if name == "M" else path
+        np.testing.assert_allclose(np.log(ds[name].values[0]), wanted, atol=2e-3)
