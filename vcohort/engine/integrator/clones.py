@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from vcohort.arrays import Number
@@ -16,6 +17,9 @@ from vcohort.models import Model, Values
 
 # The log of no cells: nothing that grows for years from so few is ever seen.
 LOG_NONE = -1e4
+
+# (1 - e^-x) / x is 1/2 at this x.
+_HALF_ON_AVERAGE = 1.5936
 
 # exp of this is finite in float32.
 _LARGEST_LOG = 80.0
@@ -73,6 +77,7 @@ def mean_paths(model: Model, rates: CloneRates, logs: Mapping[str, Number]) -> d
 
 def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
     """Return the path of a clone to which another one, on its path, adds cells at a rate."""
+    parent = _arisen(parent)
     # The integral of rate e^parent e^(growth to the end).
     against = Cubic(path.start - parent.start, path.end - parent.end,
                     path.slope_start - parent.slope_start,
@@ -92,6 +97,18 @@ def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
         slope(path.slope_start, rate.start, parent.start - path.start),
         slope(path.slope_end, rate.end, parent.end - end),
     )
+
+
+def _arisen(path: Cubic) -> Cubic:
+    """Return a path that begins within the step as one on which its mean number is half the last.
+
+    So it is of a clone that others have borne at a steady rate.
+    """
+    arises = path.start < 0.5 * LOG_NONE
+    begun = arises & (path.end > 0.5 * LOG_NONE)
+    rise = jnp.full_like(path.end, _HALF_ON_AVERAGE)
+    straight = Cubic(path.end - rise, path.end, rise, rise)
+    return jax.tree.map(lambda one, other: jnp.where(begun, one, other), straight, path)
 
 
 def whole_tumour(model: Model, rates: CloneRates, paths: Mapping[str, Cubic]) -> Cubic:
