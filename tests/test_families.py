@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import ndtri
 
@@ -256,9 +257,8 @@ def test_methods_that_contradict_each_other_are_refused(changed, message):
 
 def test_what_a_calibration_found_of_ones_own_needs_the_population():
     ds = {"parameter": ["r_B"], "family": ["Own"], "location": [0.3], "spread": [0.1]}
-    found = {name: np.array(values) for name, values in ds.items()}
     like = vc.Population("kimmel2021-figures", r_B=Own(0.1, 0.2))
-    arrays = {name: type("Values", (), {"values": each})() for name, each in found.items()}
+    arrays = xr.Dataset({name: ("parameter", values) for name, values in ds.items()})
     assert vc.calibrated(like, arrays).distributions["r_B"] == Own(0.3, 0.1)
     with pytest.raises(vc.VcohortError, match="Own, a distribution of your own"):
         vc.calibrated(vc.Population("kimmel2021-figures"), arrays)

@@ -373,8 +373,9 @@ def test_global_sensitivity_leaves_out_whole_samples():
 
 def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
     """Patients that are lost change nothing: before, they counted as progressed on day 0."""
-    module = import_module("vcohort.analysis.calibration.calibrate")
-    true = module.progression_free_probability
+    modules = [import_module(f"vcohort.analysis.calibration.{name}")
+               for name in ("calibrate", "search")]  # fmt: skip
+    true = vc.progression_free_probability
     population = vc.Population("kimmel2021-figures", 0.1, r_B=vc.LogNormal(0.1, 0.3))
     days = np.arange(0.0, 401.0, 40.0)
     trial = xr.DataArray(
@@ -389,16 +390,18 @@ def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
     lost = np.random.default_rng(6).permutation(256) < 64
     options = {"days": days, "n": 256, "starts": 1, "weights": True, "progress": False}
     expected = vc.calibrate(population, trial, ["r_B"], **options)
-    monkeypatch.setattr(module, "progression_free_probability", losing)
+    for module in modules:
+        monkeypatch.setattr(module, "progression_free_probability", losing)
     with pytest.warns(vc.VcohortWarning, match="64 of 256 patients could not be followed"):
         found = vc.calibrate(population, trial, ["r_B"], **options)
     assert found.attrs["patients_missing"] == 64
     assert float(found["location"][0]) == pytest.approx(float(expected["location"][0]), rel=0.05)
     assert found.attrs["rms_calibrated"] < 0.01 and found.attrs["rms_before"] < 0.03
     assert (found["weight"].values[lost] == 0).all()
-    monkeypatch.setattr(
-        module, "progression_free_probability", lambda *a, **b: jnp.nan * true(*a, **b)
-    )
+    for module in modules:
+        monkeypatch.setattr(
+            module, "progression_free_probability", lambda *a, **b: jnp.nan * true(*a, **b)
+        )
     with pytest.raises(vc.VcohortError, match="no patient can be followed"):
         vc.calibrate(population, trial, ["r_B"], **options)
 

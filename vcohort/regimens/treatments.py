@@ -110,6 +110,11 @@ class Lymphodepletion:
         given: Any = self.survival
         return dict(given) if isinstance(given, Mapping) else _by_kind(given)
 
+    @property
+    def fractions(self) -> tuple[Field, ...]:
+        """The fractions that survive: of normal and of CAR T cells, or of each compartment named."""
+        return tuple(self._named.values())
+
     def survivals(self, species: Species) -> dict[str, Field]:
         """Return the fraction of each compartment that survives.
 

@@ -71,7 +71,7 @@ def survival_job(
     model: Model, run: Run, days: ArrayLike, grid: GridSpec, noise: float | Array = 0.0
 ) -> Job:
     """Return the job that finds P(cure) (patient,), P(no progression) (patient, day), strains."""
-    numbers = [jnp.asarray(each, run.dtype) for each in (days, run.progression, noise)]
+    numbers = [np.asarray(each, run.dtype) for each in (days, run.progression, noise)]
     room = room_for(grid.steps)
 
     def work(patients: Patients) -> list[Array]:

@@ -181,7 +181,7 @@ def _trace(
     required_days = tuple(np.asarray(required_days, float))
     about_to_run()
     values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
-    kind = jnp.result_type(*values.values(), *(schedule or ()), jnp.float32)
+    kind = jnp.result_type(*values.values(), *jax.tree.leaves(schedule), jnp.float32)
     values, schedule = jax.tree.map(lambda value: jnp.asarray(value, kind), (values, schedule))
     # What cannot be looked at cannot be refused: it makes its patient's probability NaN.
     values = {name: cohort.model.param(name).or_nan(value) for name, value in values.items()}
