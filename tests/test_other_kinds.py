@@ -15,7 +15,6 @@ PICTURES = {
     "calibration": {"calibration"},
     "car_t_kinetics": {"cohort", "fit", "local_sensitivity"},
     "cumulative_incidence": {"cohort"},
-    "cumulative_incidence": {"cohort"},
     "event_times": {"cohort"},
     "fit_starts": {"fit"},
     "fitted_curves": {"fit", "comparison"},

@@ -112,7 +112,7 @@ class Lymphodepletion:
 
     @property
     def fractions(self) -> tuple[Field, ...]:
-        """The fractions that survive: of normal and of CAR T cells, or of each compartment named."""
+        """The fractions that survive: of normal and CAR T cells, or of the compartments named."""
         return tuple(self._named.values())
 
     def survivals(self, species: Species) -> dict[str, Field]:
