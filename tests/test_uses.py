@@ -58,6 +58,7 @@ FIELDS = {
 FLAGS = {
     "--preset": ["kimmel2021-figures"],
     "--set": ["r_B=0.09"],
+    "--law": ["memory=linear"],
     "--patients": ["32"],
     "--sigma": ["0.1"],
     "--design": ["latin-hypercube"],
