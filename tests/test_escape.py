@@ -177,6 +177,32 @@ def chain(second):
     )  # fmt: skip
 
 
+@SMALL_IS_MEANT
+def test_what_a_clone_is_called_changes_nothing():
+    """Also where its name comes before that of B."""
+    base = vc.laws("escape")["mutation"]
+    first = vc.Param(
+        "A0", "A(0)", "cells", 0.0, (1.0, 1e12), "A at the start", "a test", closed=True
+    )
+
+    def rates(*given):
+        found = base.rates(*given)
+        birth, death = ({"A": each["E"]} for each in (found.birth, found.death))
+        return CloneRates(birth, death, {("B", "A"): found.mutation["B", "E"]})
+
+    parameters = (*(each for each in base.parameters if each.name != "E0"), first)
+    renamed = vc.car_t(escape=Escape("own", "own", parameters, (Clone("A", "A"),), rates))
+    values = SMALL[0] | {"E0": 20.0}
+    other = {name.replace("E0", "A0"): value for name, value in values.items()}
+    found = [
+        vc.simulate(vc.Population("kimmel2021-figures", model=model, **given).sample(200),
+                    "gillespie", DAYS, tolerance=1e-2, endpoints=[vc.Escaped()], progress=False)
+        for model, given in ((MODEL, values), (renamed, other))
+    ]  # fmt: skip
+    for name in ("outcome", "event_time", "relapse", "negative_share"):
+        np.testing.assert_array_equal(found[0][name], found[1][name], err_msg=name)
+
+
 @pytest.mark.slow
 @SMALL_IS_MEANT
 def test_three_clones():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 from vcohort.arrays import Numbers
@@ -156,11 +158,7 @@ class Cells:
         return self._log_of(self.species.tumour)
 
     def _sum_of(self, names: tuple[str, ...]) -> Numbers:
-        first, *others = (self[name] for name in names)
-        return sum(others, first)
+        return reduce(add, (self[name] for name in names))
 
     def _log_of(self, names: tuple[str, ...]) -> Numbers:
-        first, *others = (self.log(name) for name in names)
-        for other in others:
-            first = jnp.logaddexp(first, other)
-        return first
+        return reduce(jnp.logaddexp, (self.log(name) for name in names))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import jax
@@ -55,8 +57,7 @@ def first_cells(model: Model, values: Values) -> Number:
 
 def sum_of(numbers: Mapping[str, Number]) -> Number:
     """Return the sum over clones."""
-    first, *others = numbers.values()
-    return sum(others, first)
+    return reduce(add, numbers.values())
 
 
 def _log_of_any(cells: Number) -> Number:
@@ -136,7 +137,4 @@ def whole_tumour(model: Model, rates: CloneRates, paths: Mapping[str, Cubic]) ->
 
 def log_sum(logs: Mapping[str, Number], names: tuple[str, ...]) -> Number:
     """Return the log of the number of all cells."""
-    first, *others = (logs[name] for name in names)
-    for each in others:
-        first = jnp.logaddexp(first, each)
-    return first
+    return reduce(jnp.logaddexp, (logs[name] for name in names))

@@ -10,7 +10,7 @@ then be weeks long. Compartments that others feed go along in numbers (``fed``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -186,7 +186,7 @@ def integrate(
     bends = [jnp.abs(f2[name] - f3[name]) for name in grown]
     bends += [jnp.abs(s2[name] - s3[name]) / jnp.maximum(numbers[name], LEAST) for name in fed]
     bends += [jnp.abs(_net(second.rates, name) - _net(third.rates, name)) for name in clones]
-    strain = days * _largest(bends)
+    strain = days * reduce(jnp.maximum, bends)
     after = _after(before, rise, numbers, jax.lax.stop_gradient(strain))
     end = cells_of(model, after, clones)
     return Integrated(after, _car_slope(first, start), _car_slope(fourth, end), rates)
@@ -221,13 +221,6 @@ def _own_birth(rates: Rates, clone: str) -> Number:
     birth = rates.birth[clone]
     mutated = [share for (parent, _), share in rates.mutation.items() if parent == clone]
     return birth * (1.0 - sum(mutated)) if mutated else birth
-
-
-def _largest(numbers: list[Number]) -> Number:
-    first, *others = numbers
-    for each in others:
-        first = jnp.maximum(first, each)
-    return first
 
 
 def _car_slope(stage: _Stage, cells: Cells) -> Number:

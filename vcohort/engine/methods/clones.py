@@ -6,6 +6,8 @@ Each clone is left to chance by itself, while others may be large.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from typing import NamedTuple
 
 import jax
@@ -73,25 +75,24 @@ def first_clones_of(logs: Mapping[str, Number]) -> Clones:
 
 def all_of(flags: Mapping[str, Flag]) -> Flag:
     """Return whether all are true."""
-    first, *others = flags.values()
-    for each in others:
-        first = first & each
-    return first
+    return reduce(and_, flags.values())
 
 
 def total_of(logs: Mapping[str, Number], empty: Mapping[str, Flag]) -> Number:
     """Return the log of all cells; 0 of none."""
-    total = jnp.full_like(next(iter(logs.values())), LOG_NONE)
-    for name, log in logs.items():
-        total = jnp.logaddexp(total, jnp.where(empty[name], LOG_NONE, log))
-    return jnp.maximum(total, 0.0)
+    held = (jnp.where(empty[name], LOG_NONE, log) for name, log in logs.items())
+    return jnp.maximum(reduce(jnp.logaddexp, held), 0.0)
 
 
-def close(before: Clones, end: Clones, died: Number, reached: Flag, at: Number) -> ClonesStep:
-    """Return the step of a tumour from its ends and what happened on the way."""
+def close(
+    first: str, before: Clones, end: Clones, died: Number, reached: Flag, at: Number
+) -> ClonesStep:
+    """Return the step of a tumour from its ends and what happened on the way.
+
+    ``first``: the clone with the antigen, by name: JAX hands mappings back with their keys sorted.
+    """
     start, after = before.total, end.total
     rise = after - start
-    first = next(iter(end.logs))
     gone = end.extinct & ~before.extinct
     antigen = [jnp.where(each.empty[first], LOG_NONE, each.logs[first]) for each in (before, end)]
     climb = antigen[1] - antigen[0]

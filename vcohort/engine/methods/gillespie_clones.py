@@ -8,6 +8,8 @@ or a large one small, who is what is asked anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 import jax
@@ -63,7 +65,7 @@ def step(
 
     end = jax.lax.while_loop(on_the_way, go_on, begun)
     after = Clones(end.logs, end.empty, tumour.undecided)
-    return close(tumour, after, end.fraction, end.reached <= 1.0, end.reached)
+    return close(names[0], tumour, after, end.fraction, end.reached <= 1.0, end.reached)
 
 
 def _until_change(
@@ -211,7 +213,4 @@ def _play(
 
 
 def _any(flags: dict[str, Flag]) -> Flag:
-    first, *others = flags.values()
-    for each in others:
-        first = first | each
-    return first
+    return reduce(or_, flags.values())

@@ -159,7 +159,7 @@ def _by_law(
 
     drawn = jax.lax.while_loop(lambda course: course.number < count, part, begun)
     end = Clones(drawn.logs, drawn.empty, tumour.undecided)
-    return close(tumour, end, drawn.died, drawn.reached, drawn.at)
+    return close(names[0], tumour, end, drawn.died, drawn.reached, drawn.at)
 
 
 def _advance(

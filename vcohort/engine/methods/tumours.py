@@ -72,11 +72,11 @@ def _mean(model: Model, rates: CloneRates, tumour: Clones, limits: Limits) -> Cl
     return ClonesStep(path, still, never, reach, paths[first], end)
 
 
-def logs_of(tumour: AnyTumour, none: float = LOG_NONE) -> dict[str, Number]:
-    """Return the logs of the clones' cells, ``none`` for a clone of several that has none."""
+def logs_of(tumour: AnyTumour) -> dict[str, Number]:
+    """Return the logs of the clones' cells; of none, among several, one far below all."""
     if isinstance(tumour, Tumour):
         return {"B": tumour.log_cells}
-    return {name: jnp.where(tumour.empty[name], none, log) for name, log in tumour.logs.items()}
+    return {name: jnp.where(tumour.empty[name], LOG_NONE, log) for name, log in tumour.logs.items()}
 
 
 def saved_logs(tumour: AnyTumour) -> dict[str, Number]:
