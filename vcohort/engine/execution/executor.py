@@ -14,7 +14,7 @@ from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
 from vcohort.engine.execution.loop import Programs, follow, follow_all
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
-from vcohort.engine.programs.base import Patient
+from vcohort.engine.programs.base import Patient, SavingProgram
 
 
 @partial(jax.jit, static_argnames=("programs",), compiler_options=COMPILER_OPTIONS)
@@ -59,6 +59,7 @@ def _execute(
     if points is None:
         return follow_all(programs, each, steps, count).found, None
     (program,) = programs
+    assert isinstance(program, SavingProgram)
     followed = follow(program, each, steps, count)
     return followed.found, _pick(jax.vmap(program.saved)(followed.first), followed.kept, points)
 

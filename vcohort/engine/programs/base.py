@@ -6,6 +6,7 @@ compiled together, or of what is computed twice for a derivative: that is the ex
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from vcohort.arrays import Number, Value
@@ -43,35 +44,46 @@ class Outcomes(NamedTuple):
     strain: Number
 
 
-class PatientProgram(Generic[State, Kept, Found]):
+class PatientProgram(ABC, Generic[State, Kept, Found]):
     """A program: frozen and hashable, since compiled code is kept by it.
 
     ``keeps``: whether anything is kept of each step, which takes memory in proportion to them.
-    ``backwards``: whether it goes over the steps from the last to the first, without treatments.
+    ``backwards``: whether it goes over the steps from the last to the first.
     """
 
     keeps: bool = False
     backwards: bool = False
 
+    @abstractmethod
     def init(self, patient: Patient) -> State:
         """Return the state at day 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, patient: Patient, state: State, step: Step) -> tuple[State, Kept]:
         """Return the state at the end of a step, and what is kept of the step.
 
         ``step.stored``: what the program before this one kept of it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
         """Return the state after a treatment, at the start of a step."""
-        raise NotImplementedError
 
-    def saved(self, state: State) -> Kept:
-        """Return what is kept of a state, where a run saves states on chosen days."""
-        raise NotImplementedError
-
+    @abstractmethod
     def final(self, patient: Patient, state: State) -> Found:
         """Return what is found in the end."""
-        raise NotImplementedError
+
+
+class SavingProgram(PatientProgram[State, Kept, Found]):
+    """A program of which a run may save states on chosen days."""
+
+    @abstractmethod
+    def saved(self, state: State) -> Kept:
+        """Return what is kept of a state."""
+
+
+class LaterProgram(PatientProgram[State, Kept, Found]):
+    """A program that goes over what another one kept: what a treatment did is in that."""
+
+    def treat(self, patient: Patient, state: State, step: Step, jump: Jump) -> State:
+        return state

@@ -45,7 +45,7 @@ from vcohort.engine.integrator.path_state import (
 from vcohort.engine.integrator.step import strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.methods import regrowth
-from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
+from vcohort.engine.programs.base import LaterProgram, Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import (
     Carries,
     begin,
@@ -158,7 +158,7 @@ class DrawnFate(PatientProgram[_State, Cubic, Drawn]):
 
 
 @dataclass(frozen=True)
-class FatedTumour(PatientProgram[Carries, None, Outcomes]):
+class FatedTumour(LaterProgram[Carries, None, Outcomes]):
     """The endpoints of the tumour, given its path and its fate; then the results of all."""
 
     endpoints: tuple[Endpoint, ...]

@@ -34,7 +34,7 @@ from vcohort.engine.integrator.path_state import (
 from vcohort.engine.integrator.step import strain_of
 from vcohort.engine.integrator.treatment import Jump
 from vcohort.engine.integrator.tumour_rates import TumourRates
-from vcohort.engine.programs.base import Patient, PatientProgram
+from vcohort.engine.programs.base import LaterProgram, Patient, PatientProgram
 from vcohort.engine.programs.cure import Cured
 from vcohort.models import Model
 
@@ -84,7 +84,7 @@ class Lineage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Extinction(PatientProgram[dict[str, Lineage], None, Cured]):
+class Extinction(LaterProgram[dict[str, Lineage], None, Cured]):
     """P(no tumour cell is left at the end), back from the end to day 0."""
 
     model: Model

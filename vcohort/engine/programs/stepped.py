@@ -27,7 +27,7 @@ from vcohort.engine.methods.tumours import (
     saved_logs,
     step_tumour,
 )
-from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
+from vcohort.engine.programs.base import Outcomes, Patient, SavingProgram
 from vcohort.engine.programs.folding import (
     Carries,
     begin,
@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stepped(PatientProgram[State, Logs | None, Outcomes]):
+class Stepped(SavingProgram[State, Logs | None, Outcomes]):
     """Steps of compartments and tumour, endpoints folded along; cells kept where they are saved."""
 
     method: str
