@@ -8,6 +8,7 @@ of them, under fresh seeds, less than once in a thousand runs of the suite: |z| 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 import matplotlib
@@ -36,6 +37,14 @@ def z_of_share(share: float, expected: float, n: int) -> float:
     """Return how many standard errors a share of ``n`` lies from its expectation."""
     error = np.sqrt(max(expected * (1 - expected), 1 / n) / n)
     return float((share - expected) / error)
+
+
+@pytest.fixture(autouse=True)
+def _pictures_are_closed():
+    """Close what a test has drawn: pyplot would keep it for the tests that follow."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ which shares code with the package (``clones.py``).
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy import stats
@@ -323,4 +322,3 @@ def test_cumulative_incidence_against_lifelines():
         np.testing.assert_allclose(found.sel(event=name), wanted, atol=1e-9)
     axes = vc.plots.cumulative_incidence(ds, days)
     assert len(axes.collections) == 3
-    plt.close("all")

@@ -12,12 +12,6 @@ from vcohort import plots
 from vcohort.plots.ticks import number_ticks
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def boxes(texts, axes):
     """Return where the texts that are shown lie in the drawn figure."""
     axes.figure.canvas.draw()

@@ -6,7 +6,6 @@ from importlib import import_module
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -83,12 +82,6 @@ READERS = {
     "plots.car_t_kinetics": lambda ds: curves(plots.car_t_kinetics(ds)),
     "plots.trajectories": lambda ds: curves(plots.trajectories(ds)),
 }
-
-
-@pytest.fixture(autouse=True)
-def no_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("spoil", [marked, masked, with_last_days])

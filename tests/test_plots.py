@@ -17,12 +17,6 @@ def ds():
     return vc.simulate(cohort, save_at=np.linspace(0, 180, 91), endpoints=FEW, progress=False)
 
 
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
-
-
 def test_survival_is_drawn_with_its_band_and_the_trial(ds):
     axes = plots.progression_free_survival({"a": ds}, trial=data.progression_free_survival())
     curve, trial = axes.lines

@@ -4,7 +4,6 @@ import re
 import shutil
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -59,7 +58,6 @@ def test_a_design_over_one_name_is_a_line_from_left_to_right():
         np.testing.assert_array_equal(
             axes.lines[0].get_ydata(), ds["cure_probability"].values[order]
         )
-    plt.close("all")
 
 
 def test_axes_in_any_order_are_drawn_in_order():
@@ -70,7 +68,6 @@ def test_axes_in_any_order_are_drawn_in_order():
     (axes,) = plots.lines(ds, "rmst", x="K_C", by="gamma_B")
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), ds["rmst"].values[1, [1, 0, 2]])
     assert axes.get_legend().get_texts()[1].get_text().endswith("= 1")
-    plt.close("all")
 
 
 def words(result):

@@ -2,7 +2,6 @@
 
 import warnings
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,7 +168,6 @@ def test_pictures_draw_a_trial_in_days(ds, trial, name, end):
     days, survival = line.get_data()
     assert days[-1] == pytest.approx(end) and survival[-1] == pytest.approx(0.3)
     assert days[:3] == pytest.approx([0, 30, 90]) and survival[:3] == pytest.approx([1, 0.6, 0.3])
-    plt.close("all")
 
 
 def test_every_arm_is_drawn_over_its_own_days(ds):
@@ -183,7 +181,6 @@ def test_every_arm_is_drawn_over_its_own_days(ds):
     assert axes.get_xlim()[1] == 720.0
     reverse = vc.plots.progression_free_survival(dict(reversed(arms.items())))
     assert reverse.get_xlim()[1] == 720.0
-    plt.close("all")
     for nothing in ({}, None, [ds]):
         with pytest.raises(vc.VcohortError, match="Give a dataset of"):
             vc.plots.progression_free_survival(nothing)
