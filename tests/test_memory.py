@@ -207,3 +207,36 @@ def test_both_laws_in_logs_against_scipy(law, values):
     for name, path in zip("NCMB", truth, strict=True):
         wanted = np.log(path) if name == "M" else path
         np.testing.assert_allclose(np.log(ds[name].values[0]), wanted, atol=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quartile", vc.data.QUARTILES)
+def test_memory_cells_meet_the_trial_s_counts_to_day_180(quartile):
+    """One parameter more, the rate at which effectors turn to memory cells."""
+    table = vc.data.fit_table(quartile).to_dataframe()
+    free = ["r_N", "rho_C", "K_C", "a", "b", "k_CM"]
+    still = {"f_M": 0.0, "k_MC": 0.0, "d_M": 0.0032}
+    base = vc.Cohort.from_values("kimmel2021-figures", model=LINEAR, **still)
+    fit = vc.fit(table[table["observable"] != "B_ml"], free, base, loss="log", starts=40,
+                 bounds={"k_CM": (1e-6, 0.5)}, progress=False)  # fmt: skip
+    best = fit["estimate"].isel(patient=0).to_series().to_dict()
+    counts = vc.data.t_cell_counts()
+    _, effectors, memory, _ = truth(one(base) | best, list(counts["day"].values))
+    ratio = (effectors + memory) / 5e8 / counts[f"car_t_{quartile}"].values
+    assert (np.abs(np.log(ratio)) < np.log(1.2)).all(), ratio
+
+
+def test_models_with_other_cells_are_compared():
+    """What one lacks is missing there alone."""
+    days = np.array([7.0, 14.0, 28.0, 60.0, 120.0, 180.0])
+    _, c, m, _ = truth(one(cohort_of(k_CM=0.1)), list(days))
+    table = {"day": days, "observable": ["C"] * 6, "value": c + m,
+             "error": np.full(6, 0.1)}  # fmt: skip
+    cohort = cohort_of(k_CM=0.1)
+    ds = vc.compare_models(
+        table, {"with": LINEAR, "without": vc.car_t()}, cohort, loss="log", starts=2,
+        fixed=[name for name in LINEAR.parameters if name != "K_C"], progress=False,
+    )  # fmt: skip
+    assert float(ds["loss"].sel(model="with")[0]) < 0.1 < float(ds["loss"].sel(model="without")[0])
+    assert np.isnan(ds["M"].sel(model="without")).all()
+    assert not np.isnan(ds["M"].sel(model="with")).any()

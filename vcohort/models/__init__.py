@@ -15,6 +15,7 @@ from vcohort.models.model import LAW_KINDS as LAW_KINDS
 from vcohort.models.model import Model as Model
 from vcohort.models.model import Rates as Rates
 from vcohort.models.model import car_t as car_t
+from vcohort.models.model import known_parameters as known_parameters
 from vcohort.models.param import Param as Param
 from vcohort.models.presets import Preset as Preset
 from vcohort.models.presets import find_preset as find_preset

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from vcohort.arrays import Number
 from vcohort.errors import one_of, refuse_other
 from vcohort.models.param import Param
-from vcohort.models.species import Cells, Clone, Compartment
+from vcohort.models.species import TUMOUR, Cells, Clone, Compartment
 
 Values: TypeAlias = Mapping[str, Number]
 """Parameter values of one patient, by name."""
@@ -124,9 +124,11 @@ class Escape(Law):
     ``rates(values, cells, births_at, killing)``: ``births_at(r)`` are the divisions per cell of a
     clone that grows by the tumour's law at the rate r, ``killing`` the deaths per cell of B. A
     clone ``E`` begins with the cells of its parameter ``E0``, of which there may be none.
+    ``first`` is B, described as what the others are not.
     """
 
     clones: tuple[Clone, ...] = ()
+    first: Clone = TUMOUR
     rates: Callable[[Values, Cells, Callable[[Number], Number], Number], CloneRates] = _no_clones
 
 

@@ -25,7 +25,7 @@ from vcohort.models.law import (
 from vcohort.models.memory.none import LAW as NO_MEMORY
 from vcohort.models.param import Param
 from vcohort.models.shared import INITIAL
-from vcohort.models.species import EFFECTORS, NORMAL, TUMOUR, Cells, Species
+from vcohort.models.species import EFFECTORS, NORMAL, Cells, Species
 from vcohort.records import own, recordable
 
 LAW_KINDS = ("growth", "feedback", "killing", "proliferation", "memory", "escape")
@@ -102,7 +102,7 @@ class Model:
         effectors = EFFECTORS
         if any(each.car for each in more):
             effectors = replace(EFFECTORS, description="effector CAR T cells")
-        return Species((NORMAL, effectors, *more), (TUMOUR, *self.escape.clones))
+        return Species((NORMAL, effectors, *more), (self.escape.first, *self.escape.clones))
 
     @property
     def parameters(self) -> dict[str, Param]:
@@ -205,3 +205,9 @@ def car_t(
         cast("Memory", find_law("memory", memory)),
         cast("Escape", find_law("escape", escape)),
     )
+
+
+def known_parameters() -> dict[str, Param]:
+    """Return the parameters of all laws that the package has, by name."""
+    owned = [param for kind in LAW_KINDS for law in laws(kind).values() for param in law.parameters]
+    return {param.name: param for param in (*INITIAL, *owned)}

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.errors import VcohortError
-from vcohort.models import Param, car_t
+from vcohort.models import known_parameters
 
 # Okabe & Ito 2008.
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
@@ -127,8 +127,8 @@ def plain(axes: Axes) -> Axes:
 
 
 def symbols(names: Iterable[Any]) -> list[str]:
-    """Return the parameters' symbols; the name where the paper's model does not have it."""
-    known: dict[str, Param] = car_t().parameters
+    """Return the parameters' symbols; the name where no law of the package has it."""
+    known = known_parameters()
 
     def symbol(name: str) -> str:
         plain = name.removeprefix("1/")

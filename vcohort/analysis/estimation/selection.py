@@ -71,8 +71,8 @@ def compare_models(
         penalty steers the fit, but does not count as data.
     :return: over (patient, model): ``loss`` (of the data), ``aic``, ``aicc``, ``bic``, Akaike
         weights ``weight`` (from AICc) and ``weight_aic``; ``parameters`` (model); ``data`` (n,
-        patient); ``estimate`` (…, parameter), NaN where a model lacks it; ``N``, ``C``, ``B`` (…,
-        time), ``curve`` (…, kind, time), and the data.
+        patient); ``estimate`` (…, parameter), and each species of a model (…, time), NaN
+        where it lacks them; ``curve`` (…, kind, time), and the data.
     :raises VcohortError: as for :func:`vcohort.fit`, for bounds of what no model fits, for both a
         cohort and a preset, and for data whose errors are not known and that a model meets exactly.
     """
@@ -102,7 +102,7 @@ def compare_models(
             )  # fmt: skip
             fits[name] = _with_errors(fits[name])
             advance(1)
-    return _dataset(fits)
+    return _dataset(fits, chosen)
 
 
 def _checked_models(models: Mapping[str, Model] | None) -> dict[str, Model]:
@@ -183,7 +183,7 @@ def _lost(ds: xr.Dataset) -> np.ndarray:
     return np.isnan(ds["loss"].values)
 
 
-def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
+def _dataset(fits: dict[str, xr.Dataset], models: dict[str, Model]) -> xr.Dataset:
     first = next(iter(fits.values()))
     known = bool(first.attrs["errors_known"])
     shares = np.stack([each["information"].values for each in fits.values()])
@@ -215,9 +215,13 @@ def _dataset(fits: dict[str, xr.Dataset]) -> xr.Dataset:
         ),
     }  # fmt: skip
     names = list(fits)
-    curves = [each[["N", "C", "B", "curve", "estimate"]] for each in fits.values()]
-    # Models have different parameters: what one lacks is NaN.
-    joined = xr.concat(curves, dim="model", join="outer", coords="minimal", compat="override")
+    curves = [
+        fits[name][[*model.species.names, "curve", "estimate"]] for name, model in models.items()
+    ]
+    # Models have different parameters and species: what one lacks is NaN.
+    joined = xr.concat(
+        curves, dim="model", data_vars="all", join="outer", coords="minimal", compat="override"
+    )
     joined = joined.transpose("patient", "model", ...).assign_coords(model=names)
     rows = first[["day", "observable", "value", "weight", "below"]]
     rows = rows.rename(weight="data_weight")

@@ -14,6 +14,7 @@ from vcohort.models.law import CloneRates, Escape, Values
 from vcohort.models.param import Param
 from vcohort.models.species import Cells, Clone
 
+POSITIVE = Clone("B", "antigen-positive tumour cells")
 NEGATIVE = Clone("E", "antigen-negative tumour cells")
 
 u = Param(
@@ -48,5 +49,6 @@ LAW = Escape(
     "B -> B + E: u per division; E: births r_E, deaths eps times those of B",
     (u, eps, r_E, E0),
     clones=(NEGATIVE,),
+    first=POSITIVE,
     rates=_rates,
 )

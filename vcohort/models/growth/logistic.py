@@ -46,4 +46,4 @@ def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number,
     )
 
 
-LAW = Growth("logistic", "-r (((N + C) / K)^c - 1) / c", (r_N, K_N, K_C, c), _rates, _relaxation)
+LAW = Growth("logistic", "-r ((T / K)^c - 1) / c", (r_N, K_N, K_C, c), _rates, _relaxation)
