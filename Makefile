@@ -53,6 +53,8 @@ bench: $(READY)
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.sweep
+	$(BIN)/python -m bench.cells
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.page
 
 wheel: $(READY)

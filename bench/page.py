@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 from bench.machine import RESULTS, ROOT, median
 
 PAPER = "numba, the paper's algorithm"
+TEXT = Template((ROOT / "bench" / "performance.md.in").read_text(encoding="utf-8"))
 PAGE, PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "images" / "performance.png"
 ABOUT = {
     "W1, end state": "States at day 200: deterministic, nine sampled parameters a patient.",
@@ -87,6 +88,25 @@ def prices(engine):
         for name in names
     ]
     return table(["times outcomes alone", "exact", "hybrid"], lines)
+
+
+def cells(found):
+    """Return what models with more cells cost, by method."""
+    methods = found["methods"]
+    lines = [
+        [
+            name,
+            *(f"{rows[name]['times']:.2f}" if name in rows else "-" for rows in methods.values()),
+        ]
+        for name in methods["hybrid"]
+    ]
+    return table(["model", *methods], lines)
+
+
+def startup(found):
+    seconds, ratios = found["processor_seconds"], found["ratio_to_import_jax_xarray"]
+    lines = [[f"`{name}`", f"{seconds[name]:.2f}", f"{ratios[name]:.2f}"] for name in seconds]
+    return table(["", "s", "times `import jax, xarray`"], lines)
 
 
 def compiling(compare):
@@ -184,85 +204,8 @@ def draw(rows):
     figure.savefig(PICTURE, dpi=130)
 
 
-TEXT = Template("""# Performance
-
-<!-- Written by `python -m bench.page` from bench/results; edit bench/page.py instead. -->
-
-All numbers on this page come from one command, `make bench`, and are kept raw in `bench/results`.
-Machine: $processor, $cores cores, $device; $versions, Python $python; float32. Times are medians
-of five or more warm calls; the engines of a workload run in turn in one process. Compare ratios,
-not seconds: the cores are shared.
-
-Every engine takes the coarsest of its settings whose largest error of ln N, ln C and ln B is at
-most 1e-3 on 257 patients, against DOP853 in float64 with 1e-10; the error it then makes is in the
-tables.
-
-$ratios
-
-![Throughput against size](images/performance.png)
-
-## Against what one would pick instead
-
-The C program (OpenMP, vectorised exp and log, `-Ofast -march=native`) takes the engine's own
-steps: it is the practical limit. numba and diffrax solve the same equations with their own; the
-paper's algorithm is written in numba, every birth and death below 100 cells. "Host to host" is
-from a sampled cohort to a dataset; "blocks on the device" leaves out what Python does.
-
-$workloads
-
-Outcomes of the same 131,072 patients (numba: 8,192), each engine with its own random numbers:
-
-$agreement
-
-### How many patients fall below the threshold
-
-131,072 patients, chosen so that a share of them falls below 100 cells, those first (sorted) or at
-random places (shuffled); outcomes a second:
-
-$shares
-
-## How cost grows
-
-$growth
-
-Memory is that of a fresh process, exact method, all endpoints. What more than outcomes costs,
-131,072 patients:
-
-$prices
-
-Compiling is paid once for a method, its endpoints and the presence of treatments; neither the
-number of patients (beyond 256), nor the seed, nor any value, nor the number of time steps (up to
-the next of 48, 96, 192, …) asks for it again:
-
-$compiling
-
-## What limits it
-
-$arithmetic
-
-Each operation was timed alone, in the engine's own way of working (tiles of 128 patients,
-float32). XLA cuts a step into some forty loops over a tile; what lies between them stays in the
-first-level cache, and a tile's whole time loop is one compiled function. The C program keeps a
-step in registers and takes its exponentials and logarithms from libmvec, whose polynomials are
-shorter. What a patient costs beyond its steps (keeping the path, drawing the regrowth, looking for
-progression) is in the measured numbers, too. Between blocks on the device and host to host lies
-Python: taking a block's patients, starting its program, checking values, the pilot that chooses
-the steps, the dataset.
-
-The hybrid method draws binomial numbers for a whole tile in each step in which one of its patients
-is below the threshold; that is why it is slower than the exact method, which draws once a patient.
-The paper's algorithm, too, spends most of its time on the equations; the C program is
-$c_over_paper times as fast as it, and nothing on this machine will be a hundred times.
-
-Slopes of the cure probability are found beside it, in the same tile. XLA would copy cheap
-operations into every loop that needs them, five times over; the way back through the rates is
-therefore a program of its own. A function traced by the user (`jax.jit`, `jax.grad`) runs on one
-core of a CPU.
-""")
-
-
 def main():
-    compare, engine = load("compare"), load("engine")
+    compare, engine, more = load("compare"), load("engine"), load("cells")
     rows = compare["rows"]
     draw(rows)
     versions = ", ".join(f"{name} {number}" for name, number in compare["versions"].items())
@@ -271,6 +214,7 @@ def main():
         device=compare["device"], python=compare["python"], versions=versions,
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
+        cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), compiling=compiling(compare), arithmetic=arithmetic(compare),
         c_over_paper=f"{over(rows, 'C, exact', PAPER):.0f}",
     )  # fmt: skip

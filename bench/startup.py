@@ -1,7 +1,7 @@
 """How long one waits before anything happens, as ratios to importing what the package rests on.
 
 Processor time of whole processes, in turn; the smallest of some counts, since whatever else runs
-can only add to it. Writes bench/results/startup.json.
+can only add to it. Raw numbers to bench/results.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from bench.machine import describe
+from bench.machine import describe, write
 
-RESULTS = Path(__file__).parent / "results"
 TURNS = 7
 
 PROGRAMS = {
@@ -55,9 +53,8 @@ def main() -> None:
         "processor_seconds": {name: round(value, 3) for name, value in least.items()},
         "ratio_to_import_jax_xarray": {name: round(x / base, 3) for name, x in least.items()},
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "startup.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
+    write("startup", found)
 
 
 if __name__ == "__main__":
