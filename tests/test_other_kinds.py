@@ -29,6 +29,7 @@ PICTURES = {
     "sensitivity_correlation": {"identifiability"},
     "sensitivity_map": {"sensitivity_map"},
     "sensitivity_ranking": {"local_sensitivity", "identifiability"},
+    "targets": {"calibration"},
     "trajectories": {"cohort"},
 }
 

@@ -4,8 +4,13 @@ from . import data as data
 from . import plots as plots
 from . import units as units
 from .analysis.calibration.calibrate import calibrate as calibrate
-from .analysis.calibration.calibrate import calibrated as calibrated
+from .analysis.calibration.calibrated import calibrated as calibrated
 from .analysis.calibration.entropy import entropy_weights as entropy_weights
+from .analysis.calibration.plausible import select_patients as select_patients
+from .analysis.calibration.targets import QuantileTarget as QuantileTarget
+from .analysis.calibration.targets import ResponseTarget as ResponseTarget
+from .analysis.calibration.targets import SurvivalTarget as SurvivalTarget
+from .analysis.calibration.targets import Target as Target
 from .analysis.estimation.fit import fit as fit
 from .analysis.estimation.posterior import posterior as posterior
 from .analysis.estimation.profile import profile_likelihood as profile_likelihood
@@ -16,6 +21,7 @@ from .analysis.sensitivity.local_sensitivity import local_sensitivity as local_s
 from .analysis.sensitivity.morris import morris as morris
 from .analysis.sensitivity.sensitivity_map import sensitivity_map as sensitivity_map
 from .analysis.sensitivity.sobol import sobol_indices as sobol_indices
+from .endpoints import BestResponse as BestResponse
 from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
 from .endpoints import Nadir as Nadir

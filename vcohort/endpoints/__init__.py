@@ -6,6 +6,7 @@ from vcohort.endpoints.base import Start as Start
 from vcohort.endpoints.base import TCellEndpoint as TCellEndpoint
 from vcohort.endpoints.base import TumourEndpoint as TumourEndpoint
 from vcohort.endpoints.base import Variable as Variable
+from vcohort.endpoints.best_response import BestResponse as BestResponse
 from vcohort.endpoints.escape import Escaped as Escaped
 from vcohort.endpoints.kinetics import Kinetics as Kinetics
 from vcohort.endpoints.nadir import Nadir as Nadir

@@ -18,6 +18,7 @@ from vcohort.records import recordable
 from vcohort.units import CELLS_PER_ML
 
 CR, PR, SD, PD = 0, 1, 2, 3
+RESPONSES = {"flag_values": [CR, PR, SD, PD], "flag_meanings": "CR PR SD PD"}
 
 
 class _Carry(NamedTuple):
@@ -53,12 +54,7 @@ class Response(TumourEndpoint):
         for name in ("detection_limit", "partial"):
             value = number(f"Response: {name}", getattr(self, name))
             object.__setattr__(self, name, value)
-        if not (math.isfinite(self.detection_limit) and self.detection_limit > 0):
-            raise VcohortError(
-                f"Response(detection_limit={self.detection_limit:g}): it must be greater than 0."
-            )
-        if not 0 < self.partial < 1:
-            raise VcohortError(f"Response(partial={self.partial:g}): it must be between 0 and 1.")
+        check_limits("Response", self.detection_limit, self.partial)
 
     @property
     def required_days(self) -> tuple[float, ...]:
@@ -68,9 +64,8 @@ class Response(TumourEndpoint):
     @property
     def variables(self) -> tuple[Variable, ...]:
         """One response a day."""
-        flags = {"flag_values": [CR, PR, SD, PD], "flag_meanings": "CR PR SD PD"}
         return tuple(
-            Variable(f"response_day_{day}", f"tumour response on day {day}", "1", "int8", flags)
+            Variable(f"response_day_{day}", f"tumour response on day {day}", "1", "int8", RESPONSES)
             for day in (np.format_float_positional(day, trim="-") for day in self.days)
         )
 
@@ -109,3 +104,13 @@ class Response(TumourEndpoint):
         partial = log_cells <= log_first + math.log(self.partial)
         response = jnp.where(complete, CR, jnp.where(partial, PR, SD))
         return jnp.where(progressed, PD, response).astype(jnp.int8)
+
+
+def check_limits(who: str, detection_limit: float, partial: float) -> None:
+    """Refuse impossible sizes of a tumour that has responded."""
+    if not (math.isfinite(detection_limit) and detection_limit > 0):
+        raise VcohortError(
+            f"{who}(detection_limit={detection_limit:g}): it must be greater than 0."
+        )
+    if not 0 < partial < 1:
+        raise VcohortError(f"{who}(partial={partial:g}): it must be between 0 and 1.")

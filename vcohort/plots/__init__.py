@@ -1,9 +1,10 @@
 """Pictures of datasets, in days, cells per microlitre and millilitres. One picture a file."""
 
-from vcohort.plots.analysis import calibration as calibration
 from vcohort.plots.analysis import global_sensitivity as global_sensitivity
 from vcohort.plots.analysis import regimen_map as regimen_map
 from vcohort.plots.analysis import sensitivity_map as sensitivity_map
+from vcohort.plots.calibration import calibration as calibration
+from vcohort.plots.calibration import targets as targets
 from vcohort.plots.curves import fitted_curves as fitted_curves
 from vcohort.plots.event_times import event_times as event_times
 from vcohort.plots.fit import fit_starts as fit_starts

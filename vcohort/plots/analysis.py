@@ -1,4 +1,4 @@
-"""Global sensitivity as bars, maps as colours, calibration as curves, regimens as a grid."""
+"""Global sensitivity as bars, maps as colours, regimens as a grid."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from matplotlib.axes import Axes
 
 from vcohort.plots.style import (
     BLUE,
-    DAYS,
     GREY,
     ORANGE,
-    SERIES,
     VERMILLION,
     name_levels,
     panel,
@@ -113,22 +111,6 @@ def sensitivity_map(
         each.set(xlabel=labels[1], ylabel=labels[0], title=title)
         each.figure.colorbar(shown, ax=each)
     return panels
-
-
-def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
-    """Draw the curves of :func:`vcohort.calibrate` with the trial's."""
-    need(ds, "vc.calibrate", {"trial": ("day",)})
-    axes = panel(axes)
-    axes.plot(ds["day"], ds["trial"], drawstyle="steps-post", color=GREY, lw=1.8, label="trial")
-    looks = {"before": ("--", VERMILLION), "calibrated": ("-", BLUE), "fresh": (":", "black"),
-             "weighted": ("-", SERIES[2])}  # fmt: skip
-    for name, (line, colour) in looks.items():
-        if name in ds:
-            rms = float(ds.attrs[f"rms_{name}"])
-            axes.plot(ds["day"], ds[name], line, color=colour, label=f"{name} (rms {rms:.3f})")
-    axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
-    axes.legend(frameon=False)
-    return axes
 
 
 def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:

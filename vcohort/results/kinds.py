@@ -30,6 +30,10 @@ class Kind(NamedTuple):
     group: str = "/"
 
 
+# Of a calibration: the trial's numbers, and those of the population.
+_NUMBERS = ("wanted", "error", "found_before", "found", "found_fresh", "trial_low", "trial_high",
+            "residual")  # fmt: skip
+
 KINDS: Mapping[str, Kind] = {
     "sweep": Kind(
         dict.fromkeys(("cured", "progressed", "undecided", "missing", "rmst", "steps",
@@ -105,7 +109,8 @@ KINDS: Mapping[str, Kind] = {
     "calibration": Kind(
         {
             **dict.fromkeys(("location", "spread", "first_location", "first_spread"), _EACH),
-            **dict.fromkeys(("trial", "before", "calibrated", "fresh"), ("day",)),
+            **dict.fromkeys(("location_error", "spread_error"), _EACH),
+            **dict.fromkeys(_NUMBERS, ("statistic",)),
         },
         ("population", "calibrated_population", "n", "seed", "progression"),
     ),
@@ -115,6 +120,9 @@ KINDS: Mapping[str, Kind] = {
             **dict.fromkeys(("target", "unweighted", "weighted"), ("statistic",)),
         },
         ("effective_patients", "divergence"),
+    ),
+    "selection": Kind(
+        dict.fromkeys(("plausible", "weight"), ("patient",)), ("plausible_patients",),
     ),
     "regimen": Kind(
         {

@@ -45,13 +45,15 @@ _ENTRIES = ("entry", "enter", "entry_day", "entry_time", "start", "tstart", "tim
 class Curve:
     """A trial's survival in steps: each value holds from its day on, 1 before the first.
 
-    ``last``: day until which it is known; ``label``: its name in pictures.
+    ``last``: day until which it is known; ``label``: its name in pictures; ``patients``: how many,
+    where it is told.
     """
 
     days: np.ndarray
     survival: np.ndarray
     last: float
     label: str
+    patients: int | None = None
 
     def at(self, days: np.ndarray) -> np.ndarray:
         """Return the survival on ``days``."""
@@ -78,7 +80,7 @@ def read_curve(trial: Any) -> Curve:
     followed = _of_patients(table)
     days = np.union1d(0.0, followed.event_days)
     survival = scipy.stats.ecdf(followed.times).sf.evaluate(days)
-    return Curve(days, survival, followed.last, f"trial (n = {len(table):,})")
+    return Curve(days, survival, followed.last, f"trial (n = {len(table):,})", len(table))
 
 
 def follow(cohort: Any) -> Followed:

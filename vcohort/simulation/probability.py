@@ -178,6 +178,11 @@ def _trace(
     probability: Callable[[Patients, Grid], tuple[Array, Array]],
 ) -> Array:
     """Return a probability of all patients as part of a traced function."""
+    return probability(*traced_patients(cohort, run, required_days))[0]
+
+
+def traced_patients(cohort: Cohort, run: Run, required_days: ArrayLike) -> tuple[Patients, Grid]:
+    """Return the patients and their grid as parts of a traced function, without random numbers."""
     required_days = tuple(np.asarray(required_days, float))
     about_to_run()
     values, schedule = run.regimen.first_values(cohort), run.regimen.schedule(cohort)
@@ -189,4 +194,4 @@ def _trace(
     steps = _STEPS_WHEN_TRACED * (1 + treatments) + len(required_days)
     nobody = Key(*(jnp.zeros(0, jnp.uint32) for _ in range(2)))
     patients = Patients(values, nobody, schedule)
-    return probability(patients, grid_spec(run, required_days).with_steps(steps).grid(patients))[0]
+    return patients, grid_spec(run, required_days).with_steps(steps).grid(patients)

@@ -1,216 +1,147 @@
-"""Make a virtual population's survival that of a trial: location and spread of its parameters."""
+"""Make a virtual population show what a trial showed: location and spread of its parameters."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from vcohort.analysis.calibration.entropy import entropy_weights
-from vcohort.analysis.calibration.search import Task, moved_to, search
-from vcohort.analysis.calibration.varied import deviates_of, find_varied, law_of
-from vcohort.analysis.sensitivity.outputs import keep_followed
-from vcohort.endpoints import Outcome
-from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import truth, whole
-from vcohort.populations.population import Population, check_population
+from vcohort.analysis.calibration.dataset import describe
+from vcohort.analysis.calibration.search import Task, search
+from vcohort.analysis.calibration.targets import SurvivalTarget, Target
+from vcohort.analysis.calibration.varied import Varied, deviates_of, find_varied
+from vcohort.errors import VcohortError, VcohortWarning, one_of
+from vcohort.given import is_list, names_of, truth, whole
+from vcohort.populations.distributions import LogNormal
+from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.needed import need
-from vcohort.results.survival import progression_free_survival
-from vcohort.results.trial import Trial, read_curve
-from vcohort.simulation.dataset import provenance, recorded
-from vcohort.simulation.probability import progression_free_probability
+from vcohort.results.trial import Trial
+from vcohort.simulation.checks import require_law
 from vcohort.simulation.run import Run, settle
-from vcohort.simulation.simulate import simulate
-from vcohort.tables.days import in_days
-
-# Fresh patients that judge the result.
-_JUDGES = 20_000
 
 
 def calibrate(
     population: Population,
-    trial: Trial,
+    trial: Trial | Target | Sequence[Target],
     free: Sequence[str],
     *,
+    correlated: Sequence[str] = (),
     days: ArrayLike | None = None,
     n: int = 4096,
     starts: int = 4,
     weights: bool = False,
+    trial_size: int = 100,
     progression: float | None = None,
     regimen: Regimen | None = None,
     seed: int | None = None,
     run: Run | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """Fit location and spread of parameters so that progression-free survival is a trial's.
+    """Fit location and spread of parameters so that a population shows what a trial showed.
 
-    The curve is the mean of each patient's exact probability, on fixed random numbers; its
-    derivatives lead least squares, from several starts. A parameter stays of the family that it
-    was given: :class:`Normal` (mean, its relative standard deviation), :class:`LogNormal` (median,
-    standard deviation of the log), or one of your own that says its location and spread. One that
-    was given no distribution is log-normal. Use the result by :func:`vcohort.calibrated`.
+    Least squares of all targets, each number in its standard errors, over a Sobol' design of
+    patients on their deterministic courses: survival is the mean of exact probabilities, so nothing
+    is drawn, and derivatives lead the search from several starts. A parameter stays of the family
+    that it was given: :class:`Normal` (mean, its relative standard deviation), :class:`LogNormal`
+    (median, standard deviation of the log), or one of your own that says its location and spread.
+    One that was given no distribution is log-normal. Use the result by :func:`vcohort.calibrated`.
 
-    :param trial: the curve, each of whose values holds until the next day: a DataArray over
-        ``day``, or a table (a CSV file's path, a data frame, columns by name) of ``day`` and
-        ``pfs`` or ``survival``. Or its patients, a table with ``time``, ``event`` (1: progression,
-        0: censored) and, if wanted, ``id``, of which the Kaplan-Meier curve is taken. Days carry
-        their unit: the attribute ``units``, or a column ``week``, ``month`` or ``year``.
+    :param trial: a survival curve or a trial's patients, as :class:`vcohort.SurvivalTarget` takes
+        them; or a target or several: that, :class:`vcohort.QuantileTarget`,
+        :class:`vcohort.ResponseTarget`, or one of your own.
     :param free: names of the parameters; location and spread of each are free.
-    :param days: where curves are compared; by default every 10 days to day 400, or to the last
-        day of the trial.
+    :param correlated: names among ``free`` whose correlations are free too; log-normal ones.
+    :param days: of a curve given as such: where curves are compared.
     :param n: patients, a Sobol' design.
     :param starts: of the search; the first is the population as it is.
-    :param weights: also find the patients' weights of greatest entropy that match the curve.
+    :param weights: also find the patients' weights of greatest entropy that match a single curve.
+    :param trial_size: patients of the virtual trials that are set beside the trial.
     :param progression: and ``regimen``, ``seed``: settings of a :class:`Run`.
-    :return: ``location``, ``spread`` and their first values (parameter,); over ``day``: ``trial``,
-        ``before``, ``calibrated`` and ``fresh`` (Kaplan-Meier of 20,000 other patients, drawn by
-        Monte Carlo), with ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square
-        distances to the trial as attributes ``rms_…``.
-        Patients that cannot be followed are left out of every mean, with a warning.
-    :raises VcohortError: for a curve that is no survival or in which nobody progresses, days
-        outside it, unknown parameters, parameters of other distributions (they would be lost), and
-        where no patient can be followed.
+    :return: ``location``, ``spread``, their first values, and the standard errors of their logs
+        ``location_error``, ``spread_error`` (parameter,), NaN where the targets cannot tell all;
+        with ``correlated`` ``correlation`` (parameter, other). Over ``statistic``: ``wanted``,
+        ``error``, ``found_before``, ``found`` (no chance in them), ``found_fresh`` (20,000 other
+        patients, each with one fate), ``trial_low`` and ``trial_high`` (5 % and 95 % of virtual
+        trials of them) and ``residual`` (of ``found``, in standard errors). With one curve among
+        the targets, over ``day``: ``trial``, ``before``, ``calibrated`` and ``fresh``, with
+        ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square distances to the trial
+        as attributes ``rms_…``. Patients that cannot be followed are left out of every mean, with a
+        warning. A number that is missed by more than three of its standard errors is told of.
+    :raises VcohortError: for impossible targets, unknown parameters, parameters of other
+        distributions (they would be lost), and where no patient can be followed.
     """
     given = {"progression": progression, "regimen": regimen, "seed": seed}
-    run = settle("calibrate", run, given)
+    run = settle("calibrate", run, given, method="exact")
     starts, weights = whole("starts", starts, 1001, 1), truth("weights", weights)
-    at, target = _target(trial, days)
+    trial_size = whole("trial_size", trial_size, 10_001, 2)
+    targets = _targets(trial, days)
+    if weights and not (len(targets) == 1 and isinstance(targets[0], SurvivalTarget)):
+        raise VcohortError(
+            "weights=True matches one survival curve, and nothing else. For weights that match "
+            "more use vc.select_patients."
+        )
     varied = find_varied(population, free)
-    _warn_few(at, len(varied))
+    require_law("calibrate", population.model, "Choose other laws.")
+    together = _together(varied, correlated)
+    _warn_few(targets, 2 * len(varied) + len(together) * (len(together) - 1) // 2)
     cohort = population.sample(n, run.seed, design="sobol")
     deviates = deviates_of(population, varied, n, run.seed)
-    task = Task(cohort, varied, deviates, at, target, run.progression, run.regimen)
-    best = search(task, starts, run.seed, progress)
-    return _dataset(population, task, best, weights, run.seed)
+    task = Task(cohort, varied, deviates, targets, run, together)
+    found = search(task, starts, run.seed, progress)
+    return describe(population, task, found, weights, trial_size)
 
 
-def calibrated(population: Population, calibration: xr.Dataset) -> Population:
-    """Return the population with the distributions that :func:`vcohort.calibrate` found."""
-    parts = ("parameter", "family", "location", "spread")
-    check_population(population)
-    need(calibration, "vc.calibrate", dict.fromkeys(parts, ("parameter",)))
-    laws: dict[str, Any] = {}
-    for each in zip(*(calibration[part].values for part in parts), strict=True):
-        name, family, location, spread = str(each[0]), str(each[1]), float(each[2]), float(each[3])
-        laws[name] = law_of(name, family, location, spread, population.overrides.get(name))
-    return population.replace(**laws)
+def _targets(trial: Any, days: ArrayLike | None) -> tuple[Target, ...]:
+    """Return the targets: a trial's curve is one."""
+    given = tuple(trial) if is_list(trial) else (trial,)
+    if not any(isinstance(each, Target) for each in given):
+        return (SurvivalTarget(trial, days),)
+    for each in given:
+        if not isinstance(each, Target):
+            raise VcohortError(
+                f"{each!r} is no target. Try vc.SurvivalTarget, vc.QuantileTarget or "
+                "vc.ResponseTarget."
+            )
+    if days is not None:
+        raise VcohortError("days are those of a curve: try vc.SurvivalTarget(trial, days).")
+    labels = [label for each in given for label in each.labels]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise VcohortError(f"{twice[0]} is a target twice. Keep one.")
+    return given
 
 
-def _target(trial: Trial, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the days (day,) and the trial's survival on them."""
-    curve = read_curve(trial)
-    at = np.arange(0.0, min(400.0, curve.last) + 1e-9, 10.0) if days is None else days
-    at = np.atleast_1d(in_days("days", at))
-    inside = at.ndim == 1 and at.size > 1 and (np.diff(at) > 0).all()
-    if not (inside and at[0] >= 0 and at[-1] <= curve.last):
-        raise VcohortError(
-            f"days must increase, at least two of them, from 0 to the trial's last day, "
-            f"{curve.last:g}. By default they are 10 days apart."
-        )
-    target = curve.at(at)
-    if (target == 1).all() or (target == 0).all():
-        raise VcohortError(
-            f"The trial's survival is {target[0]:g} on all days compared, from {at[0]:g} to "
-            f"{at[-1]:g}: nothing there tells one population from another. Give later days, or a "
-            "trial in which some patients progress."
-        )
-    return at, target
+def _together(varied: tuple[Varied, ...], correlated: Sequence[str]) -> tuple[int, ...]:
+    """Return the places of the parameters that vary together."""
+    if not tuple(correlated):
+        return ()
+    names = [each.param.name for each in varied]
+    asked = names_of("correlated", correlated, "['K_C', 'rho_C']", "parameters")
+    places = tuple(names.index(one_of("parameter among free", name, names)) for name in asked)
+    if len(set(places)) < 2 or len(set(places)) < len(places):
+        raise VcohortError("correlated: give at least two parameters, each once.")
+    for place in places:
+        if not isinstance(varied[place].law, LogNormal):
+            raise VcohortError(
+                f"correlated: {names[place]} is {varied[place].law!r}; only log-normal parameters "
+                "can be tied together."
+            )
+    return places
 
 
-def _warn_few(days: np.ndarray, parameters: int) -> None:
+def _warn_few(targets: Sequence[Target], numbers: int) -> None:
     """Warn where fewer data than free numbers can tell them; on day 0 nobody has progressed."""
-    data = int((days > 0).sum())
-    if data < 2 * parameters:
+    data = sum(
+        int((each.days > 0).sum()) if isinstance(each, SurvivalTarget) else each.values.size
+        for each in targets
+    )
+    if data < numbers:
         warnings.warn(
-            f"{data} days of the curve cannot tell {2 * parameters} numbers (location and spread "
-            "of each parameter): many others match it as well. Give more days, or free fewer.",
+            f"{data} numbers of the trial cannot tell {numbers} of the population (location and "
+            "spread of each parameter): many others match it as well. Give more days or targets, "
+            "or free fewer.",
             VcohortWarning,
             stacklevel=3,
         )
-
-
-def _dataset(
-    population: Population, task: Task, best: np.ndarray, weights: bool, seed: int
-) -> xr.Dataset:
-    location, spread = np.exp(best)
-    names = [each.param.name for each in task.varied]
-    about = {"units": "1", "long_name": "progression-free survival"}
-    survive = partial(
-        progression_free_probability, days=task.days, progression=task.progression,
-        regimen=task.regimen,
-    )  # fmt: skip
-    moved = moved_to(task, best.reshape(-1), task.deviates)
-    values = {name: np.asarray(moved[name], float) for name in names}
-    before, each = (np.asarray(survive(cohort)) for cohort in
-                    (task.cohort, task.cohort.replace(**values)))  # fmt: skip
-    kept = keep_followed(each, stacklevel=4)
-    curves = {
-        "trial": task.target, "before": before[keep_followed(before, stacklevel=4)].mean(axis=0),
-        "calibrated": each[kept].mean(axis=0),
-    }  # fmt: skip
-    variables: dict[str, Any] = {
-        "location": ("parameter", location, {"units": "as the parameter", "long_name": "location"}),
-        "spread": ("parameter", spread, {"units": "1", "long_name": "relative spread"}),
-        "first_location": ("parameter", [each.location for each in task.varied]),
-        "first_spread": ("parameter", [each.spread for each in task.varied]),
-    }
-    about_parameters = {
-        "family": ("parameter", [each.family for each in task.varied]),
-        "unit": ("parameter", [each.param.unit for each in task.varied]),
-    }
-    ds = xr.Dataset(variables, {"parameter": names, "day": task.days, **about_parameters})
-    found = calibrated(population, ds)
-    curves["fresh"] = _fresh(found, task, (seed + 1) % 2**64)
-    attributes: dict[str, Any] = {}
-    if weights:
-        weighed = _weigh(each[kept], task.target)
-        # Of a patient that is left out nothing is known, so that it has no weight.
-        weight = np.zeros(len(each))
-        weight[kept] = weighed["weight"].values
-        ds["weight"] = ("patient", weight, weighed["weight"].attrs)
-        curves["weighted"] = weight @ np.where(kept[:, None], each, 0.0) / kept.sum()
-        attributes |= weighed.attrs
-    for name, curve in curves.items():
-        ds[name] = ("day", curve, about | {"long_name": f"progression-free survival, {name}"})
-        if name != "trial":
-            attributes[f"rms_{name}"] = float(np.sqrt(np.mean((curve - task.target) ** 2)))
-    return ds.assign_attrs(
-        attributes,
-        **recorded(population=population, calibrated_population=found, regimen=task.regimen),
-        n=len(each),
-        patients_missing=int((~kept).sum()),
-        seed=str(seed), progression=task.progression, **provenance("calibration"),
-    )  # fmt: skip
-
-
-def _weigh(survival: np.ndarray, target: np.ndarray) -> xr.Dataset:
-    """Return the weights that match the curve (day,) on days on which weights can.
-
-    Others are those on which all patients (patient, day) lie on one side of the curve, or on it.
-    """
-    within = (survival.min(axis=0) < target) & (target < survival.max(axis=0))
-    if not within.any():
-        warnings.warn(
-            "No weights bring the patients nearer to the trial: on every day its curve lies "
-            "outside what they show. All weigh the same. Free other parameters, or give more days.",
-            VcohortWarning,
-            stacklevel=4,
-        )
-        return entropy_weights(np.ones(len(survival)), 1.0)
-    return entropy_weights(survival[:, within], target[within], tolerance=1e-3)
-
-
-def _fresh(population: Population, task: Task, seed: int) -> np.ndarray:
-    """Return the Kaplan-Meier curve of other patients, each with one fate."""
-    cohort = population.sample(_JUDGES, seed)
-    ds = simulate(
-        cohort, "exact", float(task.days[-1]), progression=task.progression, seed=seed,
-        regimen=task.regimen, endpoints=[Outcome()], progress=False,
-    )  # fmt: skip
-    return progression_free_survival(ds, task.days).values

@@ -12,120 +12,155 @@ from jax import Array
 from scipy.optimize import least_squares
 
 from vcohort.analysis.cache import Both, remember_last
+from vcohort.analysis.calibration.follow import follow
+from vcohort.analysis.calibration.targets import Target
+from vcohort.analysis.calibration.targets.base import residuals
 from vcohort.analysis.calibration.varied import SPREADS, Varied
 from vcohort.errors import VcohortError
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.designs import uniforms
 from vcohort.progress import progress_bar
-from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.probability import progression_free_probability
+from vcohort.simulation.run import Run
 
 # The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
 # fine: the last moves a progression by less than a day.
 _NOISES = (0.05, 0.02)
+
+# The largest inverse hyperbolic tangent of a partial correlation: one of 0.99.
+_MOST_ALIKE = 2.65
 
 # Steps of least squares for each start, and for the best of them at each noise.
 _SCOUTING, _STEPS = 12, 40
 
 
 class Task(NamedTuple):
-    """What is matched: the curve of a cohort on fixed random numbers, on some days."""
+    """What is matched: targets, by a cohort on fixed random numbers.
+
+    ``correlated``: places among ``varied`` of parameters whose correlations are free.
+    """
 
     cohort: Cohort
     varied: tuple[Varied, ...]
     deviates: np.ndarray
-    days: np.ndarray
-    target: np.ndarray
-    progression: float
-    regimen: Regimen
+    targets: tuple[Target, ...]
+    run: Run
+    correlated: tuple[int, ...] = ()
+
+    @property
+    def pairs(self) -> int:
+        """How many correlations are free."""
+        return len(self.correlated) * (len(self.correlated) - 1) // 2
 
 
-def search(task: Task, starts: int, seed: int, progress: bool | None) -> np.ndarray:
-    """Return the best logs of locations and spreads (2, parameter)."""
-    k = len(task.varied)
+class Found(NamedTuple):
+    """Where a search ended: logs of locations, then of spreads, then the correlations' numbers.
+
+    ``jacobian`` (number, free): of the residuals, in standard errors.
+    """
+
+    at: np.ndarray
+    jacobian: np.ndarray
+    cost: float
+
+
+def search(task: Task, starts: int, seed: int, progress: bool | None) -> Found:
+    """Return the best locations, spreads and correlations."""
+    k, pairs = len(task.varied), task.pairs
     usual = np.log([each.param.usual for each in task.varied])
     here = np.log([each.location for each in task.varied])
-    low = np.concatenate([np.minimum(usual[:, 0], here), np.full(k, np.log(SPREADS[0]))])
-    high = np.concatenate([np.maximum(usual[:, 1], here), np.full(k, np.log(SPREADS[1]))])
-    own = np.log([*(each.location for each in task.varied), *(each.spread for each in task.varied)])
-    nearby = uniforms("latin-hypercube", seed, first=0, count=starts, columns=2 * k, total=starts)
-    first = own + np.concatenate([np.zeros((1, 2 * k)), 2.0 * nearby[1:] - 1.0])
-    fit = _curves(task)
+    low = [*np.minimum(usual[:, 0], here), *[np.log(SPREADS[0])] * k, *[-_MOST_ALIKE] * pairs]
+    high = [*np.maximum(usual[:, 1], here), *[np.log(SPREADS[1])] * k, *[_MOST_ALIKE] * pairs]
+    low, high = np.array(low), np.array(high)
+    own = np.array([*here, *np.log([each.spread for each in task.varied]), *[0.0] * pairs])
+    nearby = uniforms(
+        "latin-hypercube", seed, first=0, count=starts, columns=own.size, total=starts
+    )
+    first = own + np.concatenate([np.zeros((1, own.size)), 2.0 * nearby[1:] - 1.0])
+    fit = _residuals(task)
 
-    def solve(start: np.ndarray, noise: float, steps: int) -> tuple[float, np.ndarray]:
+    def solve(start: np.ndarray, noise: float, steps: int) -> Found:
         edge = 1e-6 * (high - low)
-
-        def residual(at: np.ndarray) -> np.ndarray:
-            return fit(at, noise)[0] - task.target
-
-        def jacobian(at: np.ndarray) -> np.ndarray:
-            return fit(at, noise)[1]
-
         inside = np.clip(start, low + edge, high - edge)
         solver: Any = least_squares  # Its stubs know no function as jac.
-        found = solver(residual, inside, jacobian, (low, high), max_nfev=steps)
-        return float(found.cost), found.x
+        found = solver(
+            lambda at: fit(at, noise)[0], inside, lambda at: fit(at, noise)[1], (low, high),
+            max_nfev=steps,
+        )  # fmt: skip
+        return Found(found.x, found.jac, float(found.cost))
 
     with progress_bar("calibrate, stages", starts + len(_NOISES), progress) as advance:
-        tried: list[tuple[float, np.ndarray]] = []
+        tried: list[Found] = []
         for start in first:
             tried.append(solve(start, _NOISES[0], _SCOUTING))
             advance(1)
-        best = min(tried, key=lambda each: each[0])[1]
+        best = min(tried, key=lambda each: each.cost)
         for noise in _NOISES:
-            best = solve(best, noise, _STEPS)[1]
+            best = solve(best.at, noise, _STEPS)
             advance(1)
-    return best.reshape(2, k)
+    return best
 
 
-def _curves(task: Task) -> Callable[..., Both]:
-    """Return a function of (logs, noise): the curve (day,) and its Jacobian (day, parameter)."""
+def _residuals(task: Task) -> Callable[..., Both]:
+    """Return a function of (numbers, noise): the residuals (k,) and their Jacobian (k, free)."""
     numbers = jax.tree.map(np.float32, (dict(task.cohort.values), task.deviates))
 
     # The cohort's numbers are handed over: one program, kept on the disk, serves all cohorts.
     @jax.jit
     def both(
-        logs: Array, noise: Array, values: dict[str, Array], deviates: Array
+        at: Array, noise: Array, values: dict[str, Array], deviates: Array
     ) -> tuple[Array, Array]:
         here = task._replace(cohort=task.cohort.replace(**values))
 
-        def each(logs: Array) -> tuple[Array, Array]:
-            found = progression_free_probability(
-                moved_to(here, logs, deviates), task.days, progression=task.progression,
-                regimen=task.regimen, noise=noise,
-            )  # fmt: skip
+        def each(at: Array) -> tuple[Array, Array]:
+            course = follow(moved_to(here, at, deviates), task.targets, task.run, noise)
+            found = residuals(task.targets, [target.of_course(course) for target in task.targets])
             return found, found
 
-        slopes, found = jax.jacfwd(each, has_aux=True)(logs)
-        kept = jnp.isfinite(found).all(axis=1) & jnp.isfinite(slopes).all(axis=(1, 2))
-        return _mean(found, kept), _mean(slopes, kept)
+        slopes, found = jax.jacfwd(each, has_aux=True)(at)
+        return found, slopes
 
-    def curve(logs: np.ndarray, noise: float) -> Both:
+    def at_once(at: np.ndarray, noise: float) -> Both:
         # In single precision, whatever the program asks of JAX.
         with jax.enable_x64(False):
-            found = both(np.float32(logs), np.float32(noise), *numbers)
+            found = both(np.float32(at), np.float32(noise), *numbers)
         value, slope = (np.asarray(part, np.float64) for part in found)
-        if not np.isfinite(value).all():
+        if not (np.isfinite(value).all() and np.isfinite(slope).all()):
             raise VcohortError(
                 "The search came to where no patient can be followed: a rate is too fast for the "
                 "steps. Free other parameters, or start from a narrower population."
             )
         return value, slope
 
-    return remember_last(curve)
+    return remember_last(at_once)
 
 
-def _mean(values: Array, kept: Array) -> Array:
-    """Return the mean over the patients (patient, …) that are kept; NaN where none is."""
-    inside = jnp.where(kept.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
-    return inside.sum(axis=0) / kept.sum()
-
-
-def moved_to(task: Task, logs: Any, deviates: Any) -> Cohort:
-    """Return the cohort at logs of locations, then of spreads (2 parameter,), on its deviates."""
+def moved_to(task: Task, at: Any, deviates: Any) -> Cohort:
+    """Return the cohort at locations, spreads and correlations (free,), on its deviates."""
     k = len(task.varied)
+    if task.correlated:
+        places = np.array(task.correlated)
+        together = deviates[:, places] @ cholesky(at[2 * k :], len(places)).T
+        deviates = jnp.asarray(deviates).at[:, places].set(together)
     moved = {
-        each.param.name: each.values(logs[index], logs[k + index], deviates[:, index])
+        each.param.name: each.values(at[index], at[k + index], deviates[:, index])
         for index, each in enumerate(task.varied)
     }
     return task.cohort.replace(**moved)
+
+
+def cholesky(numbers: Any, size: int) -> Array:
+    """Return the Cholesky factor (size, size) of a matrix of correlations.
+
+    ``numbers``: the partial correlations' inverse hyperbolic tangents, row by row (Lewandowski,
+    Kurowicka & Joe 2009, J. Multivar. Anal. 100:1989): any numbers give correlations.
+    """
+    partial = jnp.tanh(jnp.asarray(numbers))
+    rows, taken = [], 0
+    for row in range(size):
+        left, entries = jnp.ones_like(partial[0]), []
+        for column in range(row):
+            entries.append(partial[taken + column] * left)
+            left = left * jnp.sqrt(1.0 - partial[taken + column] ** 2)
+        taken += row
+        rows.append(jnp.stack([*entries, left, *[jnp.zeros_like(left)] * (size - row - 1)]))
+    return jnp.stack(rows)

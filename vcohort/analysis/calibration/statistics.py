@@ -28,7 +28,7 @@ def match(statistics: Any, targets: Any) -> Match:
 
     :raises VcohortError: for shapes or names that do not fit, and values that are not finite.
     """
-    found, names = _statistics(statistics)
+    found, names = read_statistics(statistics)
     wanted, wanted_names = _targets(targets)
     if found.ndim == 1:
         found = found[:, None]
@@ -53,7 +53,7 @@ def match(statistics: Any, targets: Any) -> Match:
     return Match(found, wanted, known or tuple(range(wanted.size)), known is not None)
 
 
-def _statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
+def read_statistics(given: Any) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     """Return values (patient,) or (patient, k), and the columns' names if they have any."""
     if isinstance(given, xr.Dataset):
         others = [str(name) for name, each in given.data_vars.items() if each.dims != ("patient",)]
