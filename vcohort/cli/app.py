@@ -120,7 +120,7 @@ def demo(
     seed: Annotated[int, typer.Option()] = 1,
     force: options.Force = False,
 ) -> None:
-    """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
+    """Run a virtual ZUMA-1 trial: the published presets, the trial's baseline tumours."""
     whole("n", patients, least=1)
     load("vcohort.cli.demo")
     from vcohort.cli.demo import run_demo
@@ -165,7 +165,9 @@ def main() -> None:
 
 def _preset_table() -> Table:
     known = vc.presets()
-    table = Table("parameter", "unit", *known, "meaning", title="presets", title_justify="left")
+    # A line of its own for what tells presets apart, so that none is cut.
+    headers = [name.replace("-", "\n-") for name in known]
+    table = Table("parameter", "unit", *headers, "meaning", title="presets", title_justify="left")
     for name, param in vc.car_t().parameters.items():
         values = [f"{preset.values[name]:g}" for preset in known.values()]
         table.add_row(name, param.unit, *values, param.description)
