@@ -103,6 +103,8 @@ def info() -> None:
     )
     for device in jax.devices():
         screen.print(f"device {device.id}: {device.platform}, {device.device_kind}")
+    for preset in vc.presets().values():
+        screen.print(f"{preset.name}: {preset.description}")
     screen.print(_preset_table())
     for kind in ("growth", "feedback", "killing", "proliferation"):
         table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
@@ -165,7 +167,7 @@ def main() -> None:
 
 def _preset_table() -> Table:
     known = vc.presets()
-    # A line of its own for what tells presets apart, so that none is cut.
+    # A line of its own for what tells presets apart, so that the table fits.
     headers = [name.replace("-", "\n-") for name in known]
     table = Table("parameter", "unit", *headers, "meaning", title="presets", title_justify="left")
     for name, param in vc.car_t().parameters.items():
