@@ -36,7 +36,7 @@ TITLE = "Figure 3c, d: the probability of cure"
 K_C = np.arange(100.0, 201.0, 5.0)
 # Normal T cells per microlitre at the infusion.
 N0 = np.arange(1.0, 13.0)
-# Of n true values the farthest is beyond this once in a hundred times, for n from 11 to 36.
+# Of 36 true values the farthest is beyond this once in a hundred times.
 LIMIT = 3.6
 
 
