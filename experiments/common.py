@@ -48,6 +48,8 @@ class Finding(NamedTuple):
     ours: str
     verdict: str
     why: str = ""
+    # In a line, where the paper and its code differ.
+    differ: str = ""
 
 
 def verdict(holds: bool, partly: bool = False) -> str:

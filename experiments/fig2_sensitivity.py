@@ -91,6 +91,8 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             "Of the estimates, (S'S)^-1 with the raw sensitivities S of N, C (cells/µl) and B (ml) "
             "on days 0 to 200, 0.01 apart. The sign is that of 1/k_B, which the paper fits; r_B "
             "ranks lower, and is held from then on.",
+            "Figure 2c's correlations are those of the estimates, taken anew after each removal; "
+            "the text speaks of correlations between parameters.",
         ),
         Finding(
             "k_B and gamma_B are not identifiable together (2c)",
@@ -102,8 +104,8 @@ def compare(ds: xr.Dataset) -> list[Finding]:
         Finding(
             "all other pairs are below 0.9 (2c)",
             "none above",
-            f"at most {left[FIGURES]}, of the seven that are left ({left[PRESETS[1]]} with table 1); "
-            f"removed in turn: {removals[FIGURES]}",
+            f"at most {left[FIGURES]}, of the seven that are left "
+            f"({left[PRESETS[1]]} with table 1); removed in turn: {removals[FIGURES]}",
             verdict(len(removals[FIGURES].split(", ")) == 2),
             f"Condition number of the Fisher information of all nine, of their logs: "
             f"{float(condition):.3g}. The raw sensitivities' own correlations, which ask of one "

@@ -196,10 +196,12 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             f"{THRESHOLD:g} cells. One that starts below never does, and relapses; of those that "
             f"start above, {above:.3f} of the volumes, {by_growth('cured_above')} are cured: the "
             "levels are the products. In right units these rates cure "
-            f"nobody: P(cure) is {float(ds['right_units'].max()):.0e} at most. (Here a tumour below the "
-            "threshold is left to chance from its first day on, which would cure "
+            f"nobody: P(cure) is {float(ds['right_units'].max()):.0e} at most. (Here a tumour "
+            "below the threshold is left to chance from its first day on, which would cure "
             f"{by_growth('chance_from_first')}.) The published curves are not in this package; "
             "their distance from these is not given.",
+            "Figure 3b's volumes are in ml, and used as numbers of cells; growth and killing are "
+            "not those of the caption and of table 1.",
         ),
     ]
 

@@ -99,6 +99,7 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             OTHER_PRESET if shaped and not _falls_and_saturates(share[FIGURES]) else NO,
             "With the values behind the other figures the median patient is not cured, and "
             f"variability helps. The shape is that of: {', '.join(shaped)}.",
+            "Figure 3e needs the rho_C of table 1; figures 3c, 3d and 4 have that of the code.",
         ),
         Finding(
             "times to cure are narrow without variability and widen with it (3f)",

@@ -175,6 +175,7 @@ def _drawn(ds: xr.Dataset) -> Finding:
         f"They are those of the {best} tumour: the open code runs five sizes of the trial, and "
         f"draws the last. Its share of cures, {sum(CURES[2]) / 1000:.3f} of 1000, is that of the "
         f"largest too, {share:.3f} with us. The days that the text gives hold for both sizes.",
+        "Figure 4's caption has the median parameters; its code the trial's largest tumour.",
     )
 
 

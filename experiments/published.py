@@ -1,7 +1,7 @@
 """Published numbers that no file of the package holds, each with where it stands.
 
 Shares are of 1000 simulated patients each. They are results printed in, or drawn by, the notebooks
-of the paper's open code (MathOnco/CARTecology), which hold the figures; no code is taken from there.
+of the paper's open code (MathOnco/CARTecology), which hold the figures; no code is from there.
 """
 
 from __future__ import annotations

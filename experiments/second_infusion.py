@@ -209,6 +209,7 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             f"{CODE_DAYS[0]:g} to {CODE_DAYS[-1]:g}. The open code's own runs, sigma 0.15, are of "
             "an earlier model, with memory and effector CAR T cells, and tumours of 2 to 2000 ml; "
             "these are of the published model and the median tumour.",
+            "The second infusion was run with an earlier model, of memory and effector cells.",
         ),
         Finding(
             "lymphodepletion alone might be sufficient, if it spares CAR T cells (3g)",
