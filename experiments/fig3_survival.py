@@ -200,8 +200,8 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             "below the threshold is left to chance from its first day on, which would cure "
             f"{by_growth('chance_from_first')}.) The published curves are not in this package; "
             "their distance from these is not given.",
-            "Figure 3b's volumes are in ml, and used as numbers of cells; growth and killing are "
-            "not those of the caption and of table 1.",
+            "Figure 3b's volumes are in ml, and used as numbers of cells, we infer; its growth and "
+            "killing are not those of the caption and of table 1.",
         ),
     ]
 
