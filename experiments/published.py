@@ -10,11 +10,13 @@ import numpy as np
 
 PATIENTS = 1000
 
-# Figure 3c, median tumour: free of progression at day 720, by the CAR T cells' capacity per ul.
+# Figure 3c: free of progression at day 720, by the CAR T cells' capacity per ul.
+CAPACITIES = tuple(range(100, 201, 10))
 CURED_BY_CAPACITY = {
-    100: 0.0, 110: 0.0, 120: 0.006, 130: 0.11, 140: 0.476, 150: 0.808, 160: 0.975, 170: 0.998,
-    180: 0.998, 190: 1.0, 200: 1.0,
-}  # fmt: skip
+    "smallest": (0.0, 0.002, 0.059, 0.313, 0.730, 0.948, 0.987, 1.0, 1.0, 1.0, 1.0),
+    "median": (0.0, 0.0, 0.006, 0.110, 0.476, 0.808, 0.975, 0.998, 0.998, 1.0, 1.0),
+    "largest": (0.0, 0.0, 0.002, 0.055, 0.274, 0.708, 0.928, 0.985, 0.997, 1.0, 1.0),
+}
 
 # Figure 3d: free of progression at day 720, for 1 to 12 normal T cells per ul at the infusion.
 CURED_BY_NORMAL = {
