@@ -16,11 +16,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from published import PATIENTS as PUBLISHED_PATIENTS
 
 import vcohort as vc
 
 FIGURES, TABLE_1 = "kimmel2021-figures", "kimmel2021"
 PRESETS = (FIGURES, TABLE_1)
+MEDIAN_FIT = "kimmel2021-median"
 
 # The smallest, the median and the largest tumour of ZUMA-1, in ml, as in the paper.
 TUMOURS_ML = {"smallest": 2.3, "median": 94.84, "largest": 1275.3}
@@ -33,6 +35,7 @@ SIGMA = 0.05
 
 YES = "reproduced"
 OTHER_PRESET = "reproduced with the other preset"
+OTHER_WAY = "reproduced as the code has it, not the text"
 PARTLY = "reproduced in part"
 NO = "not reproduced"
 
@@ -45,6 +48,8 @@ class Finding(NamedTuple):
     ours: str
     verdict: str
     why: str = ""
+    # In a line, where the paper and its code differ.
+    differ: str = ""
 
 
 def verdict(holds: bool, partly: bool = False) -> str:
@@ -65,6 +70,11 @@ def cured(ds: xr.Dataset) -> float:
     return float((ds["outcome"] == 1).mean())
 
 
+def free_at_720(ds: xr.Dataset) -> float:
+    """Return the share that has not progressed by day 720, the paper's "probability of CR"."""
+    return float(vc.progression_free_survival(ds, [720.0])[0])
+
+
 def days_of(ds: xr.Dataset, outcome: int) -> np.ndarray:
     """Return the days of one outcome: 1 cure, 2 progression."""
     return ds["event_time"].values[ds["outcome"].values == outcome].astype(float)
@@ -73,6 +83,15 @@ def days_of(ds: xr.Dataset, outcome: int) -> np.ndarray:
 def standard_error(share: float, patients: int) -> float:
     """Return the Monte Carlo error of a share; that of one patient at the least."""
     return float(np.sqrt(max(share * (1 - share), 1 / patients) / patients))
+
+
+def deviations(ours, published, patients: int) -> np.ndarray:
+    """Return by how many standard errors shares of ``patients`` differ from published ones."""
+    errors = [
+        np.hypot(standard_error(float(theirs), PUBLISHED_PATIENTS), standard_error(own, patients))
+        for own, theirs in zip(np.ravel(ours).tolist(), np.ravel(published), strict=True)
+    ]
+    return (np.ravel(ours) - np.ravel(published)) / np.array(errors)
 
 
 def variable(values, dims, units: str, long_name: str) -> tuple:

@@ -29,6 +29,11 @@ SURVIVAL_DAYS = np.arange(0.0, 1001.0, 5.0)
 # The day of the survival curves: the tumour is far below its first size, and growing.
 SHOWN = 100.0
 
+# The open code's runs: days of the infusion, variability, size that counts as progression, end.
+CODE_DAYS = np.arange(10.0, 601.0, 10.0)
+CODE_SIGMAS = (SIGMA, 0.15)
+CODE = {"progression": 5.0, "horizon": 1000.0}
+
 
 def regimens(day: float) -> dict[str, vc.Regimen]:
     """Return what is given on a day."""
@@ -70,14 +75,37 @@ def run(patients: int, seed: int) -> xr.Dataset:
             "survival": variable(
                 survival(patients, seed), ("regimen", "day"), "1", "progression-free survival"
             ),
+            "as_code": variable(
+                as_the_code_runs(max(patients // 10, 100), seed),
+                ("sigma", "given", "code_day"), "1",
+                "share that has not reached 5 times its first size by day 1000",
+            ),
         },
         {
             "growth": variable(np.array(RATES), "growth", "/day", "growth rate of the tumour"),
             "tumour": list(TUMOURS_ML), "regimen": given,
             "treated": variable(TREATED, "treated", "day", "day of treatment"),
             "day": variable(SURVIVAL_DAYS, "day", "day", "days since the first infusion"),
+            "sigma": list(CODE_SIGMAS), "given": [given[0], given[1], given[3]],
+            "code_day": variable(CODE_DAYS, "code_day", "day", "day of treatment"),
         },
     )  # fmt: skip
+
+
+def as_the_code_runs(patients: int, seed: int) -> np.ndarray:
+    """Return long-term survival by the open code's definitions, (sigma, regimen, day)."""
+    found = np.empty((len(CODE_SIGMAS), 3, CODE_DAYS.size))
+    for row, sigma in enumerate(CODE_SIGMAS):
+        population = vc.Population(FIGURES, sigma)
+        for column, day in enumerate(CODE_DAYS):
+            nothing, alone, _, both, *_ = regimens(float(day)).values()
+            for place, regimen in enumerate((nothing, alone, both)):
+                if place == 0 and column:
+                    found[row, 0, column] = found[row, 0, 0]
+                    continue
+                ds = outcomes(population, patients, seed, regimen=regimen, **CODE)
+                found[row, place, column] = float((ds["outcome"] != 2).mean())
+    return found
 
 
 def survival(patients: int, seed: int) -> np.ndarray:
@@ -134,6 +162,15 @@ def compare(ds: xr.Dataset) -> list[Finding]:
     late = float(np.abs(without.sel(treated=slice(150, None))).max())
     gains = {regimen: best(regimen) for regimen in (alone, both, spared, neither)}
     share = gains[alone][0] / gains[both][0]
+    without_runs, alone_runs, both_runs = (ds["as_code"].isel(given=index) for index in range(3))
+    code = {
+        sigma: (
+            float(without_runs.sel(sigma=sigma)[0]),
+            *(_best(line.sel(sigma=sigma)) for line in (alone_runs, both_runs)),
+        )
+        for sigma in CODE_SIGMAS
+    }
+    shares = {sigma: (one[0] - none) / (two[0] - none) for sigma, (none, one, two) in code.items()}
     after = ds["cured"].sel(regimen=both, growth=RATES[1], tumour="median")
     days = (40, 100, 200, 300, 400)
     return [
@@ -157,6 +194,24 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             "Later than about day 300 many tumours have progressed before.",
         ),
         Finding(
+            "the same by the open code's definitions: full dose, N and C divided by 100, "
+            "progression at 5 times the first size, share without it on day 1000",
+            "lymphodepletion is necessary",
+            "; ".join(
+                f"sigma {sigma:g}: {none:.2f} without, at best {one[0]:.2f} (day {one[1]:g}) with "
+                f"an infusion alone and {two[0]:.2f} (day {two[1]:g}) after lymphodepletion"
+                for sigma, (none, one, two) in code.items()
+            ),
+            verdict(max(shares.values()) < 0.25),
+            "Alone it gains "
+            + " and ".join(f"{share:.0%}" for share in shares.values())
+            + f" of what it gains after lymphodepletion, at best of {CODE_DAYS.size} days from "
+            f"{CODE_DAYS[0]:g} to {CODE_DAYS[-1]:g}. The open code's own runs, sigma 0.15, are of "
+            "an earlier model, with memory and effector CAR T cells, and tumours of 2 to 2000 ml; "
+            "these are of the published model and the median tumour.",
+            "The second infusion was run with an earlier model, of memory and effector cells.",
+        ),
+        Finding(
             "lymphodepletion alone might be sufficient, if it spares CAR T cells (3g)",
             "might",
             f"half of the CAR T cells spared: {at(spared, 40):+.3f} on day 40, "
@@ -177,6 +232,11 @@ def compare(ds: xr.Dataset) -> list[Finding]:
             "turnover is faster there: they are lost sooner than with no depletion at all.",
         ),
     ]
+
+
+def _best(line: xr.DataArray) -> tuple[float, float]:
+    """Return the largest share, and its day."""
+    return float(line.max()), float(CODE_DAYS[int(np.argmax(line.values))])
 
 
 if __name__ == "__main__":

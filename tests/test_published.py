@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT
@@ -48,3 +49,61 @@ def test_most_cures_come_between_days_20_and_80(run, figures):
     assert ((cure > 20) & (cure < 80)).mean() > 0.9
     assert (cure > 140).mean() < 0.01
     assert ((progression > 200) & (progression < 500)).mean() > 0.9
+
+
+def falls_and_dies(values):
+    """Return P(the tumour dies out once it falls through 100 cells), 0 if it progresses before.
+
+    By scipy and the birth-death law: of 100 lines each dies with J / (1 + J), J = int mu e^rho.
+    """
+    capacity = {name: values[name] for name in ("K_N", "K_C")}
+
+    def path(_, state):
+        normal, car, _, rho, _ = state
+        cells = np.exp(normal) + np.exp(car)
+        gap = (cells - capacity["K_N"]) ** 2
+        turnover = values["rho_C"] + values["b"] * gap / (values["a"] * cells**2 + gap)
+        death = values["gamma_B"] * np.exp(car) / (values["k_B"] + np.exp(car))
+        return [
+            -values["r_N"] * np.log(cells / capacity["K_N"]),
+            -turnover * np.log(cells / capacity["K_C"]),
+            values["r_B"] - death,
+            death - values["r_B"],
+            death * np.exp(rho),
+        ]
+
+    def through(_, state):
+        return state[2] - np.log(100.0)
+
+    def progressed(_, state):
+        return state[2] - np.log(1.2 * values["B0"])
+
+    for event in (through, progressed):
+        event.terminal = True
+    through.direction = -1
+    first = [np.log(values["N0"]), np.log(values["C0"]), np.log(values["B0"]), 0.0, 0.0]
+    fallen = solve_ivp(path, (0, 500), first, "LSODA", events=(through, progressed), rtol=1e-8)
+    if not fallen.t_events[0].size:
+        return 0.0
+    start = [*fallen.y[:3, -1], 0.0, 0.0]
+    hazard = solve_ivp(path, (fallen.t[-1], 500), start, "LSODA", rtol=1e-8, atol=1e-10).y[4, -1]
+    return (hazard / (1 + hazard)) ** 100
+
+
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+@pytest.mark.parametrize(("growth", "killing"), [(0.19, 0.75), (0.215, 0.75)])
+def test_volumes_taken_for_cells_level_off_at_those_that_fall(growth, killing, run, figures):
+    """What the levels of figure 3b are inferred from: in ml as cells, the threshold decides."""
+    volumes = vc.data.baseline_tumour_volumes().values
+    rates = {"r_B": growth, "gamma_B": killing}
+    above = figures(0.05, B0=vc.Empirical(volumes[volumes > 150]), **rates).sample(400, seed=6)
+    names = above.model.parameters
+    expected = np.array([
+        falls_and_dies({name: float(above[name][patient]) for name in names})
+        for patient in range(len(above))
+    ])  # fmt: skip
+    ours = (run(above, "hybrid", seed=6)["outcome"] == 1).values
+    error = np.sqrt((expected * (1 - expected)).sum())
+    assert abs(ours.sum() - expected.sum()) < Z_LIMIT * error
+    below = figures(0.05, B0=vc.Empirical(volumes[volumes < 100]), **rates).sample(200, seed=6)
+    assert (run(below, "deterministic")["outcome"] == 2).all()

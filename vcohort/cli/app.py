@@ -103,6 +103,8 @@ def info() -> None:
     )
     for device in jax.devices():
         screen.print(f"device {device.id}: {device.platform}, {device.device_kind}")
+    for preset in vc.presets().values():
+        screen.print(f"{preset.name}: {preset.description}")
     screen.print(_preset_table())
     for kind in ("growth", "feedback", "killing", "proliferation"):
         table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
@@ -120,7 +122,7 @@ def demo(
     seed: Annotated[int, typer.Option()] = 1,
     force: options.Force = False,
 ) -> None:
-    """Run a virtual ZUMA-1 trial: both presets, the trial's baseline tumours, a picture."""
+    """Run a virtual ZUMA-1 trial: the published presets, the trial's baseline tumours."""
     whole("n", patients, least=1)
     load("vcohort.cli.demo")
     from vcohort.cli.demo import run_demo
@@ -165,7 +167,9 @@ def main() -> None:
 
 def _preset_table() -> Table:
     known = vc.presets()
-    table = Table("parameter", "unit", *known, "meaning", title="presets", title_justify="left")
+    # A line of its own for what tells presets apart, so that the table fits.
+    headers = [name.replace("-", "\n-") for name in known]
+    table = Table("parameter", "unit", *headers, "meaning", title="presets", title_justify="left")
     for name, param in vc.car_t().parameters.items():
         values = [f"{preset.values[name]:g}" for preset in known.values()]
         table.add_row(name, param.unit, *values, param.description)

@@ -14,7 +14,6 @@ from rich.console import Console
 from vcohort import data, plots
 from vcohort.cli.outputs import save_picture
 from vcohort.errors import VcohortError
-from vcohort.models import presets
 from vcohort.populations.distributions import Empirical
 from vcohort.populations.population import Population
 from vcohort.results.netcdf import save
@@ -23,19 +22,20 @@ from vcohort.results.summary import Summary, summarise, summary_table
 from vcohort.simulation.simulate import simulate
 
 SIGMA = 0.05
+PRESETS = ("kimmel2021", "kimmel2021-figures")
 
 
 def run_demo(folder: Path, patients: int, seed: int, console: Console, force: bool) -> None:
-    """Run both presets with the trial's baseline tumours; write datasets and a picture.
+    """Run both published presets with the trial's baseline tumours; write datasets and a picture.
 
     ``force``: replace those that the folder holds already.
     """
-    paths = {name: folder / f"virtual-zuma1-{name}.nc" for name in presets()}
+    paths = {name: folder / f"virtual-zuma1-{name}.nc" for name in PRESETS}
     picture = folder / "virtual-zuma1.png"
     _check(folder, (*paths.values(), picture), force)
     baseline = Empirical(data.baseline_tumour_cells().values)
     cohorts = {
-        name: Population(name, SIGMA, B0=baseline).sample(patients, seed) for name in presets()
+        name: Population(name, SIGMA, B0=baseline).sample(patients, seed) for name in PRESETS
     }
     rows: dict[str, tuple[Summary, float]] = {}
     outcomes: dict[str, xr.Dataset] = {}

@@ -27,7 +27,7 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
 
 def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
-    """Draw the ``correlation`` of sensitivities, from :func:`vcohort.identifiability`."""
+    """Draw the ``correlation`` of the estimates, from :func:`vcohort.identifiability`."""
     need(ds, "vc.identifiability", {"correlation": ("parameter", "other")})
     axes = panel(axes)
     each = ds["parameter"].values
@@ -40,5 +40,5 @@ def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes
         value = float(matrix[row, column])
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
                   color="white" if abs(value) > 0.6 else "black")  # fmt: skip
-    axes.figure.colorbar(shown, ax=axes, label="correlation of sensitivities")
+    axes.figure.colorbar(shown, ax=axes, label="correlation of the estimates")
     return axes

@@ -91,7 +91,16 @@ KINDS: Mapping[str, Kind] = {
         ("model",),
     ),
     "identifiability": Kind(
-        {"correlation": ("parameter", "other"), "removed": _EACH, "ranking": _EACH},
+        {
+            **dict.fromkeys(
+                ("correlation", "correlation_left", "sensitivity_correlation"),
+                ("parameter", "other"),
+            ),
+            **dict.fromkeys(("removed", "partner", "partner_correlation", "ranking"), _EACH),
+            "eigenvalue": ("direction",),
+            "eigenvector": ("direction", "parameter"),
+            "condition_number": _NO_DIMS,
+        },
         ("threshold",),
     ),
     "sobol": Kind(
