@@ -84,9 +84,9 @@ def test_patients_are_calibrated_to_as_their_curve(of_patients):
         coords={"day": ("day", np.array([0, 60, 100, 200]) / 7, {"units": "weeks"})},
     )
     days = xr.DataArray(np.array([40, 80, 150]) / 7, dims="d", attrs={"units": "week"})
-    # The curve alone does not tell that five patients allow a wide miss.
-    with pytest.warns(vc.VcohortWarning, match="pfs_80 by"):
-        again = calibrate(curve, seed=np.uint8(3), days=days)
+    # The curve alone does not tell that it is of five patients.
+    target = vc.SurvivalTarget(curve, days, error=0.5 / np.sqrt(5))
+    again = calibrate(target, seed=np.uint8(3), days=None)
     np.testing.assert_allclose(again["location"], of_patients["location"], rtol=1e-5)
     np.testing.assert_allclose(again["fresh"], of_patients["fresh"], atol=1e-12)
 
