@@ -144,7 +144,9 @@ def share_of_cures(values, patients):
     ("values", "patients"),
     [
         ({"u": 0.0, "E0": 300.0, "eps": 0.25, "K_C": 9e10}, 4000),
-        pytest.param({"u": 1e-9, "E0": 0.0, "eps": 0.3, "K_C": 8e10}, 20_000,
+        # Killed at e^-50 a day: nearly all mutants are born in the first hour of a step.
+        ({"u": 5e-9, "E0": 0.0, "eps": 0.0, "K_C": 9e10, "gamma_B": 50.0, "k_B": 1e6}, 12_000),
+        pytest.param({"u": 1e-9, "E0": 0.0, "eps": 0.2, "K_C": 7.5e10}, 20_000,
                      marks=pytest.mark.slow),
         pytest.param({"u": 1e-10, "E0": 0.0, "eps": 0.0, "K_C": 7.3e10}, 20_000,
                      marks=pytest.mark.slow),

@@ -138,3 +138,11 @@ def whole_tumour(model: Model, rates: CloneRates, paths: Mapping[str, Cubic]) ->
 def log_sum(logs: Mapping[str, Number], names: tuple[str, ...]) -> Number:
     """Return the log of the number of all cells."""
     return reduce(jnp.logaddexp, (logs[name] for name in names))
+
+
+def exponential_mean(first: Number, last: Number) -> Number:
+    """Return the mean of what goes exponentially from one number to another."""
+    least = float(jnp.finfo(first.dtype).tiny)
+    gap = jnp.log(jnp.maximum(first, least)) - jnp.log(jnp.maximum(last, least))
+    near = jnp.abs(gap) < 1e-2
+    return jnp.where(near, 0.5 * (first + last), (first - last) / jnp.where(near, 1.0, gap))
