@@ -244,6 +244,35 @@ def test_the_mean_of_the_clones_against_scipy():
     np.testing.assert_allclose(ds["E"].values[0], truth[1], rtol=2e-3)
 
 
+def test_steps_are_short_enough_for_each_clone():
+    """Also for one that effectors kill by a law of its own, and B by a mild one."""
+    base = vc.laws("escape")["mutation"]
+    own = vc.Param("k_E", "k_E", "cells", 1e9, (1e7, 1e11), "half the killing of E", "a test")
+
+    def killing(p, car):
+        return 3.0 * (car / p["k_E"]) ** 6 / (1.0 + (car / p["k_E"]) ** 6)
+
+    def rates(values, cells, births_at, _):
+        births, deaths = births_at(values["r_E"]), killing(values, cells["C"])
+        return CloneRates({"E": births}, {"E": deaths}, {("B", "E"): values["u"]})
+
+    model = vc.car_t(escape=Escape("own", "own", (*base.parameters, own), base.clones, rates=rates))
+    cohort = vc.Population(
+        "kimmel2021-figures", model=model, u=0.0, E0=1e10, k_E=2e9, gamma_B=0.5, k_B=1e5
+    ).sample(1)
+    days = [2.0, 5.0, 8.0]
+    ds = vc.simulate(cohort, "deterministic", 200.0, save_at=days, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+    p = patient(cohort, 0)
+
+    def slopes(_, logs):
+        return [*clones.slopes(p, logs[:2]), p["r_E"] - killing(p, np.exp(logs[1]))]
+
+    first = np.log([p["N0"], p["C0"], p["E0"]])
+    truth = clones.solve_ivp(slopes, (0.0, 8.0), first, "DOP853", days, rtol=1e-10, atol=1e-10).y
+    np.testing.assert_allclose(np.log(ds["E"].values[0]), truth[2], atol=2e-3)
+
+
 def test_what_knows_one_clone_refuses_two():
     cohort = vc.Population("kimmel2021-figures", model=MODEL).sample(3)
     with pytest.raises(vc.VcohortError, match=r"tumours of one clone.*B, E"):
