@@ -67,6 +67,14 @@ def test_without_mutants_it_is_that_of_one_clone_to_the_bit():
     assert 0.0 < np.mean(found[0]) < 1.0
 
 
+def test_where_none_is_there_and_none_arises_there_never_is_one():
+    """Not even a trace, which years of growth would make a tumour of."""
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0, r_E=0.2, K_C=9e10).sample(1)
+    ds = vc.simulate(cohort, "deterministic", 2000.0, save_at=[1.0, 400.0, 2000.0],
+                     endpoints=[vc.Escaped()], progress=False)  # fmt: skip
+    assert not ds["E"].values.any() and not ds["negative_share"].values.any()
+
+
 def test_slopes_against_differences():
     cohort = vc.Population(
         "kimmel2021-figures", model=MODEL, u=1e-9, eps=0.4, E0=100.0, K_C=9e10

@@ -84,7 +84,9 @@ def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
                     path.slope_start - parent.slope_start,
                     path.slope_end - parent.slope_end)  # fmt: skip
     inflow = Accrual(against, rate, days).log_total()
-    end = path.end + jnp.logaddexp(0.0, inflow)
+    # Nothing has a smallest log too, which a clone that grows for years would make much of.
+    some = rate.largest() > 0.0
+    end = path.end + jnp.where(some, jnp.logaddexp(0.0, jnp.where(some, inflow, 0.0)), 0.0)
     steepest = 3.0 * (end - path.start)
 
     def slope(own: Number, at: Number, gap: Number) -> Number:
