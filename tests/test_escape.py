@@ -333,6 +333,118 @@ def test_laws_that_do_not_fit_are_refused(parts, match):
         vc.car_t(escape=law(**parts))
 
 
+def clones_of(*names, first=None, rates=None):
+    """Return a law of clones by these names, each with its first cells."""
+    base = vc.laws("escape")["mutation"]
+    owned = {param.name: param for param in base.parameters}
+    for name in names:
+        owned[f"{name}0"] = vc.Param(
+            f"{name}0", name, "cells", 0.0, (1.0, 1e12), name, "a test", closed=True
+        )
+
+    def each(values, cells, births_at, killing):
+        births = dict.fromkeys(names, births_at(values["r_E"]))
+        deaths = dict.fromkeys(names, 0.0 * killing)
+        return CloneRates(births, deaths, {("B", name): values["u"] for name in names})
+
+    clones_named = tuple(Clone(name, name) for name in names)
+    more = {} if first is None else {"first": first}
+    return Escape("own", "own", tuple(owned.values()), clones_named, rates=rates or each, **more)
+
+
+@pytest.mark.parametrize(
+    ("made", "match"),
+    [
+        (lambda: vc.car_t(escape=clones_of("E", "E")), "two species of the name 'E'"),
+        (lambda: vc.car_t(escape=clones_of("B")), "two different parameters of the name 'B0'"),
+        (lambda: vc.car_t(memory="linear", escape=clones_of("M")), "two species of the name 'M'"),
+        (lambda: vc.car_t(escape=clones_of("eps")), "'eps' is a species and a parameter"),
+        (lambda: vc.car_t(escape=clones_of("a clone")), "no name of a species"),
+        (lambda: vc.car_t(escape=clones_of("E", first=Clone("P", "P"))), "first clone is named"),
+        (lambda: Escape("own", "own", (), ("E",)), "give a tuple of vcohort.models.Clone"),
+        (lambda: Escape("own", "own", (), Clone("E", "E")), "give a tuple of vcohort.models.Clone"),
+        (lambda: Escape("own", "own", ("u",)), "give a tuple of vcohort.models.Param"),
+    ],
+)  # fmt: skip
+def test_species_that_would_be_taken_for_one_another_are_refused(made, match):
+    with pytest.raises(vc.VcohortError, match=match):
+        made()
+
+
+@pytest.mark.parametrize(
+    ("rates", "match"),
+    [
+        (lambda v, c, b, k: {"E": k}, "cannot be followed"),
+        (lambda v, c, b, k: CloneRates({"E": k if k > 0 else b(k)}, {"E": k}, {}), "without an if"),
+        (lambda v, c, b, k: CloneRates({"E": c.log("M")}, {"E": k}, {}), "Unknown species 'M'"),
+        (lambda v, c, b, k: CloneRates({"E": k, "B": k}, {"E": k}, {}), "'B' are given twice"),
+    ],
+)
+def test_laws_that_cannot_be_followed_are_refused(rates, match):
+    with pytest.raises(vc.VcohortError, match=match):
+        vc.car_t(escape=clones_of("E", rates=rates))
+
+
+def test_lists_of_clones_are_as_good_as_tuples():
+    base = vc.laws("escape")["mutation"]
+    law = Escape("own", "own", list(base.parameters), list(base.clones), rates=base.rates)
+    assert vc.car_t(escape=law).species.clones[1:] == MODEL.species.clones[1:]
+
+
+def test_the_mean_of_a_clone_that_springs_from_two():
+    """B and E bear F, each at its own rate, on top of what F's own divisions make."""
+    base = clones_of("E", "F")
+
+    def rates(values, cells, births_at, killing):
+        births = {"E": births_at(0.9), "F": births_at(values["r_E"])}
+        shares = {("B", "E"): values["u"], ("B", "F"): values["u"], ("E", "F"): 20 * values["u"]}
+        return CloneRates(births, {"E": 0.5 * killing, "F": 0.0 * killing}, shares)
+
+    model = vc.car_t(escape=Escape("two", "two", base.parameters, base.clones, rates=rates))
+    cohort = vc.Population("kimmel2021-figures", model=model, u=1e-3, r_E=0.3, K_C=7e10).sample(1)
+    p, days = patient(cohort, 0), [1.0, 5.0, 20.0, 40.0]
+    ds = vc.simulate(cohort, "deterministic", 60.0, save_at=days, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+    death = clones.killing(p, 60.0)
+
+    def slopes(day, cells):
+        b, e, f = cells
+        u, mu = p["u"], death(day)
+        return [
+            (p["r_B"] * (1 - 2 * u) - mu) * b,
+            (0.9 * (1 - 20 * u) - 0.5 * mu) * e + p["r_B"] * u * b,
+            p["r_E"] * f + p["r_B"] * u * b + 0.9 * 20 * u * e,
+        ]
+
+    first = [p["B0"], 0.0, 0.0]
+    truth = clones.solve_ivp(slopes, (0.0, 40.0), first, "DOP853", days, rtol=1e-10, atol=1e-3).y
+    for name, wanted in zip("BEF", truth, strict=True):
+        np.testing.assert_allclose(ds[name].values[0], wanted, rtol=2e-3, err_msg=name)
+
+
+def test_a_clone_may_not_be_named_as_the_axis_of_time():
+    cohort = vc.Population("kimmel2021-figures", model=vc.car_t(escape=clones_of("time"))).sample(2)
+    with pytest.raises(vc.VcohortError, match="something of the name 'time'"):
+        vc.simulate(cohort, "hybrid", 10.0, progress=False)
+
+
+def test_shares_of_more_than_all_and_negative_rates_are_refused():
+    """They show with the values of a patient."""
+    cohort = vc.Population(
+        "kimmel2021-figures", model=vc.car_t(escape=clones_of("E", "F")), u=0.4
+    ).sample(3)
+    assert np.isfinite(vc.cure_probability(cohort)).all()
+    with pytest.raises(vc.VcohortError, match=r"mutation are E: 0.6, F: 0.6 .* place 1"):
+        vc.cure_probability(cohort.replace(u=np.array([0.4, 0.6, 0.6])))
+
+    def rates(values, cells, births_at, killing):
+        return CloneRates({"E": births_at(values["r_E"]) - 0.1}, {"E": killing}, {})
+
+    model = vc.car_t(escape=clones_of("E", rates=rates))
+    with pytest.raises(vc.VcohortError, match=r"birth rate of E is -0\.035"):
+        vc.simulate(vc.Population("kimmel2021-figures", model=model).sample(2), "hybrid")
+
+
 def test_cumulative_incidence_against_lifelines():
     """With patients of two horizons, so that some are censored early."""
     from lifelines import AalenJohansenFitter  # noqa: PLC0415

@@ -71,22 +71,24 @@ def mean_paths(model: Model, rates: CloneRates, logs: Mapping[str, Number]) -> d
     for name in model.species.tumour:
         path = rates.own[name].path(logs[name])
         for parent, rate in rates.parents(name).items():
-            path = fed(path, paths[parent], rate, rates.own[name].days)
+            path = fed(path, paths[parent], rate, rates.own[name])
         paths[name] = path
     return paths
 
 
-def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
-    """Return the path of a clone to which another one, on its path, adds cells at a rate."""
-    parent = _arisen(parent)
+def fed(path: Cubic, parent: Cubic, rate: Quadratic, own: TumourRates) -> Cubic:
+    """Return the path of a clone to which another one, on its path, adds cells at a rate.
+
+    ``own``: what befalls the clone's own cells, those of other parents too.
+    """
+    parent, days = _arisen(parent), own.days
+    growth = own.path(jnp.zeros_like(days))
     # The integral of rate e^parent e^(growth to the end).
-    against = Cubic(path.start - parent.start, path.end - parent.end,
-                    path.slope_start - parent.slope_start,
-                    path.slope_end - parent.slope_end)  # fmt: skip
-    inflow = Accrual(against, rate, days).log_total()
+    against = Cubic(*(mine - theirs for mine, theirs in zip(growth, parent, strict=True)))
+    inflow = growth.end + Accrual(against, rate, days).log_total()
     # Nothing has a smallest log too, which a clone that grows for years would make much of.
     some = rate.largest() > 0.0
-    end = path.end + jnp.where(some, jnp.logaddexp(0.0, jnp.where(some, inflow, 0.0)), 0.0)
+    end = jnp.where(some, jnp.logaddexp(path.end, inflow), path.end)
     steepest = 3.0 * (end - path.start)
 
     def slope(own: Number, at: Number, gap: Number) -> Number:

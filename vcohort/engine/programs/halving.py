@@ -108,12 +108,12 @@ def _logs(path: PathState, log_start: Number, log_least: Number) -> tuple[Number
 
 
 def _tumour(path: PathState, log_start: Number, log_least: Number) -> tuple[Number, ...]:
-    """Return the logs of the clones: of others than B, which may be none, from e^-10 cells on."""
+    """Return the logs of the clones: of others than B, which may be none, from one cell on."""
     most = log_start + _LOG_OUTGROWN
     others = (log for name, log in path.clones.items() if name != "B")
     return (
         jnp.clip(path.log_tumour, log_least, most),
-        *(jnp.clip(log, -LOG_DECIDED, most) for log in others),
+        *(jnp.clip(log, 0.0, most) for log in others),
     )
 
 
