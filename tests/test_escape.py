@@ -385,6 +385,19 @@ def test_laws_that_cannot_be_followed_are_refused(rates, match):
         vc.car_t(escape=clones_of("E", rates=rates))
 
 
+def test_of_no_cells_nothing_changes():
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0).sample(1)
+    ds = vc.local_sensitivity(cohort, [0.0, 10.0, 50.0], ["K_C", "gamma_B", "eps"], progress=False)
+    assert not ds["sensitivity"].sel(state="E").values.any()
+    assert ds["sensitivity"].sel(state="B").values.any()
+
+
+def test_parts_of_a_cell_are_told_of():
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0).sample(1)
+    with pytest.warns(vc.VcohortWarning, match=r"E0 = 0\.2 is no whole number"):
+        vc.cure_probability(cohort.replace(E0=np.array([0.2])), 50.0)
+
+
 def test_lists_of_clones_are_as_good_as_tuples():
     base = vc.laws("escape")["mutation"]
     law = Escape("own", "own", list(base.parameters), list(base.clones), rates=base.rates)
