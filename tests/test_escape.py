@@ -398,6 +398,18 @@ def test_parts_of_a_cell_are_told_of():
         vc.cure_probability(cohort.replace(E0=np.array([0.2])), 50.0)
 
 
+def test_pictures_show_all_clones_and_all_car_t_cells():
+    model = vc.car_t(memory="linear", escape="mutation")
+    cohort = vc.Population("kimmel2021-figures", model=model, E0=1e11, f_M=0.5).sample(1)
+    ds = vc.simulate(cohort, "deterministic", 60.0, save_at=[0.0, 30.0, 60.0], progress=False)
+    _, car, tumour = vc.plots.trajectories(ds)
+    drawn = [np.asarray(axis.lines[0].get_ydata()) for axis in (car, tumour)]
+    np.testing.assert_allclose(drawn[0], vc.units.t_cells_per_ul((ds["C"] + ds["M"])[0]))
+    np.testing.assert_allclose(drawn[1], vc.units.tumour_ml((ds["B"] + ds["E"])[0]))
+    line = vc.plots.car_t_kinetics(ds).lines[0]
+    np.testing.assert_allclose(line.get_ydata(), drawn[0])
+
+
 def test_lists_of_clones_are_as_good_as_tuples():
     base = vc.laws("escape")["mutation"]
     law = Escape("own", "own", list(base.parameters), list(base.clones), rates=base.rates)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError
 from vcohort.given import number
+from vcohort.results.counted import names_counted
 from vcohort.results.needed import need
 from vcohort.simulation.dataset import provenance
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
@@ -18,8 +19,9 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     """Return which parameters are identifiable together, for one patient.
 
     ``sensitivities``: of one patient, from :func:`local_sensitivity`. Raw sensitivities of N and C
-    (cells per microlitre) and B (ml), all states and times stacked, are correlated; while a pair
-    of parameters is correlated by more than ``threshold``, of the most correlated pair the one
+    (cells per microlitre) and B (ml), memory cells counted with C, other clones with B,
+    all states and times stacked, are correlated; while a pair of parameters is correlated by more
+    than ``threshold``, of the most correlated pair the one
     that ranks lower is removed (Kimmel, Locke & Altrock 2021, section 3a).
 
     - ``correlation`` (parameter, other): Pearson's;
@@ -43,10 +45,7 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
             "sensitivities.isel(patient=[0])."
         )
     one = sensitivities.squeeze("patient") if "patient" in sensitivities.dims else sensitivities
-    raw = [
-        (one["sensitivity"].sel(state=state) * one[state] / unit).transpose("time", "parameter")
-        for state, unit in _UNITS.items()
-    ]
+    raw = [_raw(one, state) / unit for state, unit in _UNITS.items()]
     stacked, names = np.concatenate([each.values for each in raw]), one["parameter"].values
     _check(stacked, [str(name) for name in names])
     matrix = np.atleast_2d(np.corrcoef(stacked.T))
@@ -66,6 +65,14 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
         {"parameter": names, "other": names},
         {"threshold": threshold, **provenance("identifiability")},
     )  # fmt: skip
+
+
+def _raw(one: xr.Dataset, state: str) -> xr.DataArray:
+    """Return d cells / d ln(parameter) (time, parameter) of what is counted as a state."""
+    first, *others = (
+        one["sensitivity"].sel(state=each) * one[each] for each in names_counted(one, state)
+    )
+    return sum(others, first).transpose("time", "parameter")
 
 
 def _check(raw: np.ndarray, names: list[str]) -> None:
