@@ -67,6 +67,14 @@ def test_without_mutants_it_is_that_of_one_clone_to_the_bit():
     assert 0.0 < np.mean(found[0]) < 1.0
 
 
+def test_where_none_is_there_and_none_arises_there_never_is_one():
+    """Not even a trace, which years of growth would make a tumour of."""
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0, r_E=0.2, K_C=9e10).sample(1)
+    ds = vc.simulate(cohort, "deterministic", 2000.0, save_at=[1.0, 400.0, 2000.0],
+                     endpoints=[vc.Escaped()], progress=False)  # fmt: skip
+    assert not ds["E"].values.any() and not ds["negative_share"].values.any()
+
+
 def test_slopes_against_differences():
     cohort = vc.Population(
         "kimmel2021-figures", model=MODEL, u=1e-9, eps=0.4, E0=100.0, K_C=9e10
@@ -144,7 +152,9 @@ def share_of_cures(values, patients):
     ("values", "patients"),
     [
         ({"u": 0.0, "E0": 300.0, "eps": 0.25, "K_C": 9e10}, 4000),
-        pytest.param({"u": 1e-9, "E0": 0.0, "eps": 0.3, "K_C": 8e10}, 20_000,
+        # Killed at e^-50 a day: nearly all mutants are born in the first hour of a step.
+        ({"u": 5e-9, "E0": 0.0, "eps": 0.0, "K_C": 9e10, "gamma_B": 50.0, "k_B": 1e6}, 12_000),
+        pytest.param({"u": 1e-9, "E0": 0.0, "eps": 0.2, "K_C": 7.5e10}, 20_000,
                      marks=pytest.mark.slow),
         pytest.param({"u": 1e-10, "E0": 0.0, "eps": 0.0, "K_C": 7.3e10}, 20_000,
                      marks=pytest.mark.slow),
@@ -242,6 +252,35 @@ def test_the_mean_of_the_clones_against_scipy():
     np.testing.assert_allclose(ds["E"].values[0], truth[1], rtol=2e-3)
 
 
+def test_steps_are_short_enough_for_each_clone():
+    """Also for one that effectors kill by a law of its own, and B by a mild one."""
+    base = vc.laws("escape")["mutation"]
+    own = vc.Param("k_E", "k_E", "cells", 1e9, (1e7, 1e11), "half the killing of E", "a test")
+
+    def killing(p, car):
+        return 3.0 * (car / p["k_E"]) ** 6 / (1.0 + (car / p["k_E"]) ** 6)
+
+    def rates(values, cells, births_at, _):
+        births, deaths = births_at(values["r_E"]), killing(values, cells["C"])
+        return CloneRates({"E": births}, {"E": deaths}, {("B", "E"): values["u"]})
+
+    model = vc.car_t(escape=Escape("own", "own", (*base.parameters, own), base.clones, rates=rates))
+    cohort = vc.Population(
+        "kimmel2021-figures", model=model, u=0.0, E0=1e10, k_E=2e9, gamma_B=0.5, k_B=1e5
+    ).sample(1)
+    days = [2.0, 5.0, 8.0]
+    ds = vc.simulate(cohort, "deterministic", 200.0, save_at=days, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+    p = patient(cohort, 0)
+
+    def slopes(_, logs):
+        return [*clones.slopes(p, logs[:2]), p["r_E"] - killing(p, np.exp(logs[1]))]
+
+    first = np.log([p["N0"], p["C0"], p["E0"]])
+    truth = clones.solve_ivp(slopes, (0.0, 8.0), first, "DOP853", days, rtol=1e-10, atol=1e-10).y
+    np.testing.assert_allclose(np.log(ds["E"].values[0]), truth[2], atol=2e-3)
+
+
 def test_what_knows_one_clone_refuses_two():
     cohort = vc.Population("kimmel2021-figures", model=MODEL).sample(3)
     with pytest.raises(vc.VcohortError, match=r"tumours of one clone.*B, E"):
@@ -292,6 +331,143 @@ def law(**parts):
 def test_laws_that_do_not_fit_are_refused(parts, match):
     with pytest.raises(vc.VcohortError, match=match):
         vc.car_t(escape=law(**parts))
+
+
+def clones_of(*names, first=None, rates=None):
+    """Return a law of clones by these names, each with its first cells."""
+    base = vc.laws("escape")["mutation"]
+    owned = {param.name: param for param in base.parameters}
+    for name in names:
+        owned[f"{name}0"] = vc.Param(
+            f"{name}0", name, "cells", 0.0, (1.0, 1e12), name, "a test", closed=True
+        )
+
+    def each(values, cells, births_at, killing):
+        births = dict.fromkeys(names, births_at(values["r_E"]))
+        deaths = dict.fromkeys(names, 0.0 * killing)
+        return CloneRates(births, deaths, {("B", name): values["u"] for name in names})
+
+    clones_named = tuple(Clone(name, name) for name in names)
+    more = {} if first is None else {"first": first}
+    return Escape("own", "own", tuple(owned.values()), clones_named, rates=rates or each, **more)
+
+
+@pytest.mark.parametrize(
+    ("made", "match"),
+    [
+        (lambda: vc.car_t(escape=clones_of("E", "E")), "two species of the name 'E'"),
+        (lambda: vc.car_t(escape=clones_of("B")), "two different parameters of the name 'B0'"),
+        (lambda: vc.car_t(memory="linear", escape=clones_of("M")), "two species of the name 'M'"),
+        (lambda: vc.car_t(escape=clones_of("eps")), "'eps' is a species and a parameter"),
+        (lambda: vc.car_t(escape=clones_of("a clone")), "no name of a species"),
+        (lambda: vc.car_t(escape=clones_of("E", first=Clone("P", "P"))), "first clone is named"),
+        (lambda: Escape("own", "own", (), ("E",)), "give a tuple of vcohort.models.Clone"),
+        (lambda: Escape("own", "own", (), Clone("E", "E")), "give a tuple of vcohort.models.Clone"),
+        (lambda: Escape("own", "own", ("u",)), "give a tuple of vcohort.models.Param"),
+    ],
+)  # fmt: skip
+def test_species_that_would_be_taken_for_one_another_are_refused(made, match):
+    with pytest.raises(vc.VcohortError, match=match):
+        made()
+
+
+@pytest.mark.parametrize(
+    ("rates", "match"),
+    [
+        (lambda v, c, b, k: {"E": k}, "cannot be followed"),
+        (lambda v, c, b, k: CloneRates({"E": k if k > 0 else b(k)}, {"E": k}, {}), "without an if"),
+        (lambda v, c, b, k: CloneRates({"E": c.log("M")}, {"E": k}, {}), "Unknown species 'M'"),
+        (lambda v, c, b, k: CloneRates({"E": k, "B": k}, {"E": k}, {}), "'B' are given twice"),
+    ],
+)
+def test_laws_that_cannot_be_followed_are_refused(rates, match):
+    with pytest.raises(vc.VcohortError, match=match):
+        vc.car_t(escape=clones_of("E", rates=rates))
+
+
+def test_of_no_cells_nothing_changes():
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0).sample(1)
+    ds = vc.local_sensitivity(cohort, [0.0, 10.0, 50.0], ["K_C", "gamma_B", "eps"], progress=False)
+    assert not ds["sensitivity"].sel(state="E").values.any()
+    assert ds["sensitivity"].sel(state="B").values.any()
+
+
+def test_parts_of_a_cell_are_told_of():
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, u=0.0).sample(1)
+    with pytest.warns(vc.VcohortWarning, match=r"E0 = 0\.2 is no whole number"):
+        vc.cure_probability(cohort.replace(E0=np.array([0.2])), 50.0)
+
+
+def test_pictures_show_all_clones_and_all_car_t_cells():
+    model = vc.car_t(memory="linear", escape="mutation")
+    cohort = vc.Population("kimmel2021-figures", model=model, E0=1e11, f_M=0.5).sample(1)
+    ds = vc.simulate(cohort, "deterministic", 60.0, save_at=[0.0, 30.0, 60.0], progress=False)
+    _, car, tumour = vc.plots.trajectories(ds)
+    drawn = [np.asarray(axis.lines[0].get_ydata()) for axis in (car, tumour)]
+    np.testing.assert_allclose(drawn[0], vc.units.t_cells_per_ul((ds["C"] + ds["M"])[0]))
+    np.testing.assert_allclose(drawn[1], vc.units.tumour_ml((ds["B"] + ds["E"])[0]))
+    line = vc.plots.car_t_kinetics(ds).lines[0]
+    np.testing.assert_allclose(line.get_ydata(), drawn[0])
+
+
+def test_lists_of_clones_are_as_good_as_tuples():
+    base = vc.laws("escape")["mutation"]
+    law = Escape("own", "own", list(base.parameters), list(base.clones), rates=base.rates)
+    assert vc.car_t(escape=law).species.clones[1:] == MODEL.species.clones[1:]
+
+
+def test_the_mean_of_a_clone_that_springs_from_two():
+    """B and E bear F, each at its own rate, on top of what F's own divisions make."""
+    base = clones_of("E", "F")
+
+    def rates(values, cells, births_at, killing):
+        births = {"E": births_at(0.9), "F": births_at(values["r_E"])}
+        shares = {("B", "E"): values["u"], ("B", "F"): values["u"], ("E", "F"): 20 * values["u"]}
+        return CloneRates(births, {"E": 0.5 * killing, "F": 0.0 * killing}, shares)
+
+    model = vc.car_t(escape=Escape("two", "two", base.parameters, base.clones, rates=rates))
+    cohort = vc.Population("kimmel2021-figures", model=model, u=1e-3, r_E=0.3, K_C=7e10).sample(1)
+    p, days = patient(cohort, 0), [1.0, 5.0, 20.0, 40.0]
+    ds = vc.simulate(cohort, "deterministic", 60.0, save_at=days, endpoints=[vc.Nadir()],
+                     progress=False)  # fmt: skip
+    death = clones.killing(p, 60.0)
+
+    def slopes(day, cells):
+        b, e, f = cells
+        u, mu = p["u"], death(day)
+        return [
+            (p["r_B"] * (1 - 2 * u) - mu) * b,
+            (0.9 * (1 - 20 * u) - 0.5 * mu) * e + p["r_B"] * u * b,
+            p["r_E"] * f + p["r_B"] * u * b + 0.9 * 20 * u * e,
+        ]
+
+    first = [p["B0"], 0.0, 0.0]
+    truth = clones.solve_ivp(slopes, (0.0, 40.0), first, "DOP853", days, rtol=1e-10, atol=1e-3).y
+    for name, wanted in zip("BEF", truth, strict=True):
+        np.testing.assert_allclose(ds[name].values[0], wanted, rtol=2e-3, err_msg=name)
+
+
+def test_a_clone_may_not_be_named_as_the_axis_of_time():
+    cohort = vc.Population("kimmel2021-figures", model=vc.car_t(escape=clones_of("time"))).sample(2)
+    with pytest.raises(vc.VcohortError, match="something of the name 'time'"):
+        vc.simulate(cohort, "hybrid", 10.0, progress=False)
+
+
+def test_shares_of_more_than_all_and_negative_rates_are_refused():
+    """They show with the values of a patient."""
+    cohort = vc.Population(
+        "kimmel2021-figures", model=vc.car_t(escape=clones_of("E", "F")), u=0.4
+    ).sample(3)
+    assert np.isfinite(vc.cure_probability(cohort)).all()
+    with pytest.raises(vc.VcohortError, match=r"mutation are E: 0.6, F: 0.6 .* place 1"):
+        vc.cure_probability(cohort.replace(u=np.array([0.4, 0.6, 0.6])))
+
+    def rates(values, cells, births_at, killing):
+        return CloneRates({"E": births_at(values["r_E"]) - 0.1}, {"E": killing}, {})
+
+    model = vc.car_t(escape=clones_of("E", rates=rates))
+    with pytest.raises(vc.VcohortError, match=r"birth rate of E is -0\.035"):
+        vc.simulate(vc.Population("kimmel2021-figures", model=model).sample(2), "hybrid")
 
 
 def test_cumulative_incidence_against_lifelines():

@@ -150,10 +150,66 @@ def test_laws_that_do_not_fit_are_refused(flows, match):
         vc.car_t(memory=Memory("wrong", "wrong", (), (memory,), rates))
 
 
+def two_compartments(name="S", growth=()):
+    """Return memory cells of two kinds, each a share of the infused product."""
+    base = vc.laws("memory")["linear"]
+    share = vc.Param("f_S", "f_S", "1", 0.2, (0.0, 1.0), "share", "a test", closed=True)
+
+    def flows(values, cells):
+        still = {"M": -values["d_M"], name: -values["d_M"]}
+        return Flows(still | dict.fromkeys(growth, values["d_M"]), {})
+
+    more = Compartment(name, "others", fed=True, car=True)
+    return Memory("two", "two", (*base.parameters, share), (*base.compartments, more), flows,
+                  lambda values: {"M": values["f_M"], name: values["f_S"]})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"name": "C"}, "two species of the name 'C'"), ({"name": "M"}, "of the name 'M'"),
+        ({"name": "B"}, "two species of the name 'B'"), ({"growth": ["C"]}, "'C' are given twice"),
+    ],
+)  # fmt: skip
+def test_compartments_that_would_be_taken_for_others_are_refused(given, match):
+    with pytest.raises(vc.VcohortError, match=match):
+        vc.car_t(memory=two_compartments(**given))
+
+
+def test_no_more_than_the_product_is_infused():
+    cohort = cohort_of(vc.car_t(memory=two_compartments()), f_M=0.3)
+    ds = vc.simulate(cohort, "deterministic", 10.0, save_at=[0.0], endpoints=FEW, progress=False)
+    parts = [float(ds[name][0, 0]) / one(cohort)["C0"] for name in "CMS"]
+    assert parts == pytest.approx([0.5, 0.3, 0.2], rel=1e-6)
+    with pytest.raises(vc.VcohortError, match=r"infused product are M: 0.3, S: 0.8"):
+        vc.cure_probability(cohort.replace(f_S=np.array([0.8])))
+
+
 def test_a_compartment_that_the_model_does_not_have_is_refused():
     regimen = vc.Regimen(vc.Lymphodepletion(50.0, {"M": 0.5}))
     with pytest.raises(vc.VcohortError, match="compartment of a lymphodepletion 'M'"):
         vc.simulate(vc.Population("kimmel2021").sample(2), "exact", regimen=regimen)
+
+
+def test_survivals_by_compartment_come_back_from_a_record_and_from_a_store(tmp_path):
+    """In whatever order they are named."""
+    pairs = [*zip("NCM", (np.array([0.2, 0.5]), 0.1, 0.6), strict=True)]
+    first, second = (
+        vc.Regimen(vc.Lymphodepletion(98.0, dict(each)), vc.Infusion(100.0, 1e8))
+        for each in (pairs, pairs[::-1])
+    )
+    assert first == second
+    again = vc.Regimen.from_record(first.to_record())
+    assert again == first and repr(again) == repr(first)
+    ds = vc.simulate(cohort_of(patients=2), "hybrid", 150.0, regimen=first, endpoints=FEW,
+                     progress=False)  # fmt: skip
+    assert vc.Regimen.from_record(ds.attrs["regimen_record"], ds) == first
+    regimen = vc.Regimen(vc.Lymphodepletion(98.0, {"N": 0.2, "M": 0.6}))
+    population = vc.Population("kimmel2021-figures", model=LINEAR)
+    store = tmp_path / "it.zarr"
+    swept = vc.sweep(population, {"lymphodepletion_1_M_survival": [0.1, 1.0]}, 10, store,
+                     method="hybrid", horizon=120.0, regimen=regimen, progress=False)  # fmt: skip
+    assert vc.resume(store, progress=False).equals(swept)
 
 
 def test_through_the_command_line_and_a_sweep(tmp_path):

@@ -47,6 +47,8 @@ def plain(value: Any, elsewhere: Mapping[int, str] | None = None) -> Any:
         return value
     if isinstance(value, tuple):
         return [plain(each, elsewhere) for each in value]
+    if type(value) is dict:
+        return {"mapping": {name: plain(part, elsewhere) for name, part in value.items()}}
     if isinstance(value, list) or hasattr(value, "__array__"):
         array = np.asarray(value)
         return {"array": array.tolist()} if array.ndim else array.item()
@@ -91,10 +93,19 @@ def restored(value: Any, variables: Mapping[str, Any] | None = None) -> Any:
         return value
     if "own" in value:
         raise own(value)
-    if "array" in value:
-        return np.asarray(value["array"])
-    if "variable" in value:
-        return _variable(value["variable"], variables or {})
+    match value:
+        case {"mapping": parts}:
+            return {name: restored(part, variables) for name, part in parts.items()}
+        case {"array": numbers}:
+            return np.asarray(numbers)
+        case {"variable": name}:
+            return _variable(name, variables or {})
+        case _:
+            return _made(value, variables)
+
+
+def _made(value: Mapping[str, Any], variables: Mapping[str, Any] | None) -> Any:
+    """Return an object of this package, from its fields or from what it says of itself."""
     kind, given = _known[value["is"]], {name: part for name, part in value.items() if name != "is"}
     if hasattr(kind, "from_plain"):
         return kind.from_plain(given)

@@ -51,7 +51,7 @@ class Escaped(TumourEndpoint):
         length = segment.end - segment.day
         passed = jnp.clip((day - segment.day) / jnp.where(length > 0.0, length, 1.0), 0.0, 1.0)
         gap = segment.log_antigen.at(passed) - segment.log_cells.at(passed)
-        share = -jnp.expm1(jnp.clip(gap, -80.0, 0.0))
+        share = 0.0 - jnp.expm1(jnp.clip(gap, -80.0, 0.0))
         return _Carry(carry.progressed | now, jnp.where(now, share, carry.share))
 
     def final(self, carry: _Carry) -> tuple[Value, ...]:

@@ -10,7 +10,7 @@ from vcohort.arrays import Number
 from vcohort.errors import VcohortError, did_you_mean
 from vcohort.late import jax, jnp
 from vcohort.models.law import Values
-from vcohort.models.species import Cells
+from vcohort.models.species import TUMOUR, Cells
 
 if TYPE_CHECKING:
     from vcohort.models.model import Model
@@ -28,6 +28,7 @@ def inspect(model: Model) -> bool:
     from vcohort.tracing import dependent  # noqa: PLC0415
 
     species = model.species
+    _check_species(model)
 
     def everything(
         values: Values, logs: dict[str, Number], numbers: dict[str, Number]
@@ -48,10 +49,40 @@ def inspect(model: Model) -> bool:
             f"A law reads the parameter {name!r}, which no law of model {model.name!r} owns. Add "
             f"its Param to the law's parameters. {did_you_mean(name, model.parameters)}"
         ) from error
+    except VcohortError:
+        raise
+    except Exception as error:  # A function of the user's own fails in any way.
+        told = str(error).strip().partition("\n")[0]
+        raise VcohortError(
+            f"The laws of model {model.name!r} cannot be followed ({type(error).__name__}: {told}) "
+            "They are functions of one patient's values and cells in jax.numpy, without an if on "
+            "their numbers; flows returns vcohort.models.Flows, the rates of clones CloneRates."
+        ) from error
     _check(model, *found)
     none = jax.tree.map(lambda _: False, given)
     marked = jax.tree.leaves((none[0], none[1] | dict.fromkeys(species.tumour, True), none[2]))
     return any(dependent(program.jaxpr, marked))
+
+
+def _check_species(model: Model) -> None:
+    """Refuse two species of one name, and one that has the name of a parameter."""
+    species = model.species
+    names = [each.name for each in (*species.compartments, *species.clones)]
+    for name in names:
+        if not (isinstance(name, str) and name.isidentifier()):
+            raise VcohortError(f"{name!r} is no name of a species. Take letters, such as 'M'.")
+        if names.count(name) > 1:
+            raise VcohortError(
+                f"The model has two species of the name {name!r}, among {', '.join(names)}. "
+                "Rename one."
+            )
+        if name in model.parameters:
+            raise VcohortError(f"{name!r} is a species and a parameter of the model. Rename one.")
+    if model.escape.first.name != TUMOUR.name:
+        raise VcohortError(
+            f"The first clone is named {model.escape.first.name!r}. It is the tumour of the other "
+            f"laws, {TUMOUR.name!r}: give it another description, and this name."
+        )
 
 
 def _check(model: Model, rates: Any, relaxation: Any, infused: Any) -> None:

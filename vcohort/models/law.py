@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from vcohort.arrays import Number
-from vcohort.errors import one_of, refuse_other
+from vcohort.errors import VcohortError, one_of, refuse_other
+from vcohort.given import is_list
 from vcohort.models.param import Param
 from vcohort.models.species import TUMOUR, Cells, Clone, Compartment
 
@@ -29,6 +31,20 @@ class Law:
     name: str
     formula: str
     parameters: tuple[Param, ...]
+
+    def __post_init__(self) -> None:
+        _hold_each(self, "parameters", Param)
+
+
+def _hold_each(law: Law, field: str, kind: type) -> None:
+    """Keep a field as a tuple; refuse what is no list of a kind."""
+    given: Any = getattr(law, field)
+    if not (is_list(given) and all(isinstance(each, kind) for each in given)):
+        raise VcohortError(
+            f"{field} = {reprlib.repr(given)} of the law {law.name!r} is impossible: give a tuple "
+            f"of vcohort.models.{kind.__name__}."
+        )
+    object.__setattr__(law, field, tuple(given))
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,10 @@ class Memory(Law):
     infused: Callable[[Values], Mapping[str, Number]] = _nothing
     relaxation: Callable[[Values, Cells], Mapping[str, Number]] = _nothing
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _hold_each(self, "compartments", Compartment)
+
 
 class CloneRates(NamedTuple):
     """What befalls tumour cells of other clones, per cell and day, by clone.
@@ -128,8 +148,13 @@ class Escape(Law):
     """
 
     clones: tuple[Clone, ...] = ()
-    first: Clone = TUMOUR
     rates: Callable[[Values, Cells, Callable[[Number], Number], Number], CloneRates] = _no_clones
+    first: Clone = TUMOUR
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _hold_each(self, "clones", Clone)
+        refuse_other("first", self.first, Clone, "vcohort.models.Clone('B', 'tumour cells')")
 
 
 _KINDS = {

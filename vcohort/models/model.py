@@ -76,11 +76,11 @@ class Model:
                     f"Model {self.name!r} has two different parameters of the name {param.name!r}. "
                     "Rename one, or let both laws own the same Param."
                 )
-        if not self._is_built_in:
+        if not self.is_built_in:
             inspect(self)
 
     @property
-    def _is_built_in(self) -> bool:
+    def is_built_in(self) -> bool:
         """Whether all its laws are of this package, and so fit together."""
         return all(laws(kind).get(law.name) is law for kind, law in self.composition.items())
 
@@ -144,7 +144,7 @@ class Model:
     def to_plain(self) -> dict[str, str]:
         """Return the names of its laws, or their formulas where one is the user's own."""
         named = self.composition
-        if self._is_built_in:
+        if self.is_built_in:
             return {kind: law.name for kind, law in named.items()}
         told = "; ".join(f"{law.name}: {law.formula}" for law in named.values())
         return {"own": told, "class": "a law"}
@@ -167,10 +167,10 @@ class Model:
 
         more = self.escape.rates(values, cells, births_at, killing)
         return Rates(
-            {"N": normal, "C": car, **flows.growth},
+            _joined("growth rates", {"N": normal, "C": car}, flows.growth),
             dict(flows.transfer),
-            {"B": self.proliferation.rate(values, cells), **more.birth},
-            {"B": killing, **more.death},
+            _joined("birth rates", {"B": self.proliferation.rate(values, cells)}, more.birth),
+            _joined("death rates", {"B": killing}, more.death),
             dict(more.mutation),
         )
 
@@ -178,11 +178,23 @@ class Model:
         """Return how fast the log of each grown compartment returns to its capacity, per day."""
         rate = self.feedback.rate(values, cells)
         normal, car = self.growth.relaxation(values, cells, rate)
-        return {"N": normal, "C": car, **self.memory.relaxation(values, cells)}
+        more = self.memory.relaxation(values, cells)
+        return _joined("relaxation", {"N": normal, "C": car}, more)
 
     def infused(self, values: Values) -> dict[str, Number]:
         """Return which share of an infused product each compartment is; effectors are the rest."""
         return dict(self.memory.infused(values))
+
+
+def _joined(what: str, known: dict[str, Number], more: Mapping[str, Number]) -> dict[str, Number]:
+    """Return what two laws say of their species, each of its own."""
+    for name in more:
+        if name in known:
+            raise VcohortError(
+                f"The {what} of {name!r} are given twice: another law of the model says them. "
+                "Leave them out."
+            )
+    return {**known, **more}
 
 
 def car_t(

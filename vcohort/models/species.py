@@ -119,6 +119,8 @@ class Cells:
         """Return the natural log of the number of cells of a species; of none, that of tiny."""
         if name in self.logs:
             return self.logs[name]
+        if name not in self.numbers:
+            raise unknown("species", name, self.species.names)
         number = self.numbers[name]
         return jnp.log(jnp.maximum(number, jnp.finfo(number.dtype).tiny))
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from vcohort.plots.style import BLUE, DAYS, GREY, missing_title, panel
 from vcohort.plots.ticks import number_ticks
+from vcohort.results.counted import counted
 from vcohort.results.needed import need
 from vcohort.simulation.missing import NO_PATH, check_kept
 from vcohort.units import t_cells_per_ul
@@ -18,6 +19,7 @@ def car_t_kinetics(
 ) -> Axes:
     """Draw the median of C over patients, its quartiles and its 5 to 95 % range.
 
+    Memory cells count with C.
     ``ds`` needs ``save_at``. ``trial``: counts over ``day`` with ``median``, ``q1``, ``q3``
     in cells per microlitre, such as ``vc.data.moffitt_car_t_counts()``. Patients that are missing
     or masked are left out; the legend's title says how many.
@@ -26,9 +28,10 @@ def car_t_kinetics(
     if trial is not None:
         about: dict[str, tuple[str, ...]] = dict.fromkeys(("q1", "median", "q3"), ("day",))
         need(trial, "vc.data.moffitt_car_t_counts", about, what="trial")
-    kept = check_kept(np.isfinite(ds["C"].transpose("patient", "time").values).all(axis=1), NO_PATH)
+    cells = counted(ds, "C").transpose("patient", "time").values
+    kept = check_kept(np.isfinite(cells).all(axis=1), NO_PATH)
     axes = panel(axes)
-    counts = t_cells_per_ul(ds["C"].transpose("patient", "time").values[kept])
+    counts = t_cells_per_ul(cells[kept])
     low, first, median, third, high = np.quantile(counts, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     day = ds["time"].values
     axes.fill_between(day, low, high, color=BLUE, alpha=0.15, lw=0, label="5 to 95 %")

@@ -225,16 +225,17 @@ def check_values(cohort: Cohort) -> None:
         _check_shape(name, value, len(cohort))
         if not (cohort.origin or _traced(value)):
             param.advise(value)
-    if _traced(cohort["B0"]):
-        return
-    tumours = np.asarray(cohort["B0"], np.float64)
-    broken = whole_cells(tumours) > tumours * (1.0 + 1e-3)
-    if broken.any():
-        warnings.warn(
-            f"B0 = {tumours[broken][0]:g} is no whole number of cells, and is rounded up.",
-            VcohortWarning,
-            stacklevel=3,
-        )
+    for name in (f"{clone}0" for clone in cohort.model.species.tumour):
+        if _traced(cohort[name]):
+            continue
+        cells = np.asarray(cohort[name], np.float64)
+        broken = whole_cells(cells) > cells * (1.0 + 1e-3)
+        if broken.any():
+            warnings.warn(
+                f"{name} = {cells[broken][0]:g} is no whole number of cells, and is rounded up.",
+                VcohortWarning,
+                stacklevel=3,
+            )
 
 
 def _check_patients(cohort: Cohort) -> None:

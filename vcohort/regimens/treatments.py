@@ -91,7 +91,11 @@ class Lymphodepletion:
             )
         if isinstance(given, Mapping) and not given:
             raise VcohortError("Lymphodepletion(survival={}): name a compartment, {'N': 0.01}.")
-        named = dict(given) if isinstance(given, Mapping) else _by_kind(given)
+        # In an order of their own: records have none.
+        is_named = isinstance(given, Mapping)
+        named = (
+            {name: given[name] for name in sorted(given, key=str)} if is_named else _by_kind(given)
+        )
         _take_labels(self, self.day, *named.values())
         object.__setattr__(self, "day", _field("Lymphodepletion", "day", self.day, np.inf))
         checked = {

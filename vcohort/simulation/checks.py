@@ -98,8 +98,8 @@ def check_fits(run: Run, cohort: Cohort) -> None:
     run.regimen.check(len(cohort), run.horizon)
     fields = (("the regimen", name) for name, _, _ in run.regimen.named_fields())
     parameters = (("the model", name) for name in cohort.model.parameters)
-    known = {name for _, name in _OWN}
-    states = [("the dataset", name) for name in cohort.model.species.names if name not in known]
+    base = Species().names
+    states = [("the dataset", name) for name in cohort.model.species.names if name not in base]
     named = _named(run.all_endpoints)
     _refuse_shared_names([*_OWN, *states, *parameters, *fields, *named])
     if run.method == "exact":

@@ -75,8 +75,13 @@ def assemble(
 
 def states_of(model: Model) -> dict[str, dict[str, str]]:
     """Return the attributes of each state of a model, by species."""
-    described = model.species.descriptions.items()
-    return {name: {"units": "cells", "long_name": text} for name, text in described}
+    species = model.species
+    counted = dict.fromkeys(species.car, "C") | dict.fromkeys(species.tumour, "B")
+    return {
+        name: {"units": "cells", "long_name": text}
+        | ({"counted_as": counted[name]} if counted.get(name, name) != name else {})
+        for name, text in species.descriptions.items()
+    }
 
 
 def _coords(cohort: Cohort, run: Run) -> dict[str, Any]:

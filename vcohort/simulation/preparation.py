@@ -18,6 +18,7 @@ from vcohort.engine.integrator.grid import room_for
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
+from vcohort.simulation.first_rates import check_first_rates
 from vcohort.simulation.run import Run
 
 
@@ -105,6 +106,7 @@ def make_patient_table(cohort: Cohort, run: Run) -> PatientTable:
     }
     for name in ("N0", "C0"):
         cohort.model.param(name).check(values[name])
+    check_first_rates(cohort.model, values)
     schedule = run.regimen.schedule(cohort)
     if schedule is not None:
         _check_days(np.asarray(schedule.day), run)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError
 from vcohort.given import number
+from vcohort.results.counted import names_counted
 from vcohort.results.needed import need
 from vcohort.simulation.dataset import provenance
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
@@ -32,12 +33,12 @@ class _Removed(NamedTuple):
 def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dataset:
     """Return which parameters are identifiable together, for one patient.
 
-    Were N and C (cells per microlitre) and B (ml) measured on all days of ``sensitivities``, with
-    one standard error, the estimates would have the covariance (S'S)^-1, where S are the raw
-    sensitivities, all states and times stacked. While two estimates are correlated by ``threshold``
-    or more, of the most correlated pair the parameter that ranks lower is removed, that is, held
-    at its value, and the inverse is taken anew of what is left (Kimmel, Locke & Altrock 2021,
-    section 3a).
+    Were N and C (cells per microlitre, memory cells counted with C) and B (ml, all clones) measured
+    on all days of ``sensitivities``, with one standard error, the estimates would have the
+    covariance (S'S)^-1, where S are the raw sensitivities, all states and times stacked. While two
+    estimates are correlated by ``threshold`` or more, of the most correlated pair the parameter
+    that ranks lower is removed, that is, held at its value, and the inverse is taken anew of what
+    is left (Kimmel, Locke & Altrock 2021, section 3a).
 
     - ``correlation`` (parameter, other): of the estimates, all parameters being free;
     - ``correlation_left`` (parameter, other): of the estimates of those that stay; NaN for others;
@@ -114,11 +115,16 @@ def _stacked(sensitivities: xr.Dataset) -> tuple[np.ndarray, xr.DataArray]:
             "sensitivities.isel(patient=[0])."
         )
     one = sensitivities.squeeze("patient") if "patient" in sensitivities.dims else sensitivities
-    raw = [
-        (one["sensitivity"].sel(state=state) * one[state] / unit).transpose("time", "parameter")
-        for state, unit in _UNITS.items()
-    ]
+    raw = [_raw(one, state) / unit for state, unit in _UNITS.items()]
     return np.concatenate([each.values for each in raw]), one["ranking"]
+
+
+def _raw(one: xr.Dataset, state: str) -> xr.DataArray:
+    """Return d cells / d ln(parameter) (time, parameter) of what is counted as a state."""
+    first, *others = (
+        one["sensitivity"].sel(state=each) * one[each] for each in names_counted(one, state)
+    )
+    return sum(others, first).transpose("time", "parameter")
 
 
 def _check(raw: np.ndarray, names: list[str]) -> None:

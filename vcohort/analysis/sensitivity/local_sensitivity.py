@@ -17,6 +17,7 @@ from vcohort.analysis.sensitivity.outputs import Measure, Outputs, find_measures
 from vcohort.engine.closed_forms.path import path
 from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.inputs import Patients
+from vcohort.engine.integrator.clones import LOG_NONE
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError
 from vcohort.given import is_list, names_of
@@ -174,7 +175,10 @@ def _differentiate(
         shifted = moved(shift)
         endpoints = kinetics_of(measures)
         found = path(model, shifted.values, shifted.schedule, grid, endpoints)
-        every = jnp.stack([found.cells.log(name) for name in model.species.names])
+        # Of no cells nothing changes.
+        every = jnp.stack(
+            [jnp.maximum(found.cells.log(name), 0.5 * LOG_NONE) for name in model.species.names]
+        )
         logs = jnp.take_along_axis(every, point[None], axis=1)
         number = jnp.zeros((found.cured.size, 0))
         outputs = read(measures, found, grid, progression) if measures else number

@@ -55,7 +55,8 @@ def resolve(
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
     grid point (of one T cell or more; of ln B up to e^5 times the first tumour, and where the
-    tumour is ``mortal`` from e^-10 cells on, where cure is certain), of the log of the cure
+    tumour is ``mortal`` from e^-10 cells on, where cure is certain; of other clones,
+    which may have none, from one cell on), of the log of the cure
     integral W at the last one (where cure is in doubt), and of P(cured by then) in the middle of
     every step. Where even the finest grid fails, that one is returned, with its error.
     """

@@ -71,20 +71,24 @@ def mean_paths(model: Model, rates: CloneRates, logs: Mapping[str, Number]) -> d
     for name in model.species.tumour:
         path = rates.own[name].path(logs[name])
         for parent, rate in rates.parents(name).items():
-            path = fed(path, paths[parent], rate, rates.own[name].days)
+            path = fed(path, paths[parent], rate, rates.own[name])
         paths[name] = path
     return paths
 
 
-def fed(path: Cubic, parent: Cubic, rate: Quadratic, days: Number) -> Cubic:
-    """Return the path of a clone to which another one, on its path, adds cells at a rate."""
-    parent = _arisen(parent)
+def fed(path: Cubic, parent: Cubic, rate: Quadratic, own: TumourRates) -> Cubic:
+    """Return the path of a clone to which another one, on its path, adds cells at a rate.
+
+    ``own``: what befalls the clone's own cells, those of other parents too.
+    """
+    parent, days = _arisen(parent), own.days
+    growth = own.path(jnp.zeros_like(days))
     # The integral of rate e^parent e^(growth to the end).
-    against = Cubic(path.start - parent.start, path.end - parent.end,
-                    path.slope_start - parent.slope_start,
-                    path.slope_end - parent.slope_end)  # fmt: skip
-    inflow = Accrual(against, rate, days).log_total()
-    end = path.end + jnp.logaddexp(0.0, inflow)
+    against = Cubic(*(mine - theirs for mine, theirs in zip(growth, parent, strict=True)))
+    inflow = growth.end + Accrual(against, rate, days).log_total()
+    # Nothing has a smallest log too, which a clone that grows for years would make much of.
+    some = rate.largest() > 0.0
+    end = jnp.where(some, jnp.logaddexp(path.end, inflow), path.end)
     steepest = 3.0 * (end - path.start)
 
     def slope(own: Number, at: Number, gap: Number) -> Number:
@@ -138,3 +142,11 @@ def whole_tumour(model: Model, rates: CloneRates, paths: Mapping[str, Cubic]) ->
 def log_sum(logs: Mapping[str, Number], names: tuple[str, ...]) -> Number:
     """Return the log of the number of all cells."""
     return reduce(jnp.logaddexp, (logs[name] for name in names))
+
+
+def exponential_mean(first: Number, last: Number) -> Number:
+    """Return the mean of what goes exponentially from one number to another."""
+    least = float(jnp.finfo(first.dtype).tiny)
+    gap = jnp.log(jnp.maximum(first, least)) - jnp.log(jnp.maximum(last, least))
+    near = jnp.abs(gap) < 1e-2
+    return jnp.where(near, 0.5 * (first + last), (first - last) / jnp.where(near, 1.0, gap))

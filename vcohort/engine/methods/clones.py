@@ -19,12 +19,15 @@ from vcohort.endpoints import Cubic, Reach
 from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.chance import rejection, sampling
 from vcohort.engine.chance.random import Key, fold, uniforms
-from vcohort.engine.integrator.clones import LOG_NONE
+from vcohort.engine.integrator.clones import LOG_NONE, exponential_mean
 from vcohort.engine.integrator.tumour_rates import TumourRates
 
 # So many parts of a step in each of which mutants are born at one moment; so many lineages whose
 # sizes are drawn one by one.
 _MOMENTS, _SINGLY = 8, 8.0
+
+# A lineage that counts one cell so rarely is of 1e30 cells, which float32 still holds.
+_RAREST = 1e-30
 
 _COUNT, _SIZES, _MANY = 11, 12, 13
 
@@ -121,8 +124,22 @@ class Source(NamedTuple):
 
     def at(self, fraction: Numbers) -> Numbers:
         """Return how many mutants are born a day."""
-        cells = jnp.exp(jnp.minimum(self.log_cells.at(fraction), 80.0))
-        return jnp.maximum(self.rate.at(fraction), 0.0) * cells
+        return self._rate_at(fraction) * self._cells_at(fraction)
+
+    def daily(self, edges: Numbers) -> Numbers:
+        """Return how many are born a day between each fraction and the next, on average.
+
+        Cells that die fast are many where such a part begins, and few where it ends.
+        """
+        cells = self._cells_at(edges)
+        rate = self._rate_at(0.5 * (edges[:-1] + edges[1:]))
+        return rate * exponential_mean(cells[:-1], cells[1:])
+
+    def _cells_at(self, fraction: Numbers) -> Numbers:
+        return jnp.exp(jnp.minimum(self.log_cells.at(fraction), 80.0))
+
+    def _rate_at(self, fraction: Numbers) -> Numbers:
+        return jnp.maximum(self.rate.at(fraction), 0.0)
 
 
 def newcomers(own: TumourRates, sources: list[Source], key: Key, index: Counter) -> Number:
@@ -134,8 +151,9 @@ def newcomers(own: TumourRates, sources: list[Source], key: Key, index: Counter)
     if not sources:
         return jnp.zeros_like(own.days)
     dtype = own.days.dtype
-    moments = (jnp.arange(_MOMENTS, dtype=dtype) + 0.5) / _MOMENTS
-    born = sum((each.at(moments) for each in sources), jnp.zeros_like(moments))
+    edges = jnp.arange(_MOMENTS + 1, dtype=dtype) / _MOMENTS
+    moments = 0.5 * (edges[:-1] + edges[1:])
+    born = sum((each.daily(edges) for each in sources), jnp.zeros_like(moments))
     born = born * (own.days / _MOMENTS)
     lineages = jax.vmap(lambda moment: own.between(moment, jnp.ones_like(moment)).lineage()[0])(
         moments
@@ -164,7 +182,7 @@ def _one_by_one(
         number, cells = carry
         u, v = uniforms(own, number, 0, count.dtype)
         moment = jnp.minimum(jnp.sum((shares < u * shares[-1]).astype(jnp.int32)), _MOMENTS - 1)
-        several = jnp.log1p(-jnp.clip(single[moment], 1e-7, 1.0 - 1e-7))
+        several = jnp.log1p(-jnp.clip(single[moment], _RAREST, 1.0 - 1e-7))
         size = 1.0 + jnp.floor(jnp.log(v) / several)
         return number + 1, cells + size
 

@@ -88,7 +88,7 @@ def _until_change(
         large[name] = ~course.empty[name] & (log >= jnp.log(threshold + 0.5))
         path = own.path(jnp.where(large[name], log, LOG_NONE))
         for parent, rate in rates.parents(name).items():
-            path = fed(path, paths[parent], rate.between(now, one), own.days)
+            path = fed(path, paths[parent], rate.between(now, one), own)
         # Of a small clone the mean says nothing: it feeds by events.
         paths[name] = Cubic(*(jnp.where(large[name], part, quiet)
                               for part, quiet in zip(path, (LOG_NONE, LOG_NONE, 0.0, 0.0),

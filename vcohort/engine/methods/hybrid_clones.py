@@ -175,7 +175,7 @@ def _advance(
     level = jnp.log(threshold)
     path = own.path(jnp.where(empty, LOG_NONE, log))
     for source in sources:
-        path = fed(path, source.log_cells, source.rate, own.days)
+        path = fed(path, source.log_cells, source.rate, own)
     # A whole number of cells is stored as its log; half a cell forgives the rounding.
     below = empty | (log < jnp.log(threshold + 0.5))
     falls = ~below & (path.end <= level)

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.accrual import Accrual
-from vcohort.engine.integrator.clones import CloneRates, sum_of
+from vcohort.engine.integrator.clones import CloneRates, exponential_mean, sum_of
 from vcohort.engine.integrator.grid import Step
 from vcohort.engine.integrator.path_state import (
     PathState,
@@ -115,7 +115,7 @@ class Extinction(LaterProgram[dict[str, Lineage], None, Cured]):
             source = jnp.zeros_like(first)
             for (parent, child), rate in rates.mutation.items():
                 if parent == name:
-                    mean = _log_mean(early[child].survives, late[child].survives)
+                    mean = exponential_mean(early[child].survives, late[child].survives)
                     source = source + rate.between(first, last).mean() * mean
             early[name] = _earlier(own, source, late[name])
         return early
@@ -147,14 +147,6 @@ def _log_lost(lineage: Lineage) -> Number:
     lost = lineage.own_lost - (lineage.with_mutants - lineage.without)
     by_loss = jnp.log(jnp.maximum(jnp.where(rare, lost, 1.0), _tiny(lost)))
     return jnp.where(rare, by_loss, jnp.log1p(-jnp.where(rare, 0.0, survives)))
-
-
-def _log_mean(first: Number, last: Number) -> Number:
-    """Return the mean of what goes exponentially from one number to another."""
-    least = _tiny(first)
-    gap = jnp.log(jnp.maximum(first, least)) - jnp.log(jnp.maximum(last, least))
-    near = jnp.abs(gap) < 1e-2
-    return jnp.where(near, 0.5 * (first + last), (first - last) / jnp.where(near, 1.0, gap))
 
 
 def _earlier(own: TumourRates, source: Number, late: Lineage) -> Lineage:

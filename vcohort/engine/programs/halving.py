@@ -101,8 +101,19 @@ def _logs(path: PathState, log_start: Number, log_least: Number) -> tuple[Number
     """Return the logs of all cells, as far as they matter: of compartments from one cell on."""
     grown, numbers = path.compartments.logs.values(), path.compartments.numbers.values()
     logs = [*grown, *(jnp.log(jnp.maximum(number, 1.0)) for number in numbers)]
-    return *(jnp.maximum(log, 0.0) for log in logs), jnp.clip(
-        path.log_tumour, log_least, log_start + _LOG_OUTGROWN
+    return (
+        *(jnp.maximum(log, 0.0) for log in logs),
+        *_tumour(path, log_start, log_least),
+    )
+
+
+def _tumour(path: PathState, log_start: Number, log_least: Number) -> tuple[Number, ...]:
+    """Return the logs of the clones: of others than B, which may be none, from one cell on."""
+    most = log_start + _LOG_OUTGROWN
+    others = (log for name, log in path.clones.items() if name != "B")
+    return (
+        jnp.clip(path.log_tumour, log_least, most),
+        *(jnp.clip(log, 0.0, most) for log in others),
     )
 
 
