@@ -218,7 +218,9 @@ def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):
     assert result.returncode == 0, result.stderr
     names = sorted(entry.name for entry in (tmp_path / "demo").iterdir())
     assert names == [
-        "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc", "virtual-zuma1.png"
+        "published-presets.png", "virtual-zuma1-calibrated.nc", "virtual-zuma1-courses.nc",
+        "virtual-zuma1-kimmel2021-figures.nc", "virtual-zuma1-kimmel2021.nc",
+        "virtual-zuma1-second-infusion.nc", "virtual-zuma1.png",
     ]  # fmt: skip
     assert "cured" in result.stdout and "patients per second" in result.stdout
 

@@ -12,7 +12,7 @@ import pytest
 
 import vcohort as vc
 from tests.test_store import AXES, OPTIONS, numbers, population, sweep
-from vcohort.cli.commands import sweep as sweep_commands
+from vcohort.cli.workers import workers_of
 from vcohort.sweeps.store import manifest
 
 distributed = pytest.importorskip("distributed")
@@ -56,7 +56,7 @@ def test_a_worker_must_see_the_store_and_run_the_same_code(client, tmp_path, mon
 
 @pytest.mark.slow
 def test_the_command_lines_workers_are_closed_to_the_network():
-    with sweep_commands._client(workers=2, scheduler=None) as client:
+    with workers_of(workers=2, scheduler=None) as client:
         assert len(client.nthreads()) == 2
         here = psutil.Process()
         sockets = [each for one in (here, *here.children(recursive=True))

@@ -288,7 +288,7 @@ def test_what_knows_one_clone_refuses_two():
     with pytest.raises(vc.VcohortError, match="tumours of one clone"):
         vc.progression_free_probability(cohort, [30.0])
     with pytest.raises(vc.VcohortError, match="tumours of one clone"):
-        vc.sobol_indices(vc.Population("kimmel2021-figures", 0.1, model=MODEL), n=8)
+        vc.sobol_indices(vc.Population("kimmel2021-figures", 0.1, model=MODEL), ["pfs_90"], 8)
 
 
 @pytest.mark.parametrize(
@@ -498,3 +498,28 @@ def test_cumulative_incidence_against_lifelines():
         np.testing.assert_allclose(found.sel(event=name), wanted, atol=1e-9)
     axes = vc.plots.cumulative_incidence(ds, days)
     assert len(axes.collections) == 3
+
+
+@pytest.mark.slow
+def test_the_probability_of_cure_is_an_output_like_any():
+    """Of analyses that measure patients: its value and its slopes, against differences."""
+    cohort = vc.Population("kimmel2021-figures", model=MODEL, K_C=7.4e10, u=1e-9, eps=0.3,
+                           E0=50.0).sample(1)  # fmt: skip
+    days, names = [100.0, 365.0], ["K_C", "u", "eps", "E0"]
+    sens = vc.local_sensitivity(cohort, days, names, outputs=["cure"])
+    chance = float(vc.cure_probability(cohort, 365.0)[0])
+    assert float(sens["output_value"].squeeze()) == pytest.approx(chance, abs=2e-3)
+    for name in names:
+        # Cells are whole numbers.
+        step = np.log(51 / 49) / 2 if name == "E0" else 2e-3
+        up, down = (
+            float(vc.cure_probability(cohort.replace(**{name: cohort[name] * way}), 365.0)[0])
+            for way in ((51 / 50, 49 / 50) if name == "E0" else (np.exp(step), np.exp(-step)))
+        )
+        slope = float(sens["cure_sensitivity"].sel(parameter=name).squeeze())
+        assert slope == pytest.approx((up - down) / (2 * step), rel=0.01), name
+    ds = vc.sobol_indices(
+        vc.Population("kimmel2021-figures", model=MODEL, eps=vc.Uniform(0.1, 0.5), E0=100.0),
+        ["cure"], 64, horizon=365.0, progress=False,
+    )  # fmt: skip
+    assert float(ds["total"].sel(parameter="eps").squeeze()) > 0.9

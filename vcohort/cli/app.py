@@ -25,6 +25,7 @@ from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard
 from vcohort.errors import VcohortError
 from vcohort.given import whole
+from vcohort.models import LAW_KINDS
 
 USAGE_ERROR = 2
 
@@ -106,7 +107,7 @@ def info() -> None:
     for preset in vc.presets().values():
         screen.print(f"{preset.name}: {preset.description}")
     screen.print(_preset_table())
-    for kind in ("growth", "feedback", "killing", "proliferation"):
+    for kind in LAW_KINDS:
         table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
         for law in vc.laws(kind).values():
             table.add_row(law.name, law.formula)
@@ -122,7 +123,7 @@ def demo(
     seed: Annotated[int, typer.Option()] = 1,
     force: options.Force = False,
 ) -> None:
-    """Run a virtual ZUMA-1 trial: the published presets, the trial's baseline tumours."""
+    """Run a virtual ZUMA-1 trial: a population calibrated to it, and the published presets."""
     whole("n", patients, least=1)
     load("vcohort.cli.demo")
     from vcohort.cli.demo import run_demo

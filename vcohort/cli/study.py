@@ -26,6 +26,7 @@ from vcohort.given import whole
 from vcohort.populations.designs import DESIGNS
 from vcohort.populations.distributions import varies
 from vcohort.populations.population import Population
+from vcohort.populations.shipped import shipped_names
 from vcohort.simulation.run import DEFAULTS, PLAIN, Run
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Study(_OfARun):
         """
         one_of("design", self.design, DESIGNS)
         whole("n", self.patients, least=1)
-        self.population()
+        population = self.population()
         for name in parameters:
-            self.model.compose().param(name)
+            population.model.param(name)
         for entry in self._treatments:
             entry.treatment()
         if self.sweep is not None:
@@ -136,10 +137,13 @@ class Study(_OfARun):
 
     def population(self) -> Population:
         """Return how the patients vary."""
+        # A population that comes with the package has laws of its own.
+        is_whole = self.preset in shipped_names() and self.model == Laws()
+        model = Population(self.preset).model if is_whole else self.model.compose()
         overrides = {name: parse_value(value) for name, value in self.set.items()}
         for name in overrides:
-            self.model.compose().param(name)
-        chosen: Any = {"model": self.model.compose(), **overrides}
+            model.param(name)
+        chosen: Any = {"model": model, **overrides}
         return Population(self.preset, self.sigma, **chosen)
 
 

@@ -52,7 +52,7 @@ f_M = Param(
     "assumed", upper=1.0, closed=True,
 )  # fmt: skip
 k_CM = Param(
-    "k_CM", "k_{CM}", "/day", 0.005, (1e-4, 0.5), "rate at which effectors turn to memory cells",
+    "k_CM", "k_{CM}", "/day", 0.005, (1e-6, 0.5), "rate at which effectors turn to memory cells",
     "assumed", upper=1e3, closed=True,
 )  # fmt: skip
 k_MC = Param(

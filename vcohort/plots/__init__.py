@@ -13,6 +13,7 @@ from vcohort.plots.fit import posterior as posterior
 from vcohort.plots.fit import profiles as profiles
 from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
+from vcohort.plots.responses import tumour_responses as tumour_responses
 from vcohort.plots.sensitivity import sensitivity_correlation as sensitivity_correlation
 from vcohort.plots.sensitivity import sensitivity_ranking as sensitivity_ranking
 from vcohort.plots.survival import progression_free_survival as progression_free_survival

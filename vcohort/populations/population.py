@@ -28,6 +28,7 @@ from vcohort.populations.distributions import (
     moved,
     values_at,
 )
+from vcohort.populations.shipped import all_presets, shipped, shipped_names
 from vcohort.records import is_recordable, plain, reading, restored
 from vcohort.threads import cores, run_all
 
@@ -42,6 +43,9 @@ _BYTES = 8
 
 class Population:
     """A preset, a model and how its parameters vary between patients.
+
+    ``preset``: published values (``vc.presets()``), or the name of a population that comes with the
+    package, calibrated to a trial: ``"zuma1"`` has its model (memory cells) and its distributions.
 
     Each rate and capacity varies as in the paper: value (1 + sigma z), z standard
     normal, floored just above zero; the initial numbers N0, C0, B0 do not vary.
@@ -62,8 +66,26 @@ class Population:
         joint: Joint | None = None,
         **overrides: float | Distribution,
     ) -> None:
-        self._compose(preset, sigma, model_of(model), joint, overrides)
+        if one_of("preset", preset, all_presets()) in shipped_names():
+            self._adopt(preset, sigma, model, joint, overrides)
+        else:
+            self._compose(preset, sigma, model_of(model), joint, overrides)
         self._advise([*overrides, *(joint.names if joint else ())])
+
+    def _adopt(
+        self, name: str, sigma: Any, model: Any, joint: Any, overrides: Mapping[str, Any]
+    ) -> None:
+        """Become a shipped population, with what is given moved or replaced."""
+        own = Population.from_record(shipped(name)["record"])
+        if joint is not None or (model is not None and model != own.model):
+            raise VcohortError(
+                f"The population {name!r} was calibrated with a model and correlations of its own: "
+                "leave model and joint out, or start from a preset, such as 'kimmel2021'."
+            )
+        for each in overrides:
+            own.model.param(each)
+        there = own.at(sigma=sigma, **overrides)
+        self._compose(there.preset, there.sigma, there.model, there.joint, there.overrides)
 
     def _compose(
         self,

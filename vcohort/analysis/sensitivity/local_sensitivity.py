@@ -13,7 +13,14 @@ import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.analysis.sensitivity.outputs import Measure, Outputs, find_measures, kinetics_of, read
+from vcohort.analysis.sensitivity.outputs import (
+    Measure,
+    Outputs,
+    cured_of,
+    find_measures,
+    kinetics_of,
+    read,
+)
 from vcohort.engine.closed_forms.path import path
 from vcohort.engine.compiling.flags import nan_is_meant
 from vcohort.engine.inputs import Patients
@@ -180,9 +187,12 @@ def _differentiate(
             [jnp.maximum(found.cells.log(name), 0.5 * LOG_NONE) for name in model.species.names]
         )
         logs = jnp.take_along_axis(every, point[None], axis=1)
-        number = jnp.zeros((found.cured.size, 0))
-        outputs = read(measures, found, grid, progression) if measures else number
-        return (logs, outputs, found.cured), (logs, outputs)
+        cured = found.cured
+        if model.tumour_is_linear:
+            cured = cured_of(model, found, shifted, grid)
+        number = jnp.zeros((cured.size, 0))
+        outputs = read(measures, found, cured, grid, progression) if measures else number
+        return (logs, outputs, cured), (logs, outputs)
 
     slopes, (logs, outputs) = jax.jacfwd(follow, has_aux=True)(jnp.zeros(len(names)))
     return logs, slopes[0], outputs, slopes[1], slopes[2]
@@ -204,7 +214,7 @@ def _dataset(
         "sensitivity": (("state", "patient", "time", "parameter"), sensitivity, about),
         "ranking": (("patient", "parameter"), norm / np.where(largest > 0, largest, 1), ranked),
     }
-    if cohort.model.tumour_is_linear and cohort.model.has_one_clone:
+    if cohort.model.tumour_is_linear:
         text = {"units": "1", "long_name": "d P(cure by the last day) / d ln(parameter)"}
         variables["cure_sensitivity"] = (("patient", "parameter"), found.cure_slopes, text)
     coords: dict[str, Any] = {

@@ -18,6 +18,7 @@ from vcohort.engine.closed_forms.free_days import mean_free_days
 from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.closed_forms.progression import progression_free
 from vcohort.engine.execution.blocks import Job
+from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.inputs import GridSpec, Patients
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError, unknown
@@ -26,6 +27,7 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_cohort, check_values
 from vcohort.progress import progress_bar
 from vcohort.simulation.checks import require_law
+from vcohort.simulation.jobs import cure_programs
 from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.probability import warn_small_tumours
@@ -118,7 +120,10 @@ class Outputs:
                 )
         needy = [each.name for each in self.measures if each.needs_tumour]
         if needy:
-            require_law(needy[0], cohort.model, "Measure C_max, T_max or C_auc instead.")
+            require_law(
+                needy[0], cohort.model, "Measure C_max, T_max or C_auc instead.",
+                any_clones=needy == ["cure"],
+            )  # fmt: skip
         if any(each.kind in {"pfs", "rmst"} for each in self.measures):
             warn_small_tumours(cohort, stacklevel=4)
         check_values(cohort)
@@ -174,7 +179,16 @@ def measure(
     ``noise``: see ``progression_free``.
     """
     found = path(model, patients.values, patients.schedule, grid, kinetics_of(measures))
-    return read(measures, found, grid, progression, noise), found.strain
+    asked = {measure.kind for measure in measures}
+    cured = cured_of(model, found, patients, grid) if "cure" in asked else found.cured
+    return read(measures, found, cured, grid, progression, noise), found.strain
+
+
+def cured_of(model: Model, found: Path, patients: Patients, grid: Grid) -> Array:
+    """Return P(no cell is left at the end) (patient,), of one clone from its path alone."""
+    if model.has_one_clone:
+        return found.cured
+    return differentiable(cure_programs(model), patients.values, patients.schedule, grid)[0]
 
 
 def kinetics_of(measures: tuple[Measure, ...]) -> tuple[Kinetics, ...]:
@@ -186,12 +200,14 @@ def kinetics_of(measures: tuple[Measure, ...]) -> tuple[Kinetics, ...]:
 def read(
     measures: tuple[Measure, ...],
     found: Path,
+    cured: Array,
     grid: Grid,
     progression: Array | float,
     noise: Array | float = 0.0,
 ) -> Array:
     """Return the measures (patient, measure) of a path that folded their kinetics.
 
+    ``cured``: P(no cell is left at the end) (patient,).
     NaN for patients that could not be followed to the end, also where a day comes before.
     """
     folded = kinetics_of(measures)
@@ -209,7 +225,7 @@ def read(
         day = jnp.asarray(measure.day or 0.0, z.dtype)
         match measure.kind:
             case "cure":
-                return found.cured
+                return cured
             case "pfs":
                 point = grid_points(grid, day[None])
                 return ndtr(jnp.take_along_axis(z, point, axis=0))[0]

@@ -66,7 +66,23 @@ class Course(NamedTuple):
 
     def mean(self, values: Array) -> Array:
         """Return the mean of values (…, patient) over the patients that are kept."""
-        return jnp.where(self.kept, values, 0.0).sum(axis=-1) / self.kept.sum()
+        return jnp.where(self.kept, finite_slopes(values), 0.0).sum(axis=-1) / self.kept.sum()
+
+
+@jax.custom_jvp
+def finite_slopes(values: Array) -> Array:
+    """Return values as they are; where their slopes are no numbers, none is taken.
+
+    Of some patients in a million a slope overflows where the value does not: it would be lost for
+    all others, too.
+    """
+    return values
+
+
+@finite_slopes.defjvp
+def _where_finite(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (values,), (slopes,) = primals, tangents
+    return finite_slopes(values), jnp.where(jnp.isfinite(slopes), slopes, 0.0)
 
 
 class Target(ABC):

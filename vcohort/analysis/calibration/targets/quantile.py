@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from jax import Array
 
-from vcohort.analysis.calibration.targets.base import Course, Target, errors_of
+from vcohort.analysis.calibration.targets.base import Course, Target, errors_of, finite_slopes
 from vcohort.endpoints import Kinetics, TCellEndpoint
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import number
@@ -119,7 +119,7 @@ def smooth_quantiles(values: Array, kept: Array, probabilities: Array) -> Array:
     patients, too.
     """
     number = kept.sum()
-    ordered = jnp.sort(jnp.where(kept, values, jnp.inf))
+    ordered = jnp.sort(jnp.where(kept, finite_slopes(values), jnp.inf))
     rank = jnp.arange(values.size) + 0.5
     centre = probabilities[:, None] * number
     width = jnp.sqrt(jnp.maximum(centre * (1.0 - probabilities[:, None]), 0.25))

@@ -1,0 +1,44 @@
+"""Best tumour responses of a cohort, as shares, beside a trial's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from vcohort.endpoints.response import CR, PD, PR, SD
+from vcohort.errors import one_of
+from vcohort.given import number
+from vcohort.plots.style import BLUE, GREY, panel
+from vcohort.results.needed import need
+
+_NAMES = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression"}
+
+
+def tumour_responses(
+    ds: xr.Dataset, *, trial: Mapping[str, float] | None = None, axes: Axes | None = None
+) -> Axes:
+    """Draw the shares of best responses; ``ds`` needs the endpoint :class:`vcohort.BestResponse`.
+
+    ``trial``: shares by ``"CR"``, ``"PR"``, ``"SD"``, ``"PD"``, drawn as points. Patients that are
+    missing are left out.
+    """
+    need(ds, "vc.simulate with endpoints=[vc.BestResponse()]", {"best_response": ("patient",)})
+    response = ds["best_response"].values
+    followed = response[response >= 0]
+    flags = {"CR": CR, "PR": PR, "SD": SD, "PD": PD}
+    shares = [float(np.mean(followed == flag)) for flag in flags.values()]
+    axes = panel(axes)
+    place = np.arange(len(flags))
+    bars = axes.bar(place, shares, 0.6, color=BLUE, alpha=0.6, label="virtual cohort")
+    axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=2)
+    if trial is not None:
+        known = {one_of("response", name, list(flags)): number(name, trial[name]) for name in trial}
+        at = [list(flags).index(name) for name in known]
+        axes.plot(at, list(known.values()), "D", color=GREY, label="trial")
+    axes.set_xticks(place, [_NAMES[name] for name in flags])
+    axes.set(ylabel="share of patients", ylim=(0.0, 1.0))
+    axes.legend(frameon=False)
+    return axes
