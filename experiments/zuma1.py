@@ -21,8 +21,11 @@ FILE = Path(vc.__file__).parent / "populations" / "shipped" / "zuma1.json"
 CURVE = np.r_[0.0:401.0:10.0, 440.0:721.0:40.0]
 DAYS = (7.0, 14.0, 28.0, 90.0)
 PROBABILITIES = {0.25: "q1", 0.5: "median", 0.75: "q3"}
+# Scans after four weeks, then every three months; assumed: half of the progressions show before.
+VISITS = (28.0, 91.0, 182.0, 273.0, 364.0, 455.0, 546.0, 637.0, 728.0)
+UNSCHEDULED = 0.5
 FREE = ("r_B", "gamma_B", "k_B", "K_C", "rho_C", "b", "a", "k_CM", "C0")
-TIED = ("r_B", "gamma_B", "K_C", "rho_C", "k_CM")
+TIED = ("r_B", "gamma_B", "K_C", "rho_C")
 FRESH, TRIAL = 100_000, 101
 
 
@@ -35,7 +38,7 @@ def population():
         f_M=0.0, k_MC=0.0, d_M=0.0032, r_N=vc.LogNormal(0.18, 0.05),
         k_CM=vc.LogNormal(7.7e-5, 1.5), rho_C=vc.LogNormal(0.066, 0.87),
         K_C=vc.LogNormal(6.8e10, 0.34), b=vc.LogNormal(0.43, 0.1), a=vc.LogNormal(0.76, 0.12),
-        gamma_B=vc.LogNormal(0.71, 0.99), r_B=vc.LogNormal(0.05, 0.91),
+        gamma_B=vc.LogNormal(0.71, 0.9), r_B=vc.LogNormal(0.05, 0.8),
         k_B=vc.LogNormal(5.3e9, 0.76), C0=vc.LogNormal(3.7e8, 0.17),
     )  # fmt: skip
 
@@ -52,8 +55,14 @@ def targets():
         for day in DAYS
     ]  # fmt: skip
     return [
-        vc.SurvivalTarget(vc.data.progression_free_survival(), CURVE, error=0.012),
-        vc.ResponseTarget(complete=0.54, overall=0.82, until=180.0, error=0.015),
+        vc.SurvivalTarget(
+            vc.data.progression_free_survival(),
+            CURVE,
+            error=0.01,
+            visits=VISITS,
+            unscheduled=UNSCHEDULED,
+        ),
+        vc.ResponseTarget(complete=0.54, overall=0.82, until=180.0, error=0.012),
         *quartiles,
     ]
 
@@ -80,6 +89,7 @@ def _record(found):
             str(label): {name: float(found[name].sel(statistic=label)) for name in columns}
             for label in found["statistic"].values
         },
+        "visits": {"days": list(VISITS), "unscheduled": UNSCHEDULED},
         "untold": [
             str(name) for name in found["parameter"].values
             if not float(found["location_error"].sel(parameter=name)) < 0.5
@@ -97,6 +107,7 @@ def judge():
     cohort = vc.Population("zuma1").sample(FRESH, seed=77)
     trial, days = vc.data.progression_free_survival(), np.arange(0.0, 401.0)
     ds = vc.simulate(cohort, "exact", 400.0, endpoints=[vc.BestResponse(180.0)], progress=False)
+    ds = vc.seen_at_visits(ds, VISITS, UNSCHEDULED)
     wanted = trial.sel(day=days, method="ffill").values
     curve = vc.progression_free_survival(ds, days).values
     print(f"PFS, root-mean-square distance, days 0 to 400: {_rms(curve - wanted):.4f}")

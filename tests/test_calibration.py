@@ -87,8 +87,9 @@ def test_patients_are_calibrated_to_as_their_curve(of_patients):
     # The curve alone does not tell that it is of five patients.
     target = vc.SurvivalTarget(curve, days, error=0.5 / np.sqrt(5))
     again = calibrate(target, seed=np.uint8(3), days=None)
-    np.testing.assert_allclose(again["location"], of_patients["location"], rtol=1e-5)
-    np.testing.assert_allclose(again["fresh"], of_patients["fresh"], atol=1e-12)
+    # Days out of weeks are rounded.
+    np.testing.assert_allclose(again["location"], of_patients["location"], rtol=2e-3)
+    np.testing.assert_allclose(again["fresh"], of_patients["fresh"], atol=5e-3)
 
 
 def test_the_last_seeds_are_followed_by_others():

@@ -15,7 +15,8 @@ LONG = (
     "fig3_survival", "fig3_variability", "fig4_timing", "growth_laws", "quartile_fits",
     "second_infusion", "table1", "threshold",
 )  # fmt: skip
-SHARED = ("common", "paper", "published")
+# Shared by others, or with nothing on the page of the paper.
+SHARED = ("common", "paper", "published", "zuma1")
 
 
 def run(name, out):

@@ -367,7 +367,8 @@ def test_global_sensitivity_leaves_out_whole_samples():
 def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
     """Patients that are lost change nothing: before, they counted as progressed on day 0."""
     modules = [import_module(f"vcohort.analysis.calibration.{name}")
-               for name in ("calibrate", "search")]  # fmt: skip
+               for name in ("search", "dataset")]  # fmt: skip
+    followed = modules[0].follow
     true = vc.progression_free_probability
     population = vc.Population("kimmel2021-figures", 0.1, r_B=vc.LogNormal(0.1, 0.3))
     days = np.arange(0.0, 401.0, 40.0)
@@ -376,15 +377,19 @@ def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
         coords={"day": days},
     )  # fmt: skip
 
-    def losing(cohort, *args, **options):
-        found = true(cohort, *args, **options)
-        return jnp.where(jnp.asarray(lost)[:, None], jnp.nan, found)
+    def losing(gone):
+        def follow(*args):
+            course, gone_now = followed(*args), jnp.asarray(gone)
+            path = jax.tree.map(lambda part: jnp.where(gone_now, jnp.nan, part), course.path)
+            return course._replace(path=path, kept=course.kept & ~gone_now)
+
+        return follow
 
     lost = np.random.default_rng(6).permutation(256) < 64
     options = {"days": days, "n": 256, "starts": 1, "weights": True, "progress": False}
     expected = vc.calibrate(population, trial, ["r_B"], **options)
     for module in modules:
-        monkeypatch.setattr(module, "progression_free_probability", losing)
+        monkeypatch.setattr(module, "follow", losing(lost))
     with pytest.warns(vc.VcohortWarning, match="64 of 256 patients could not be followed"):
         found = vc.calibrate(population, trial, ["r_B"], **options)
     assert found.attrs["patients_missing"] == 64
@@ -392,9 +397,7 @@ def test_calibration_is_that_of_the_patients_who_are_there(monkeypatch):
     assert found.attrs["rms_calibrated"] < 0.01 and found.attrs["rms_before"] < 0.03
     assert (found["weight"].values[lost] == 0).all()
     for module in modules:
-        monkeypatch.setattr(
-            module, "progression_free_probability", lambda *a, **b: jnp.nan * true(*a, **b)
-        )
+        monkeypatch.setattr(module, "follow", losing(np.ones(256, bool)))
     with pytest.raises(vc.VcohortError, match="no patient can be followed"):
         vc.calibrate(population, trial, ["r_B"], **options)
 

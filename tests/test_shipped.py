@@ -78,7 +78,7 @@ def test_virtual_trials_are_binomial():
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [((5, 0.9), "make 2 trials"), ((0, 0.9), "patients = 0"), ((1, 1.5), "between 0 and 1")],
+    [((5, 0.9), "makes 2 trials"), ((0, 0.9), "patients = 0"), ((1, 1.5), "between 0 and 1")],
 )
 def test_trials_that_cannot_be(options, match):
     cohort = vc.Population("kimmel2021-figures").sample(14)

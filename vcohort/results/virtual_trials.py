@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError
 from vcohort.given import number, whole
+from vcohort.results.needed import need
 from vcohort.results.survival import progression_free_survival
 from vcohort.tables.days import days_of
 
@@ -28,6 +29,7 @@ def virtual_trials(
         which the share ``confidence`` of them lies; attributes ``trials`` and ``patients``.
     :raises VcohortError: for a cohort that is not enough for ten trials.
     """
+    need(ds, "vc.simulate", dict.fromkeys(("outcome", "event_time"), ("patient",)))
     at, size = days_of("days", days), whole("patients", patients, least=1)
     confidence = number("confidence", confidence)
     if not 0 < confidence < 1:

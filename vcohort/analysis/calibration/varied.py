@@ -29,7 +29,7 @@ from vcohort.populations.distributions import (
 from vcohort.populations.population import Population, check_population
 
 # Relative spreads that are looked at, and the one that a parameter starts from that had none.
-SPREADS, _FIRST_SPREAD = (0.01, 2.0), 0.3
+SPREADS, _FIRST_SPREAD = (0.01, 1.0), 0.3
 
 # Where the values of a distribution are held against its quantiles, and how near they must be.
 _PROBABILITIES, _NEAR = np.linspace(0.05, 0.95, 7), 1e-5

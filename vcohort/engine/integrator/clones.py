@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vcohort.arrays import Number
+from vcohort.arrays import Number, Numbers
 from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
@@ -144,7 +144,7 @@ def log_sum(logs: Mapping[str, Number], names: tuple[str, ...]) -> Number:
     return reduce(jnp.logaddexp, (logs[name] for name in names))
 
 
-def exponential_mean(first: Number, last: Number) -> Number:
+def exponential_mean(first: Numbers, last: Numbers) -> Numbers:
     """Return the mean of what goes exponentially from one number to another."""
     least = float(jnp.finfo(first.dtype).tiny)
     gap = jnp.log(jnp.maximum(first, least)) - jnp.log(jnp.maximum(last, least))

@@ -12,6 +12,7 @@ from vcohort.errors import VcohortError
 from vcohort.models import Model
 from vcohort.results.survival import progression_free_survival
 from vcohort.results.trial import Curve, Trial, read_curve
+from vcohort.results.visits import checked_visits
 from vcohort.tables.days import in_days
 
 # Of a curve that does not tell how many patients it is of.
@@ -28,15 +29,27 @@ class SurvivalTarget(Target):
         day of the trial.
     :param error: standard error of each value; by default the largest that the trial's patients
         leave, 0.5 / sqrt(n), and 0.05 where only a curve is known.
+    :param visits: days on which the trial looked for progression, if it did not look all the time:
+        one is seen at the first visit on its day or later (:func:`vcohort.seen_at_visits`).
+    :param unscheduled: share of progressions that show by themselves, between visits.
     :raises VcohortError: for a curve that is no survival or in which nobody progresses, and days
         outside it.
     """
 
     def __init__(
-        self, trial: Trial, days: ArrayLike | None = None, *, error: float | None = None
+        self,
+        trial: Trial,
+        days: ArrayLike | None = None,
+        *,
+        error: float | None = None,
+        visits: ArrayLike = (),
+        unscheduled: float = 0.0,
     ) -> None:
         curve = read_curve(trial)
         self.days, self._values = _on_days(curve, days)
+        self._visits, self._at_once = (
+            checked_visits(visits, unscheduled) if np.size(visits) else (np.array([]), 1.0)
+        )
         if error is None:
             error = 0.5 / np.sqrt(curve.patients or _PATIENTS)
         self._errors = errors_of("SurvivalTarget", error, self.days.size)
@@ -58,16 +71,29 @@ class SurvivalTarget(Target):
 
     @property
     def required_days(self) -> tuple[float, ...]:
-        """The days compared."""
-        return tuple(self.days.tolist())
+        """The days compared, and the visits before them."""
+        return tuple(sorted({*self.days.tolist(), *self._looked.tolist()}))
+
+    @property
+    def _looked(self) -> np.ndarray:
+        """The last visits (day,) until the days compared; day 0 before the first."""
+        place = np.searchsorted(self._visits, self.days, side="right")
+        return np.array([0.0, *self._visits])[place]
 
     def of_course(self, course: Course) -> Array:
-        """Return the mean of the patients' exact probabilities."""
-        return course.mean(course.free(self.days))
+        """Return the mean of the patients' exact probabilities, as the trial sees them."""
+        own = course.mean(course.free(self.days))
+        if self._at_once == 1.0:
+            return own
+        return self._at_once * own + (1.0 - self._at_once) * course.mean(course.free(self._looked))
 
     def of_dataset(self, ds: xr.Dataset, model: Model) -> np.ndarray:
-        """Return the Kaplan-Meier curve."""
-        return progression_free_survival(ds, self.days).values
+        """Return the Kaplan-Meier curve, as the trial sees it."""
+        own = progression_free_survival(ds, self.days).values
+        if self._at_once == 1.0:
+            return own
+        looked = progression_free_survival(ds, self._looked).values
+        return self._at_once * own + (1.0 - self._at_once) * looked
 
 
 def _on_days(curve: Curve, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
