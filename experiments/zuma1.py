@@ -2,11 +2,12 @@
 
     python -m experiments.zuma1            (writes vcohort/populations/shipped/zuma1.json)
 
-Targets: progression-free survival every 10 days to day 400, then every 40 to day 720; complete
-(54 %) and overall (82 %) best responses (Neelapu et al. 2017, N. Engl. J. Med. 377:2531), a
-complete response being a tumour below 0.1 ml; quartiles of CAR T cell counts on days 7, 14, 28 and
-90. Survival and counts weigh most: together with them the responses cannot be met, since in the model
-nearly all tumours shrink by half. Baseline volumes are the trial's own. Then 100,000 fresh patients are held against the trial.
+Targets: progression-free survival every 10 days to day 400, then every 40 to day 720; quartiles of
+CAR T cell counts on days 7, 14, 28 and 90; and, weighed little, complete (54 %) and overall (82 %)
+best responses (Neelapu et al. 2017, N. Engl. J. Med. 377:2531), a complete response being a tumour
+below 0.1 ml. No search has met survival and responses together; perhaps because a trial sees a
+tumour that grows at its next scan, and the model when it does. Baseline volumes are the trial's
+own. Then 100,000 fresh patients are held against the trial.
 """
 
 import json

@@ -18,6 +18,7 @@ from vcohort.given import number
 from vcohort.measurements.observables import OBSERVABLES, Observable
 from vcohort.models import Cells, Model
 
+_COUNTABLE = 1e38
 _KINETICS = ("C_max", "T_max", "C_auc_DAY")
 
 
@@ -106,7 +107,8 @@ class QuantileTarget(Target):
         if not isinstance(self.of, Observable):
             return ds[self.of].values
         on_day = ds.sel(time=self.day)
-        counts = {name: on_day[name].values for name in model.species.names}
+        # A tumour that nothing stops may have more cells than single precision can count.
+        counts = {name: np.minimum(on_day[name].values, _COUNTABLE) for name in model.species.names}
         cells = Cells.counted(model.species, counts)
         return np.exp(np.asarray(self.of.log_measured(cells), float))
 
