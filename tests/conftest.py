@@ -26,6 +26,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from vcohort.engine.compiling.program_cache import forget_programs
 
 Z_LIMIT = 4.5
 P_LIMIT = 1e-4
@@ -45,6 +46,12 @@ def _pictures_are_closed():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+@pytest.fixture
+def no_programs():
+    """Begin without compiled programs: who counts them must not see others dropped meanwhile."""
+    forget_programs()
 
 
 @pytest.fixture

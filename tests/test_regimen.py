@@ -205,7 +205,7 @@ def test_nothing_is_left_of_a_population_but_one_cell(run, figures):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["hybrid", "exact"])
-def test_a_sweep_of_days_and_doses(method, run, figures):
+def test_a_sweep_of_days_and_doses(method, run, figures, no_programs):
     """It compiles nothing new; blocks change no bit; what never comes is nothing."""
     cohort = figures(0.05).sample(500, seed=1)
 
@@ -224,7 +224,7 @@ def test_a_sweep_of_days_and_doses(method, run, figures):
     assert np.array_equal(never["outcome"], run(cohort, method, tolerance=0.02)["outcome"])
 
 
-def test_another_shared_day_or_tolerance_compiles_nothing_new(run, figures):
+def test_another_shared_day_or_tolerance_compiles_nothing_new(run, figures, no_programs):
     cohort = figures(0.05).sample(200, seed=1)
     compiled, steps = [], set()
     for day, survival, tolerance in ((50.0, 0.1, 0.02), (64.0, 0.5, 0.02), (41.0, 0.2, 1e-3)):

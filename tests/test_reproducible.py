@@ -80,7 +80,7 @@ def test_seeds_and_patients_draw_on_their_own(run, figures):
 
 
 @pytest.mark.parametrize("method", ["hybrid", "exact"])
-def test_nothing_is_compiled_twice(method, run, figures):
+def test_nothing_is_compiled_twice(method, run, figures, no_programs):
     """Another number of patients or steps, seed, value, threshold or horizon: the same program."""
     first = run(figures(0.05).sample(1000, seed=1), method, tolerance=0.02)
     compiled = execute._cache_size()

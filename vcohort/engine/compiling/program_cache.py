@@ -37,12 +37,17 @@ def first_alone(program: Hashable) -> Generator[None]:
     with _lock:
         if program not in _seen:
             if len(_seen) >= _MOST:
-                jax.clear_caches()
-                _seen.clear()
+                forget_programs()
             yield
             _seen.add(program)
             return
     yield
+
+
+def forget_programs() -> None:
+    """Drop all compiled programs of this process."""
+    jax.clear_caches()
+    _seen.clear()
 
 
 def keep_compiled_programs() -> None:
