@@ -143,6 +143,10 @@ def test_a_target_that_cannot_be_met_is_told():
                           progress=False)  # fmt: skip
     assert float(ds["residual"].sel(statistic="N_per_ul_day_100_q50")) < -20
     assert set(ds["day"].values) == set(DAYS)
+    axes = vc.plots.targets(ds)
+    assert [each.get_text() for each in axes.get_yticklabels()] == ["N_per_ul_day_100_q50"]
+    (point,) = [line for line in axes.lines if line.get_label() == "calibrated"]
+    assert point.get_xdata()[0] == pytest.approx(float(ds["residual"][-1]), rel=1e-3)
 
 
 QUARTILES = {0.25: 10.0, 0.5: 20.0}

@@ -55,5 +55,5 @@ def targets(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     axes.plot(gap("found"), place, "o", color=BLUE, label="calibrated")
     axes.set_yticks(place, shown["statistic"].values)
     axes.set(xlabel="distance to the target, in standard errors")
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     return axes
