@@ -112,6 +112,17 @@ def test_the_family_is_that_of_the_calibration(of_patients):
     assert law.median == pytest.approx(float(of_patients["location"][0]))
 
 
+@pytest.mark.filterwarnings("ignore:The population cannot meet")
+def test_weights_match_what_a_trial_sees_at_its_visits():
+    """On the day of the last visit the weighted patients are as many as the trial saw."""
+    target = vc.SurvivalTarget(FALLING, [80.0, 150.0], visits=[70.0, 130.0])
+    found = calibrate(target, days=None, weights=True)
+    patients = vc.calibrated(POPULATION, found).sample(64, 0, design="sobol")
+    seen = np.asarray(vc.progression_free_probability(patients, [70.0, 130.0]))
+    weighted = found["weight"].values @ seen / 64
+    np.testing.assert_allclose(weighted, [0.7, 0.5], atol=0.02)
+
+
 def test_weights_that_cannot_matter_are_one():
     """All patients are alike, so that none can stand for another."""
     trial = {"day": [0, 0.001, 1], "pfs": [1, 0.9, 0.8]}

@@ -52,6 +52,16 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
     return found
 
 
+def confidence_of(value: Any) -> float:
+    """Return the level of confidence of an interval, between 0 and 1."""
+    confidence = number("confidence", value)
+    if not 0.0 < confidence < 1.0:
+        raise VcohortError(
+            f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
+        )
+    return confidence
+
+
 def is_list(value: Any) -> bool:
     """Whether a value is a list of things in an order: no text, no mapping, no set."""
     # An array of no dimension says that it is iterable.

@@ -29,10 +29,12 @@ PRESETS = ("kimmel2021", "kimmel2021-figures")
 # What a second infusion is in the picture: on a day on which few have progressed, after all but a
 # hundredth of the T cells are gone.
 SECOND_DAY, SURVIVAL = 60.0, 0.01
-AGAIN = f"second infusion on day {SECOND_DAY:g}"
+
+CALIBRATED, AGAIN, COURSES = "calibrated", f"second infusion on day {SECOND_DAY:g}", "courses"
+ARMS = (CALIBRATED, AGAIN, COURSES, *PRESETS)
 
 # Patients whose courses are kept, and days on which they are.
-COURSES, COURSE_DAYS = 4000, np.arange(1.0, 181.0)
+FEW, COURSE_DAYS = 4000, np.arange(1.0, 181.0).tolist()
 
 # Best responses of ZUMA-1 (Neelapu et al. 2017, N. Engl. J. Med. 377:2531).
 RESPONSES = {"CR": 0.54, "PR": 0.28}
@@ -44,16 +46,15 @@ def run_demo(folder: Path, patients: int, seed: int, console: Console, force: bo
 
     ``force``: replace those that the folder holds already.
     """
-    arms = _arms(patients, seed)
-    paths = {name: folder / f"virtual-zuma1-{_file_name(name)}.nc" for name in arms}
+    paths = {name: folder / f"virtual-zuma1-{_file_name(name)}.nc" for name in ARMS}
     pictures = folder / "virtual-zuma1.png", folder / "published-presets.png"
     _check(folder, (*paths.values(), *pictures), force)
     rows: dict[str, tuple[Summary, float]] = {}
     outcomes: dict[str, xr.Dataset] = {}
-    for name, run in arms.items():
+    for name, run in _arms(patients, seed).items():
         start = time.perf_counter()
         outcomes[name] = run()
-        if "courses" not in name:
+        if name != COURSES:
             rows[name] = (summarise(outcomes[name]), time.perf_counter() - start)
     folder.mkdir(parents=True, exist_ok=True)
     written = [save(outcomes[name], path, overwrite=force) for name, path in paths.items()]
@@ -77,12 +78,12 @@ def _arms(patients: int, seed: int) -> dict[str, Callable[[], xr.Dataset]]:
         return lambda: simulate(drawn, "hybrid", seed=seed)
 
     return {
-        "calibrated": lambda: simulate(cohort, "exact", seed=seed, endpoints=[BestResponse()]),
+        CALIBRATED: lambda: simulate(cohort, "exact", seed=seed, endpoints=[BestResponse()]),
         AGAIN: lambda: simulate(
             cohort, "exact", seed=seed, regimen=again, endpoints=[BestResponse()]
         ),
-        "courses": lambda: simulate(
-            cohort.select(slice(0, COURSES)), "deterministic", 200.0, save_at=COURSE_DAYS.tolist(),
+        COURSES: lambda: simulate(
+            cohort.select(slice(0, FEW)), "deterministic", 200.0, save_at=COURSE_DAYS,
             endpoints=[Outcome()],
         ),
         **{name: published(name) for name in PRESETS},
@@ -108,16 +109,16 @@ def _check(folder: Path, paths: Sequence[Path], force: bool) -> None:
 def _draw_trial(outcomes: dict[str, xr.Dataset]) -> None:
     """Draw survival, CAR T cell counts and responses beside the trial's."""
     figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
-    arms = {name: outcomes[name] for name in ("calibrated", AGAIN)}
+    arms = {name: outcomes[name] for name in (CALIBRATED, AGAIN)}
     # Of a few patients no trials can be made.
-    size = TRIAL_SIZE if outcomes["calibrated"].sizes["patient"] >= 20 * TRIAL_SIZE else None
+    size = TRIAL_SIZE if outcomes[CALIBRATED].sizes["patient"] >= 20 * TRIAL_SIZE else None
     plots.progression_free_survival(
         arms, np.linspace(0.0, 720.0, 361), trial=data.progression_free_survival(),
         trial_size=size, axes=axes[0],
     )  # fmt: skip
     counts = data.t_cell_counts().rename({f"car_t_{name}": name for name in data.QUARTILES})
-    plots.car_t_kinetics(outcomes["courses"], trial=counts, axes=axes[1])
-    plots.tumour_responses(outcomes["calibrated"], trial=RESPONSES, axes=axes[2])
+    plots.car_t_kinetics(outcomes[COURSES], trial=counts, axes=axes[1])
+    plots.tumour_responses(outcomes[CALIBRATED], trial=RESPONSES, axes=axes[2])
     figure.suptitle("A virtual ZUMA-1 trial", x=0.01, ha="left")
 
 

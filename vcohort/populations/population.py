@@ -82,8 +82,6 @@ class Population:
                 f"The population {name!r} was calibrated with a model and correlations of its own: "
                 "leave model and joint out, or start from a preset, such as 'kimmel2021'."
             )
-        for each in overrides:
-            own.model.param(each)
         there = own.at(sigma=sigma, **overrides)
         self._compose(there.preset, there.sigma, there.model, there.joint, there.overrides)
 

@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError
-from vcohort.given import number
+from vcohort.given import confidence_of, number
 from vcohort.results.trial import Patients, follow
 from vcohort.tables.days import days_of
 
@@ -47,11 +47,7 @@ def progression_free_survival(
         outcome, and for a trial's curve, which does not tell how many are followed.
     """
     at = days_of("days", days)
-    confidence = number("confidence", confidence)
-    if not 0 < confidence < 1:
-        raise VcohortError(
-            f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
-        )
+    confidence = confidence_of(confidence)
     followed = follow(ds)
     check_days(at, followed.last)
     estimate = scipy.stats.ecdf(followed.times).sf

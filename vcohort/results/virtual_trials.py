@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError
-from vcohort.given import number, whole
+from vcohort.given import confidence_of, whole
 from vcohort.results.needed import need
 from vcohort.results.survival import progression_free_survival
 from vcohort.tables.days import days_of
@@ -31,21 +33,14 @@ def virtual_trials(
     """
     need(ds, "vc.simulate", dict.fromkeys(("outcome", "event_time"), ("patient",)))
     at, size = days_of("days", days), whole("patients", patients, least=1)
-    confidence = number("confidence", confidence)
-    if not 0 < confidence < 1:
-        raise VcohortError(
-            f"confidence = {confidence:g} is impossible: it must be between 0 and 1."
-        )
+    confidence = confidence_of(confidence)
     trials = min(_TRIALS, ds.sizes.get("patient", 0) // size)
     if trials < 10:
         raise VcohortError(
             f"A cohort of {ds.sizes.get('patient', 0)} makes {trials} trials of {size} patients; "
             "ten is the least. Simulate more patients."
         )
-    curves = [
-        progression_free_survival(ds.isel(patient=slice(k * size, (k + 1) * size)), at).values
-        for k in range(trials)
-    ]
+    curves = [progression_free_survival(each, at).values for each in dealt(ds, size, trials)]
     tails = [(1.0 - confidence) / 2.0, 0.5, (1.0 + confidence) / 2.0]
     lower, middle, upper = np.quantile(curves, tails, axis=0)
     about = {"units": "1", "long_name": f"{100 * confidence:g} % of virtual trials"}
@@ -59,3 +54,9 @@ def virtual_trials(
             "trials": trials, "patients": size,
         },
     )  # fmt: skip
+
+
+def dealt(ds: xr.Dataset, size: int, most: int) -> Iterator[xr.Dataset]:
+    """Yield trials of ``size`` patients each, in the cohort's order, ``most`` of them at most."""
+    for trial in range(min(most, ds.sizes["patient"] // size)):
+        yield ds.isel(patient=slice(trial * size, (trial + 1) * size))

@@ -18,8 +18,8 @@ def seen_at_visits(
 ) -> xr.Dataset:
     """Return a cohort with its progressions on the days on which a trial sees them.
 
-    A progression is seen at the first visit on its day or later; after the last, on its own day. A
-    share of them shows by itself, and is seen on its own day, too.
+    A progression is seen at the first visit on its day or later; after the last visit within the
+    patient's run, on its own day. A share of them shows by itself, on its own day, too.
 
     :param ds: a dataset of :func:`vcohort.simulate`.
     :param visits: days, increasing.
@@ -37,7 +37,7 @@ def seen_at_visits(
     seen = np.where(later < at.size, at[np.minimum(later, at.size - 1)], own)
     random = np.random.default_rng(whole("seed", seed, 2**64))
     waits = (ds["outcome"].values == PROGRESSION) & (random.random(own.size) >= share)
-    # What nobody came to see before the end of the run is not seen in it.
+    # A visit after the end of the patient's run is none.
     waits &= seen <= ds["followed_until"].values
     moved = np.where(waits, seen, own)
     return ds.assign(event_time=("patient", moved.astype(own.dtype), ds["event_time"].attrs))

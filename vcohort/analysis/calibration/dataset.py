@@ -6,6 +6,7 @@ import warnings
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -30,7 +31,10 @@ _SINGULAR = 1e-7
 
 
 class _Shown(NamedTuple):
-    """What a cohort shows: all numbers (k,), and who is free of progression (patient, day)."""
+    """What a cohort shows: all numbers (k,), and the curve of each patient (patient, day).
+
+    ``survival`` is that of a single curve among the targets; without one it has no days.
+    """
 
     numbers: np.ndarray
     survival: np.ndarray
@@ -110,14 +114,13 @@ def _errors(jacobian: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _shown(task: Task, cohort: Cohort) -> _Shown:
     """Return what a cohort shows without chance, and without blur."""
-    (curve,) = _curves(task) or (None,)
-    days = np.array([0.0]) if curve is None else curve.days
 
     @jax.jit
     def show(values: dict[str, Any]) -> tuple[Any, Any, Any]:
         course = follow(cohort.replace(**values), task.targets, task.run, 0.0)
         found = [target.of_course(course) for target in task.targets]
-        return found, course.free(days).T, course.kept
+        seen = [curve.of_patients(course).T for curve in _curves(task)]
+        return found, jnp.concatenate([jnp.zeros((len(cohort), 0)), *seen], axis=1), course.kept
 
     with jax.enable_x64(False):
         values = {name: np.float32(value) for name, value in cohort.values.items()}

@@ -12,6 +12,7 @@ from vcohort.analysis.calibration.targets import Target
 from vcohort.endpoints import Endpoint, Outcome
 from vcohort.models import Model
 from vcohort.populations.population import Population
+from vcohort.results.virtual_trials import dealt
 from vcohort.simulation.run import Run
 from vcohort.simulation.simulate import simulate
 
@@ -49,10 +50,6 @@ def virtual_trials(
     ds: xr.Dataset, targets: Sequence[Target], model: Model, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the 5 % and 95 % quantiles (k,) of trials of ``size`` patients."""
-    trials = min(_TRIALS, ds.sizes["patient"] // size)
-    shown = [
-        numbers_of(ds.isel(patient=slice(each * size, (each + 1) * size)), targets, model)
-        for each in range(trials)
-    ]
+    shown = [numbers_of(each, targets, model) for each in dealt(ds, size, _TRIALS)]
     low, high = np.quantile(shown, [0.05, 0.95], axis=0)
     return low, high

@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.sensitivity.evaluation import OutputsLike, evaluate_at, varied
-from vcohort.analysis.sensitivity.salib import attributes_of, dataset_of, salib, share_of, unit_cube
+from vcohort.analysis.sensitivity.salib import attributes_of, dataset_of, salib, unit_cube
 from vcohort.errors import VcohortError
-from vcohort.given import whole
+from vcohort.given import confidence_of, whole
 from vcohort.populations.distributions import values_at, varies
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
@@ -54,7 +54,7 @@ def morris(
     given = {"horizon": horizon, "progression": progression, "regimen": regimen, "seed": seed,
              "tolerance": tolerance}  # fmt: skip
     run = settle("morris", run, given, method="deterministic")
-    names, confidence = varied(population), share_of(confidence)
+    names, confidence = varied(population), confidence_of(confidence)
     n, levels = whole("n", n, least=2), whole("levels", levels)
     if levels < 2 or levels % 2:
         raise VcohortError(f"levels = {levels} is impossible: it must be an even number.")

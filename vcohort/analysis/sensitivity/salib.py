@@ -11,7 +11,6 @@ import xarray as xr
 
 from vcohort.analysis.sensitivity.evaluation import Evaluated, OutputsLike
 from vcohort.errors import VcohortError
-from vcohort.given import number
 from vcohort.populations.population import Population
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.run import Run
@@ -30,14 +29,6 @@ def salib(module: str) -> Any:
         raise VcohortError(
             'Global sensitivity needs SALib. Type: pip install "vcohort[sensitivity]"'
         ) from None
-
-
-def share_of(confidence: float) -> float:
-    """Return the level of confidence intervals, checked."""
-    share = number("confidence", confidence)
-    if not 0.0 < share < 1.0:
-        raise VcohortError(f"confidence = {share:g} is impossible: it must lie between 0 and 1.")
-    return share
 
 
 def attributes_of(

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.sensitivity.evaluation import Evaluated, OutputsLike, evaluate_at, varied
-from vcohort.analysis.sensitivity.salib import attributes_of, dataset_of, salib, share_of, unit_cube
+from vcohort.analysis.sensitivity.salib import attributes_of, dataset_of, salib, unit_cube
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.given import truth, whole
+from vcohort.given import confidence_of, truth, whole
 from vcohort.populations.population import Population
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run, settle
@@ -60,7 +60,7 @@ def sobol_indices(
     given = {"horizon": horizon, "progression": progression, "regimen": regimen, "seed": seed,
              "tolerance": tolerance}  # fmt: skip
     run = settle("sobol_indices", run, given, method="deterministic")
-    names, confidence = varied(population), share_of(confidence)
+    names, confidence = varied(population), confidence_of(confidence)
     n, second_order = whole("n", n, least=2), truth("second_order", second_order)
     if n & (n - 1):
         raise VcohortError(f"n = {n} is impossible: give a power of 2, such as 1024.")

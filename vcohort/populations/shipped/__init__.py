@@ -10,6 +10,7 @@ from typing import Any
 from vcohort.models import presets
 
 
+@cache
 def shipped_names() -> tuple[str, ...]:
     """Return the names of the populations that are shipped."""
     folder = files(__name__)

@@ -82,10 +82,14 @@ class SurvivalTarget(Target):
 
     def of_course(self, course: Course) -> Array:
         """Return the mean of the patients' exact probabilities, as the trial sees them."""
-        own = course.mean(course.free(self.days))
+        return course.mean(self.of_patients(course))
+
+    def of_patients(self, course: Course) -> Array:
+        """Return the probabilities (day, patient) that the trial sees no progression so far."""
+        own = course.free(self.days)
         if self._at_once == 1.0:
             return own
-        return self._at_once * own + (1.0 - self._at_once) * course.mean(course.free(self._looked))
+        return self._at_once * own + (1.0 - self._at_once) * course.free(self._looked)
 
     def of_dataset(self, ds: xr.Dataset, model: Model) -> np.ndarray:
         """Return the Kaplan-Meier curve, as the trial sees it."""
