@@ -151,13 +151,14 @@ class Population:
         laws = [*self.distributions.values(), *([self.joint] if self.joint else [])]
         # What is the user's own may keep what it is given, and not be meant for several threads.
         is_own = not all(map(is_recordable, laws))
+        params = self.model.parameters
 
         def draw(index: int) -> None:
             room = None if is_own else room_for(min(_PART, n), len(values))
             for start in range(_TASK * index, min(_TASK * (index + 1), n), _PART):
                 part = slice(start, min(start + _PART, n))
                 for name, drawn in self.quantiles(points(part, room)).items():
-                    self.model.param(name).check(drawn)
+                    params[name].check(drawn)
                     values[name][part] = drawn
 
         run_all(draw, -(-n // _TASK), 1 if is_own else cores())
