@@ -50,13 +50,15 @@ def scan_first(
     def item(index: Array | int) -> X:
         return jax.tree.map(lambda part: part[index], items)
 
+    # To trace a step takes seconds: what its form was asked of is what the loop takes.
+    step = jax.jit(body, inline=True)
     length = jax.tree.leaves(items)[0].shape[0]
-    form = jax.eval_shape(body, carry, item(0))[1]
+    form = jax.eval_shape(step, carry, item(0))[1]
     found = jax.tree.map(lambda part: jnp.zeros((length, *part.shape), part.dtype), form)
 
     def turn(number: Array, state: tuple[C, Y]) -> tuple[C, Y]:
         index = count - 1 - number if reverse else number
-        carry, value = body(state[0], item(index))
+        carry, value = step(state[0], item(index))
         keep = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
         return carry, jax.tree.map(keep, state[1], value)
 
