@@ -103,6 +103,13 @@ def cells(found):
     return table(["model", *methods], lines)
 
 
+def sampling(engine):
+    """Return how many patients a second are sampled."""
+    lines = [[name, str(row["varying"]), f"{rate(row):,.0f}"]
+             for name, row in engine["sampling"].items()]  # fmt: skip
+    return table(["population", "parameters that vary", "patients/s"], lines)
+
+
 def startup(found):
     seconds, ratios = found["processor_seconds"], found["ratio_to_import_jax_xarray"]
     lines = [[f"`{name}`", f"{seconds[name]:.2f}", f"{ratios[name]:.2f}"] for name in seconds]
@@ -215,7 +222,7 @@ def main():
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
-        prices=prices(engine), compiling=compiling(compare), arithmetic=arithmetic(compare),
+        prices=prices(engine), sampling=sampling(engine), compiling=compiling(compare), arithmetic=arithmetic(compare),
         c_over_paper=f"{over(rows, 'C, exact', PAPER):.0f}",
     )  # fmt: skip
     PAGE.write_text(text)

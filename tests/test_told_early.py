@@ -6,6 +6,8 @@ import sys
 
 MISTAKES = {
     "value out of bounds": ["simulate", "--set", "K_C=-1"],
+    "horizon out of bounds": ["simulate", "--horizon", "-1"],
+    "tolerance that float32 has not": ["simulate", "--tolerance", "1e-9"],
     "unknown parameter": ["simulate", "--set", "K_X=1"],
     "unknown preset": ["simulate", "--preset", "kimmel2020"],
     "unknown design": ["simulate", "--design", "grid"],

@@ -27,6 +27,7 @@ from vcohort.populations.designs import DESIGNS
 from vcohort.populations.distributions import varies
 from vcohort.populations.population import Population
 from vcohort.populations.shipped import shipped_names
+from vcohort.simulation.limits import numbers_within
 from vcohort.simulation.run import DEFAULTS, PLAIN, Run
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Study(_OfARun):
         """
         one_of("design", self.design, DESIGNS)
         whole("n", self.patients, least=1)
+        numbers_within({name: getattr(self, name) for name in PLAIN})
         population = self.population()
         for name in parameters:
             population.model.param(name)

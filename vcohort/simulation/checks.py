@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,19 +10,15 @@ import numpy as np
 from vcohort.endpoints import Endpoint, Kinetics, Nadir, Outcome, Response
 from vcohort.engine.methods.tumours import METHODS as STEPPED
 from vcohort.errors import VcohortError, one_of
-from vcohort.given import is_list, number, whole
+from vcohort.given import is_list, whole
 from vcohort.models import Model, Species
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
+from vcohort.simulation.limits import numbers_within, require
 from vcohort.simulation.run import Run
 from vcohort.tables.days import days_of
 
 METHODS = (*STEPPED, "exact")
-
-DTYPES = ("float32", "float64")
-
-# Rounding alone moves ln B by about this much, over a few hundred steps.
-_FINEST = {"float32": 2e-4, "float64": 1e-11}
 
 # What a dataset holds beside parameters, treatments and endpoints.
 _OWN = [("the dataset", name) for name in ("patient", "time", *Species().names)]
@@ -38,9 +33,8 @@ def checked(run: Run) -> dict[str, Any]:
         raise VcohortError(
             f"regimen = {regimen!r} is no regimen. Try vc.Regimen(vc.Infusion(day=100))."
         )
-    one_of("dtype", run.dtype, DTYPES)
-    numbers_of = _numbers(run)
-    horizon = numbers_of["horizon"]
+    measured = numbers_within(run.plain())
+    horizon = measured["horizon"]
     save_at = _saved_days(run.save_at, horizon)
     if run.method == "exact" and save_at is not None:
         raise VcohortError(
@@ -51,30 +45,9 @@ def checked(run: Run) -> dict[str, Any]:
         raise VcohortError(f"endpoints = {run.endpoints!r} is no list. Try endpoints=[vc.Nadir()].")
     endpoints_of(tuple(run.endpoints), horizon)
     return {
-        **numbers_of, "regimen": regimen, "save_at": save_at, "seed": whole("seed", run.seed),
+        **measured, "regimen": regimen, "save_at": save_at, "seed": whole("seed", run.seed),
         "endpoints": tuple(run.endpoints),
     }  # fmt: skip
-
-
-def _numbers(run: Run) -> dict[str, float]:
-    """Return the settings that are a number, each possible."""
-    found: dict[str, float] = {}
-    for name in ("horizon", "threshold", "progression", "tolerance"):
-        found[name] = number(name, getattr(run, name))
-        _require(math.isfinite(found[name]), name, found[name], "a finite number")
-    horizon, threshold, progression, tolerance = found.values()
-    _require(horizon > 0, "horizon", horizon, "greater than 0 days")
-    _require(horizon <= 1e6, "horizon", horizon, "at most 1e6 days")
-    _require(threshold >= 1, "threshold", threshold, "at least 1 cell")
-    _require(threshold <= 1e5, "threshold", threshold, "at most 1e5 cells")
-    _require(progression > 1, "progression", progression, "greater than 1")
-    finest = _FINEST[run.dtype]
-    hint = ": finer needs dtype='float64'" if run.dtype == "float32" else ""
-    _require(
-        finest <= tolerance <= 1, "tolerance", tolerance,
-        f"between {finest:g} and 1 in {run.dtype}{hint}",
-    )  # fmt: skip
-    return found
 
 
 def endpoints_of(given: tuple[Any, ...], horizon: float) -> tuple[Endpoint, ...]:
@@ -85,7 +58,7 @@ def endpoints_of(given: tuple[Any, ...], horizon: float) -> tuple[Endpoint, ...]
                 raise VcohortError(f"{each!r} is no endpoint. Try endpoints=[vc.Nadir()].")
         chosen = tuple(each for each in given if each != Outcome())
         for day in (day for each in chosen for day in each.required_days):
-            _require(day <= horizon, "day", day, f"within the horizon, {horizon:g}")
+            require(day <= horizon, "day", day, f"within the horizon, {horizon:g}")
         _refuse_shared_names([*_OWN, *_named((Outcome(), *chosen))])
         return (Outcome(), *chosen)
     days = tuple(day for day in Response().days if day <= horizon)
@@ -138,11 +111,6 @@ def _refuse_shared_names(named: Iterable[tuple[str, str]]) -> None:
                 "numbers would be lost. Leave one out, or run it by itself."
             )
         owners[name] = owner
-
-
-def _require(condition: bool, name: str, value: Any, bound: str) -> None:
-    if not condition:
-        raise VcohortError(f"{name} = {value!r} is impossible: it must be {bound}.")
 
 
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
