@@ -117,6 +117,8 @@ def _solve_block(
     share = (logs - bounds.low) / (bounds.high - bounds.low)
     start = jax.scipy.special.logit(jnp.clip(share, _EDGE, 1.0 - _EDGE))
 
+    # Traced once, whoever asks for them: a time loop takes seconds.
+    @jax.jit
     def residuals(position: Array, given: tuple[Subject, Array, Array]) -> Array:
         subject, held, index = given
         inside = logs_inside(bounds, position)
