@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
-	@echo "make test       all tests but the slow ones"
+	@echo "make test       all tests but the slow ones (OPTIMIZED=1: programs compiled as users have them)"
 	@echo "make test-slow  the slow ones"
 	@echo "make lint       style, types, layers"
 	@echo "make docs       the documentation, in docs/_build/html"
@@ -29,8 +29,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/vcohort demo --output demo --force
 
+# Most of a test's time is compiling, and here the quick way of it; OPTIMIZED=1: as users have it.
 test: $(READY)
-	$(BIN)/pytest -m "not slow" --numprocesses 2
+	JAX_DISABLE_MOST_OPTIMIZATIONS=$(if $(OPTIMIZED),0,1) $(BIN)/pytest -m "not slow" --numprocesses 2
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
