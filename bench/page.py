@@ -222,7 +222,8 @@ def main():
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
-        prices=prices(engine), sampling=sampling(engine), compiling=compiling(compare), arithmetic=arithmetic(compare),
+        prices=prices(engine), sampling=sampling(engine), compiling=compiling(compare),
+        arithmetic=arithmetic(compare),
         c_over_paper=f"{over(rows, 'C, exact', PAPER):.0f}",
     )  # fmt: skip
     PAGE.write_text(text)

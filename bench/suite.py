@@ -2,8 +2,8 @@
 
     python -m bench.suite
 
-Processor time of ``make test`` and all that it starts. Programs are compiled anew: the workers share
-what they compile among themselves alone.
+Processor time of ``make test`` and all that it starts. Programs are compiled anew: what workers
+compile they share among themselves alone.
 """
 
 import os
