@@ -26,6 +26,7 @@ from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
 from .endpoints import Nadir as Nadir
 from .endpoints import Outcome as Outcome
+from .endpoints import ProgressionAtVisits as ProgressionAtVisits
 from .endpoints import Response as Response
 from .engine.chance import birth_death as birth_death
 from .errors import VcohortError as VcohortError
