@@ -1,4 +1,4 @@
-"""Progression as a trial sees it at its visits: against saved states, scipy, and in distribution."""
+"""Progression as a trial sees it: against saved states, scipy, and in distribution."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_it_has_been_there_since_the_tumour_last_rose_to_its_size():
     progressed = ds["seen_outcome"].values == 2
     assert progressed.sum() > 50
     for patient in np.flatnonzero(progressed):
-        until = DENSE <= ds["seen_time"].values[patient]
+        until = ds["seen_time"].values[patient] >= DENSE
         below = ds["B"].values[patient, until] < 1.2 * float(ds["B0"][patient])
         last = DENSE[until][below][-1]
         assert last - 0.02 <= float(ds["seen_since"][patient]) <= last + 0.52

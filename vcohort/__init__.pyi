@@ -41,6 +41,7 @@ from .populations.cohort import Cohort as Cohort
 from .populations.distributions import Empirical as Empirical
 from .populations.distributions import Fixed as Fixed
 from .populations.distributions import LogNormal as LogNormal
+from .populations.distributions import Mixture as Mixture
 from .populations.distributions import MultivariateNormal as MultivariateNormal
 from .populations.distributions import Normal as Normal
 from .populations.distributions import Uniform as Uniform
