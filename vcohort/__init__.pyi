@@ -26,6 +26,7 @@ from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
 from .endpoints import Nadir as Nadir
 from .endpoints import Outcome as Outcome
+from .endpoints import ProgressionAtVisits as ProgressionAtVisits
 from .endpoints import Response as Response
 from .engine.chance import birth_death as birth_death
 from .errors import VcohortError as VcohortError
@@ -40,6 +41,7 @@ from .populations.cohort import Cohort as Cohort
 from .populations.distributions import Empirical as Empirical
 from .populations.distributions import Fixed as Fixed
 from .populations.distributions import LogNormal as LogNormal
+from .populations.distributions import Mixture as Mixture
 from .populations.distributions import MultivariateNormal as MultivariateNormal
 from .populations.distributions import Normal as Normal
 from .populations.distributions import Uniform as Uniform

@@ -17,3 +17,4 @@ from vcohort.endpoints.segment import Cubic as Cubic
 from vcohort.endpoints.segment import Reach as Reach
 from vcohort.endpoints.segment import TCellSegment as TCellSegment
 from vcohort.endpoints.segment import TumourSegment as TumourSegment
+from vcohort.endpoints.visits import ProgressionAtVisits as ProgressionAtVisits

@@ -175,16 +175,18 @@ class Population:
         other, known = like or (None, {})
         laws = other.distributions if other else {}
         columns = {name: points[:, column] for column, name in enumerate(self.distributions)}
+        together = self.joint.names if self.joint else ()
         drawn = {
             name: known[name] if draw_alike(law, laws.get(name)) else values_at(law, columns[name])
             for name, law in self.distributions.items()
+            if name not in together
         }
         if self.joint and other and self.joint is other.joint:
-            return drawn | {name: known[name] for name in self.joint.names}
+            return drawn | {name: known[name] for name in together}
         if self.joint:
-            together = np.stack([columns[name] for name in self.joint.names], axis=1)
-            drawn |= joint_values(self.joint, together)
-        return drawn
+            points = np.stack([columns[name] for name in together], axis=1)
+            drawn |= joint_values(self.joint, points)
+        return {name: drawn[name] for name in self.distributions}
 
     def replace(
         self, *, sigma: float | None = None, **overrides: float | Distribution
@@ -214,6 +216,7 @@ class Population:
                 if name in rest and not is_distribution(rest[name])
             }
             joint = joint.moved_to(together) if together else joint
+            joint = _without(joint, [name for name in joint.names if name in rest])
         rest = {name: self._about(name, value) for name, value in rest.items()}
         spread = self.sigma if sigma is None else sigma
         return self._made(self.preset, spread, self.model, joint, {**self.overrides, **rest})
@@ -269,6 +272,16 @@ class Population:
 def check_population(population: Any) -> None:
     """Refuse what is no population, such as a cohort that was drawn from one."""
     refuse_other("population", population, Population, "vc.Population('kimmel2021', sigma=0.1)")
+
+
+def _without(joint: Any, names: list[str]) -> Joint | None:
+    """Return a joint distribution without parameters that get one of their own.
+
+    One of the user's own may not say how.
+    """
+    if not names or not hasattr(joint, "without"):
+        return joint
+    return None if {*names} == {*joint.names} else joint.without(*names)
 
 
 def _varied_by(sigma: float, centres: Mapping[str, Any], model: Model) -> set[str]:

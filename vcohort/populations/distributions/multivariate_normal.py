@@ -72,6 +72,12 @@ class MultivariateNormal:
             factor = np.array([moved[name] for name in self.names]) / self.centre
         return MultivariateNormal(moved, self.covariance * np.outer(factor, factor), log=self.log)
 
+    def without(self, *names: str) -> MultivariateNormal:
+        """Return how the other parameters vary."""
+        kept = [at for at, name in enumerate(self.names) if name not in names]
+        centre = {self.names[at]: float(self.centre[at]) for at in kept}
+        return MultivariateNormal(centre, self.covariance[np.ix_(kept, kept)], log=self.log)
+
     def to_plain(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
         return {"is": type(self).__name__, "names": list(self.names),

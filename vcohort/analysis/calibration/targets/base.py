@@ -21,6 +21,11 @@ from jax.scipy.special import ndtr
 from vcohort.endpoints import Endpoint, TCellEndpoint
 from vcohort.engine.closed_forms.path import Path
 from vcohort.engine.closed_forms.progression import progression_free
+from vcohort.engine.closed_forms.visits import (
+    reached_at_visits,
+    small_at_visits,
+    small_before_visit,
+)
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.errors import VcohortError
 from vcohort.given import number
@@ -63,6 +68,22 @@ class Course(NamedTuple):
         everywhere = jnp.arange(self.path.w.shape[0])[:, None]
         z = progression_free(self.path, self.log_level, everywhere, self.noise)
         return ndtr(jnp.take_along_axis(z, self.points(days), axis=0))
+
+    def unseen(self, visits: np.ndarray) -> Array:
+        """Return P(no progression seen at the visits so far) (visit, patient)."""
+        return ndtr(small_at_visits(self.path, self.log_level, self.points(visits), self.noise))
+
+    def not_begun(self, visits: np.ndarray, days: np.ndarray) -> Array:
+        """Return P(no progression that the next visit will see) (day, patient)."""
+        places = self.points(visits)
+        z = small_before_visit(self.path, self.log_level, places, self.noise)
+        return ndtr(jnp.take_along_axis(z, self.points(days), axis=0))
+
+    def reached(self, log_limit: Array, visits: np.ndarray) -> Array:
+        """Return P(below a limit at some visit, and no progression seen by then) (patient,)."""
+        places = self.points(visits)
+        z = reached_at_visits(self.path, self.log_level, log_limit, places, self.noise)
+        return ndtr(z)
 
     def mean(self, values: Array) -> Array:
         """Return the mean of values (…, patient) over the patients that are kept."""

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from jax import Array
 from jax.scipy.special import ndtr
+from numpy.typing import ArrayLike
 
 from vcohort.analysis.calibration.targets.base import Course, Target, errors_of
 from vcohort.endpoints import BestResponse, Endpoint
@@ -15,6 +16,7 @@ from vcohort.endpoints.response import CR, PR
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.models import Model
+from vcohort.tables.days import days_of
 
 # Where nothing is blurred a share has steps, of patients near the limit; so little is no blur.
 _NO_NOISE = 1e-6
@@ -29,6 +31,7 @@ class ResponseTarget(Target):
     :param detection_limit: cells below which no tumour is seen, by default 0.1 ml: a complete
         response.
     :param partial: size, relative to the first, of a partial response.
+    :param visits: days on which the trial looked at its patients, if it did not do so all the time.
     :param error: standard error of each share; of 100 patients at most 0.05.
     :raises VcohortError: without any share, and for impossible ones.
     """
@@ -41,10 +44,12 @@ class ResponseTarget(Target):
         until: float = 180.0,
         detection_limit: float | None = None,
         partial: float = 0.5,
+        visits: ArrayLike = (),
         error: float = 0.05,
     ) -> None:
         limit = {} if detection_limit is None else {"detection_limit": detection_limit}
-        self.best = BestResponse(until, partial=partial, **limit)
+        looks = tuple(days_of("visits", visits)) if np.size(visits) else ()
+        self.best = BestResponse(until, partial=partial, visits=looks, **limit)
         given = {"complete": complete, "overall": overall}
         self.shares = {
             name: number(f"ResponseTarget: {name}", share)
@@ -80,8 +85,8 @@ class ResponseTarget(Target):
 
     @property
     def required_days(self) -> tuple[float, ...]:
-        """The last day that counts."""
-        return (self.best.until,)
+        """The last day that counts, and the visits until then."""
+        return self.best.required_days
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -89,21 +94,28 @@ class ResponseTarget(Target):
         return (self.best,)
 
     def of_course(self, course: Course) -> Array:
-        """Return the shares of tumours whose smallest size, before progression, is small enough."""
+        """Return the shares of tumours that were small enough before any progression."""
+        first = course.path.log_tumour[0]
+        complete = jnp.full_like(first, jnp.log(self.best.detection_limit))
+        limits = {
+            "complete": complete,
+            "overall": jnp.maximum(first + jnp.log(self.best.partial), complete),
+        }
+        reached = self._at_visits if self.best.looks else self._at_any_time
+        return course.mean(jnp.stack([reached(course, limits[name]) for name in self.shares]))
+
+    def _at_visits(self, course: Course, log_limit: Array) -> Array:
+        """Return P(below a limit at a visit) (patient,); the first tumour is seen, too."""
+        return course.reached(log_limit, np.array([0.0, *self.best.looks]))
+
+    def _at_any_time(self, course: Course, log_limit: Array) -> Array:
+        """Return whether the mean tumour falls below a limit (patient,), blurred."""
         log_tumour, largest = course.path.log_tumour, course.path.largest
         last = course.points(np.array([self.best.until]))
         within = jnp.arange(log_tumour.shape[0])[:, None] <= last
         before = jax.lax.cummax(largest) < course.log_level
         smallest = jnp.where(within & before, log_tumour, log_tumour[0]).min(axis=0)
-        limits = {
-            "complete": jnp.log(self.best.detection_limit),
-            "overall": jnp.maximum(
-                log_tumour[0] + jnp.log(self.best.partial), jnp.log(self.best.detection_limit)
-            ),
-        }
-        blur = jnp.maximum(course.noise, _NO_NOISE)
-        reached = [ndtr((limits[name] - smallest) / blur) for name in self.shares]
-        return course.mean(jnp.stack(reached))
+        return ndtr((log_limit - smallest) / jnp.maximum(course.noise, _NO_NOISE))
 
     def of_dataset(self, ds: xr.Dataset, model: Model) -> np.ndarray:
         """Return the shares of the patients that were followed."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.analysis.calibration.targets.base import Course, Target, errors_of
+from vcohort.endpoints import Endpoint, ProgressionAtVisits
+from vcohort.endpoints.visits import checked_visits
 from vcohort.errors import VcohortError
 from vcohort.models import Model
 from vcohort.results.survival import progression_free_survival
 from vcohort.results.trial import Curve, Trial, read_curve
-from vcohort.results.visits import checked_visits
-from vcohort.tables.days import in_days
+from vcohort.results.visits import checked_share, seen_at_visits
+from vcohort.tables.days import days_of, in_days
 
 # Of a curve that does not tell how many patients it is of.
 _PATIENTS = 100
@@ -30,10 +33,12 @@ class SurvivalTarget(Target):
     :param error: standard error of each value; by default the largest that the trial's patients
         leave, 0.5 / sqrt(n), and 0.05 where only a curve is known.
     :param visits: days on which the trial looked for progression, if it did not look all the time:
-        one is seen at the first visit on its day or later (:func:`vcohort.seen_at_visits`).
-    :param unscheduled: share of progressions that show by themselves, between visits.
-    :raises VcohortError: for a curve that is no survival or in which nobody progresses, and days
-        outside it.
+        one is seen at the first visit at which the tumour has its progression size
+        (:class:`vcohort.ProgressionAtVisits`).
+    :param unscheduled: share of these progressions that show by themselves, on the day from which
+        on the tumour had that size.
+    :raises VcohortError: for a curve that is no survival or in which nobody progresses, for days
+        outside it, and for visits that end before them.
     """
 
     def __init__(
@@ -47,9 +52,10 @@ class SurvivalTarget(Target):
     ) -> None:
         curve = read_curve(trial)
         self.days, self._values = _on_days(curve, days)
-        self._visits, self._at_once = (
-            checked_visits(visits, unscheduled) if np.size(visits) else (np.array([]), 1.0)
-        )
+        self.visits = _visits(visits, self.days[-1])
+        self.unscheduled = checked_share(unscheduled)
+        if self.unscheduled and not self.visits:
+            raise VcohortError("unscheduled is a share of what visits see: give visits=[28, 91].")
         if error is None:
             error = 0.5 / np.sqrt(curve.patients or _PATIENTS)
         self._errors = errors_of("SurvivalTarget", error, self.days.size)
@@ -71,14 +77,13 @@ class SurvivalTarget(Target):
 
     @property
     def required_days(self) -> tuple[float, ...]:
-        """The days compared, and the visits before them."""
-        return tuple(sorted({*self.days.tolist(), *self._looked.tolist()}))
+        """The days compared, and the visits."""
+        return tuple(sorted({*self.days.tolist(), *self.visits}))
 
     @property
-    def _looked(self) -> np.ndarray:
-        """The last visits (day,) until the days compared; day 0 before the first."""
-        place = np.searchsorted(self._visits, self.days, side="right")
-        return np.array([0.0, *self._visits])[place]
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What is seen at the visits."""
+        return (ProgressionAtVisits(self.visits),) if self.visits else ()
 
     def of_course(self, course: Course) -> Array:
         """Return the mean of the patients' exact probabilities, as the trial sees them."""
@@ -86,18 +91,37 @@ class SurvivalTarget(Target):
 
     def of_patients(self, course: Course) -> Array:
         """Return the probabilities (day, patient) that the trial sees no progression so far."""
-        own = course.free(self.days)
-        if self._at_once == 1.0:
-            return own
-        return self._at_once * own + (1.0 - self._at_once) * course.free(self._looked)
+        if not self.visits:
+            return course.free(self.days)
+        visits = np.array(self.visits)
+        at_visits = course.unseen(visits)
+        before = jnp.concatenate([jnp.ones_like(at_visits[:1]), at_visits])
+        seen = before[np.searchsorted(visits, self.days, side="right")]
+        begun = jnp.minimum(seen, course.not_begun(visits, self.days))
+        return self.unscheduled * begun + (1.0 - self.unscheduled) * seen
 
     def of_dataset(self, ds: xr.Dataset, model: Model) -> np.ndarray:
         """Return the Kaplan-Meier curve, as the trial sees it."""
-        own = progression_free_survival(ds, self.days).values
-        if self._at_once == 1.0:
-            return own
-        looked = progression_free_survival(ds, self._looked).values
-        return self._at_once * own + (1.0 - self._at_once) * looked
+        if not self.visits:
+            return progression_free_survival(ds, self.days).values
+        seen, begun = (
+            progression_free_survival(seen_at_visits(ds, share), self.days).values
+            for share in (0.0, 1.0)
+        )
+        return self.unscheduled * begun + (1.0 - self.unscheduled) * seen
+
+
+def _visits(given: ArrayLike, last: float) -> tuple[float, ...]:
+    """Return the visits up to the first that sees the last day compared; none where none is."""
+    if not np.size(given):
+        return ()
+    visits = checked_visits(days_of("visits", given))
+    if visits[-1] < last:
+        raise VcohortError(
+            f"The last visit is on day {visits[-1]:g}, and survival is compared until day "
+            f"{last:g}: nobody is seen later. Give later visits, or fewer days."
+        )
+    return visits[: 1 + int(np.searchsorted(visits, last))]
 
 
 def _on_days(curve: Curve, days: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
