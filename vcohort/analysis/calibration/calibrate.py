@@ -68,9 +68,10 @@ def calibrate(
     :return: ``location``, ``spread``, their first values, and the standard errors of their logs
         ``location_error``, ``spread_error`` (parameter,), NaN where the targets cannot tell all;
         with ``correlated`` ``correlation`` (parameter, other). Over ``statistic``: ``wanted``,
-        ``error``, ``found_before``, ``found`` (no chance in them, where a law is known), ``found_fresh`` (20,000 other
-        patients, each with one fate), ``trial_low`` and ``trial_high`` (5 % and 95 % of virtual
-        trials of them) and ``residual`` (of ``found``, in standard errors). With one curve among
+        ``error``, ``found_before``, ``found`` (no chance in them, where a law is known),
+        ``found_fresh`` (20,000 other patients, each with one fate), ``trial_low`` and
+        ``trial_high`` (5 % and 95 % of virtual trials of them) and ``residual`` (of ``found``, in
+        standard errors). With one curve among
         the targets, over ``day``: ``trial``, ``before``, ``calibrated`` and ``fresh``, with
         ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square distances to the trial
         as attributes ``rms_…``. Patients that cannot be followed are left out of every mean, with a

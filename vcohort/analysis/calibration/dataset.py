@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.calibration.calibrated import calibrated
-from vcohort.analysis.calibration.follow import follow
 from vcohort.analysis.calibration.fates import fates, numbers_of
+from vcohort.analysis.calibration.follow import follow
 from vcohort.analysis.calibration.fresh import simulated, virtual_trials
 from vcohort.analysis.calibration.search import Found, Task, cholesky, moved_to
 from vcohort.analysis.calibration.targets import SurvivalTarget

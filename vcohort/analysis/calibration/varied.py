@@ -109,8 +109,8 @@ def _check_law(param: Param, law: Any) -> None:
     absent = missing(law, *HYPERPARAMETERS)
     if absent:
         raise VcohortError(
-            f"{name} is {law!r}, which calibrate would replace by a {usual.family} distribution: its "
-            f"class has no {', '.join(absent)} of its own. Leave {name} out of free, add what is "
+            f"{name} is {law!r}, which calibrate would replace by a {usual.family} distribution: "
+            f"its class has no {', '.join(absent)} of its own. Leave {name} out of free, add what is "
             f"missing, or start from vc.{usual.__name__}({median_of(law):.4g}, "
             f"{_FIRST_SPREAD}) or vc.Normal."
         )
