@@ -38,7 +38,8 @@ def fates(cohort: Cohort, targets: Sequence[Target], run: Run, seed: int) -> xr.
     shared: dict[str, Any] = {
         "horizon": last_day(targets), "regimen": run.regimen, "seed": seed, "progress": False
     }  # fmt: skip
-    told = {"progression": run.progression, "endpoints": [Outcome(), *asked], **shared}
+    endpoints = [Outcome(), *asked]
+    told: dict[str, Any] = {"progression": run.progression, "endpoints": endpoints, **shared}
     if not has_law(cohort.model):
         return simulate(cohort, "hybrid", save_at=days, **told)
     ds = simulate(cohort, "exact", **told)

@@ -110,8 +110,8 @@ def _check_law(param: Param, law: Any) -> None:
     if absent:
         raise VcohortError(
             f"{name} is {law!r}, which calibrate would replace by a {usual.family} distribution: "
-            f"its class has no {', '.join(absent)} of its own. Leave {name} out of free, add what is "
-            f"missing, or start from vc.{usual.__name__}({median_of(law):.4g}, "
+            f"its class has no {', '.join(absent)} of its own. Leave {name} out of free, add what "
+            f"is missing, or start from vc.{usual.__name__}({median_of(law):.4g}, "
             f"{_FIRST_SPREAD}) or vc.Normal."
         )
     location, spread = law.hyperparameters()
