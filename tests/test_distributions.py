@@ -147,6 +147,8 @@ MAKERS = {
     "Normal sd": lambda x: vc.Normal(1.0, x),
     "LogNormal median": lambda x: vc.LogNormal(x, 0.1),
     "LogNormal sigma": lambda x: vc.LogNormal(1.0, x),
+    "LogitNormal median": lambda x: vc.LogitNormal(x, 0.1),
+    "LogitNormal sigma": lambda x: vc.LogitNormal(0.5, x),
     "Uniform lower": lambda x: vc.Uniform(x, 2.0),
     "Uniform upper": lambda x: vc.Uniform(0.0, x),
     "joint centre": lambda x: vc.MultivariateNormal({"r_B": x}, [[1.0]]),

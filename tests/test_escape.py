@@ -294,7 +294,7 @@ def test_what_knows_one_clone_refuses_two():
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        ({"u": 1.0}, "at most 0.999"), ({"u": -0.1}, "at least 0"), ({"eps": 1.1}, "at most 1"),
+        ({"u": 1.0}, "less than 1"), ({"u": -0.1}, "at least 0"), ({"eps": 1.1}, "at most 1"),
         ({"E0": -1.0}, "at least 0"), ({"r_E": np.nan}, "finite"),
     ],
 )  # fmt: skip

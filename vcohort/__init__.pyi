@@ -40,6 +40,7 @@ from .models import presets as presets
 from .populations.cohort import Cohort as Cohort
 from .populations.distributions import Empirical as Empirical
 from .populations.distributions import Fixed as Fixed
+from .populations.distributions import LogitNormal as LogitNormal
 from .populations.distributions import LogNormal as LogNormal
 from .populations.distributions import Mixture as Mixture
 from .populations.distributions import MultivariateNormal as MultivariateNormal

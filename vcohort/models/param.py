@@ -21,7 +21,8 @@ _UNIT_SLIP = 1e3
 class Param:
     """A model parameter.
 
-    ``lower`` and ``upper`` bound what is possible (``lower`` itself only if ``closed``);
+    ``lower`` and ``upper`` bound what is possible (``lower`` itself only if ``closed``, ``upper``
+    unless ``open_above``);
     ``usual`` is the range in which values of the literature and of fits lie.
     """
 
@@ -35,6 +36,7 @@ class Param:
     lower: float = 0.0
     upper: float = math.inf
     closed: bool = False
+    open_above: bool = False
 
     def __post_init__(self) -> None:
         for field in ("default", "lower", "upper"):
@@ -45,12 +47,18 @@ class Param:
             raise VcohortError(f"Param: usual = {self.usual!r} is impossible: give two numbers.")
         low, high = usual.tolist()
         object.__setattr__(self, "usual", (low, high))
-        object.__setattr__(self, "closed", truth("Param: closed", self.closed))
+        for field in ("closed", "open_above"):
+            object.__setattr__(self, field, truth(f"Param: {field}", getattr(self, field)))
         if not (self.lower <= self.default <= self.upper and low <= high):
             raise VcohortError(
                 f"Param {self.name!r}: default = {self.default:g} must lie between lower and "
                 f"upper, {self.lower:g} and {self.upper:g}, and usual, {low:g} to {high:g}, rise."
             )
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of something, from 0 to 1."""
+        return self.lower >= 0.0 and self.upper <= 1.0
 
     def check(self, values: ArrayLike) -> None:
         """Refuse impossible values: NaN, infinite, out of bounds, in another unit."""
@@ -63,18 +71,23 @@ class Param:
         self._refuse(
             array, below, f"{'at least' if self.closed else 'greater than'} {self.lower:g}"
         )
-        self._refuse(array, array > self.upper, f"at most {self.upper:g}")
+        above = array >= self.upper if self.open_above else array > self.upper
+        self._refuse(
+            array, above, f"{'less than' if self.open_above else 'at most'} {self.upper:g}"
+        )
 
     def or_nan(self, traced: Array) -> Array:
         """Return values that are being traced, NaN in place of impossible ones."""
         above = traced >= self.lower if self.closed else traced > self.lower
-        is_possible = above & (traced <= self.upper) & jnp.isfinite(traced)
+        below = traced < self.upper if self.open_above else traced <= self.upper
+        is_possible = above & below & jnp.isfinite(traced)
         # A product, so that the derivative is NaN too.
         return traced * jnp.where(is_possible, 1.0, jnp.nan)
 
     def _holds(self, value: float) -> bool:
         above = value >= self.lower if self.closed else value > self.lower
-        return above and math.isfinite(value) and value <= self.upper
+        below = value < self.upper if self.open_above else value <= self.upper
+        return above and math.isfinite(value) and below
 
     def _refuse(self, array: np.ndarray, wrong: np.ndarray, bound: str) -> None:
         if wrong.any():

@@ -11,7 +11,7 @@ import numpy as np
 
 from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import number, whole
-from vcohort.models import Model, car_t
+from vcohort.models import Model, Param, car_t
 from vcohort.populations.defaults import model_of, preset_values
 from vcohort.populations.designs import DESIGNS, points_of, room_for
 from vcohort.populations.distributions import (
@@ -19,6 +19,7 @@ from vcohort.populations.distributions import (
     Fixed,
     Floats,
     Joint,
+    LogitNormal,
     Normal,
     check_joint,
     draw_alike,
@@ -48,9 +49,10 @@ class Population:
     package, calibrated to a trial: ``"zuma1"`` has its model (memory cells) and its distributions.
 
     Each rate and capacity varies as in the paper: value (1 + sigma z), z standard
-    normal, floored just above zero; the initial numbers N0, C0, B0 do not vary.
+    normal, floored just above zero; the initial numbers N0, C0, B0 do not vary. What is a
+    share (u, eps, f_M) has log odds with the standard deviation sigma, and stays one.
     Keywords override parameters, in cells and days: a number moves the centre, a
-    distribution (:class:`Normal`, :class:`LogNormal`, :class:`Uniform`,
+    distribution (:class:`Normal`, :class:`LogNormal`, :class:`LogitNormal`, :class:`Uniform`,
     :class:`Empirical`, :class:`Fixed`, or one of your own) replaces it. ``joint`` lets
     several parameters vary together.
 
@@ -108,7 +110,7 @@ class Population:
         centres: dict[str, Any] = {**preset_values(preset, model), **chosen}
         by_sigma = _varied_by(sigma, centres, model)
         self.distributions: dict[str, Distribution] = {
-            name: Normal(value, sigma * value) if name in by_sigma else _steady(value)
+            name: _spread(model.param(name), value, sigma) if name in by_sigma else _steady(value)
             for name, value in centres.items()
         }
         if sigma > 0 and not by_sigma:
@@ -158,7 +160,7 @@ class Population:
             for start in range(_TASK * index, min(_TASK * (index + 1), n), _PART):
                 part = slice(start, min(start + _PART, n))
                 for name, drawn in self.quantiles(points(part, room)).items():
-                    params[name].check(drawn)
+                    _check_drawn(params[name], drawn)
                     values[name][part] = drawn
 
         run_all(draw, -(-n // _TASK), 1 if is_own else cores())
@@ -287,10 +289,32 @@ def _without(joint: Any, names: list[str]) -> Joint | None:
 def _varied_by(sigma: float, centres: Mapping[str, Any], model: Model) -> set[str]:
     """Return the parameters that sigma varies: rates and capacities given as numbers.
 
-    Nothing varies by any share of itself.
+    Nothing varies by any share of itself, and neither do the odds of a certainty.
     """
     numbers = {name: value for name, value in centres.items() if not is_distribution(value)}
-    return {name for name, value in numbers.items() if sigma * value > 0} - {*model.initial}
+    varied = {
+        name
+        for name, value in numbers.items()
+        if sigma * value > 0 and not (value == 1 and model.param(name).is_share)
+    }
+    return varied - {*model.initial}
+
+
+def _spread(param: Param, centre: float, sigma: float) -> Distribution:
+    """Return how sigma spreads a parameter, within its bounds."""
+    return LogitNormal(centre, sigma) if param.is_share else Normal(centre, sigma * centre)
+
+
+def _check_drawn(param: Param, drawn: Floats) -> None:
+    """Refuse impossible values; say which distribution has none, where there is one."""
+    try:
+        param.check(drawn)
+    except VcohortError as error:
+        if not param.is_share:
+            raise
+        raise VcohortError(
+            f"{error} Its distribution has such values: vc.LogitNormal(median, sigma) has none."
+        ) from None
 
 
 def _steady(value: Any) -> Distribution:

@@ -79,6 +79,11 @@ def check_fits(run: Run, cohort: Cohort) -> None:
         require_law("method 'exact'", cohort.model, "Use method='hybrid'.")
 
 
+def has_law(model: Model) -> bool:
+    """Whether the law of a tumour's progression is known."""
+    return model.tumour_is_linear and model.has_one_clone
+
+
 def require_law(what: str, model: Model, instead: str, *, any_clones: bool = False) -> None:
     """Refuse a closed form that a model has none of.
 

@@ -148,7 +148,10 @@ def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int 
 def _is_traced(name: str, cohort: Cohort, run: Run) -> bool:
     """Whether a probability is part of a traced function; refuse what has none."""
     any_clones = name == "cure_probability"
-    require_law(name, cohort.model, "Use simulate(method='hybrid').", any_clones=any_clones)
+    instead = "Use simulate(method='hybrid'), and count fates: vc.progression_free_survival."
+    if any_clones:
+        instead = "Use simulate(method='hybrid')."
+    require_law(name, cohort.model, instead, any_clones=any_clones)
     check_values(cohort)
     run.regimen.check(len(cohort), run.horizon)
     return is_traced(cohort) or run.regimen.is_traced

@@ -44,10 +44,15 @@ def calibrate(
 
     Least squares of all targets, each number in its standard errors, over a Sobol' design of
     patients on their deterministic courses: survival is the mean of exact probabilities, so nothing
-    is drawn, and derivatives lead the search from several starts. A parameter stays of the family
+    is drawn, and derivatives lead the search from several starts. Where a model has no law of
+    progression (rates that depend on the tumour, several clones), each of the ``n`` patients has
+    one fate instead, drawn by the method ``hybrid`` on the same random numbers all along, and
+    slopes are differences between places 5 % to either side: what is found then has the Monte
+    Carlo error of ``n`` patients, and takes minutes. A parameter stays of the family
     that it was given: :class:`Normal` (mean, its relative standard deviation), :class:`LogNormal`
     (median, standard deviation of the log), or one of your own that says its location and spread.
-    One that was given no distribution is log-normal. Use the result by :func:`vcohort.calibrated`.
+    One that was given no distribution is log-normal, a share logit-normal
+    (:class:`LogitNormal`). Use the result by :func:`vcohort.calibrated`.
 
     :param trial: a survival curve or a trial's patients, as :class:`vcohort.SurvivalTarget` takes
         them; or a target or several: that, :class:`vcohort.QuantileTarget`,
@@ -63,9 +68,10 @@ def calibrate(
     :return: ``location``, ``spread``, their first values, and the standard errors of their logs
         ``location_error``, ``spread_error`` (parameter,), NaN where the targets cannot tell all;
         with ``correlated`` ``correlation`` (parameter, other). Over ``statistic``: ``wanted``,
-        ``error``, ``found_before``, ``found`` (no chance in them), ``found_fresh`` (20,000 other
-        patients, each with one fate), ``trial_low`` and ``trial_high`` (5 % and 95 % of virtual
-        trials of them) and ``residual`` (of ``found``, in standard errors). With one curve among
+        ``error``, ``found_before``, ``found`` (no chance in them, where a law is known),
+        ``found_fresh`` (20,000 other patients, each with one fate), ``trial_low`` and
+        ``trial_high`` (5 % and 95 % of virtual trials of them) and ``residual`` (of ``found``, in
+        standard errors). With one curve among
         the targets, over ``day``: ``trial``, ``before``, ``calibrated`` and ``fresh``, with
         ``weights`` ``weighted`` and ``weight`` (patient,); root-mean-square distances to the trial
         as attributes ``rms_…``. Patients that cannot be followed are left out of every mean, with a
@@ -84,7 +90,9 @@ def calibrate(
             "more use vc.select_patients."
         )
     varied = find_varied(population, free)
-    require_law("calibrate", population.model, "Choose other laws.")
+    if weights:
+        instead = "For weights that match a simulated cohort use vc.select_patients."
+        require_law("weights=True", population.model, instead)
     together = _together(varied, correlated)
     _warn_few(targets, 2 * len(varied) + len(together) * (len(together) - 1) // 2)
     cohort = population.sample(n, run.seed, design="sobol")

@@ -11,15 +11,18 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.calibration.calibrated import calibrated
+from vcohort.analysis.calibration.fates import fates, numbers_of
 from vcohort.analysis.calibration.follow import follow
-from vcohort.analysis.calibration.fresh import numbers_of, simulated, virtual_trials
+from vcohort.analysis.calibration.fresh import simulated, virtual_trials
 from vcohort.analysis.calibration.search import Found, Task, cholesky, moved_to
 from vcohort.analysis.calibration.targets import SurvivalTarget
 from vcohort.analysis.calibration.targets.base import residuals
 from vcohort.analysis.calibration.weigh import weigh
+from vcohort.endpoints.outcome import MISSING
 from vcohort.errors import VcohortWarning
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.population import Population
+from vcohort.simulation.checks import has_law
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.missing import LOST, check_kept
 
@@ -113,7 +116,9 @@ def _errors(jacobian: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _shown(task: Task, cohort: Cohort) -> _Shown:
-    """Return what a cohort shows without chance, and without blur."""
+    """Return what a cohort shows: without chance and without blur, where its law is known."""
+    if not has_law(cohort.model):
+        return _shown_by_fates(task, cohort)
 
     @jax.jit
     def show(values: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -127,6 +132,13 @@ def _shown(task: Task, cohort: Cohort) -> _Shown:
         found, survival, kept = jax.tree.map(np.asarray, show(values))
     check_kept(kept, LOST, stacklevel=5)
     return _Shown(np.concatenate(found).astype(float), survival.astype(float), kept)
+
+
+def _shown_by_fates(task: Task, cohort: Cohort) -> _Shown:
+    ds = fates(cohort, task.targets, task.run, task.run.seed)
+    kept = check_kept(ds["outcome"].values != MISSING, LOST, stacklevel=6)
+    numbers = numbers_of(ds, task.targets, cohort.model)
+    return _Shown(numbers, np.zeros((len(cohort), 0)), kept)
 
 
 def _curves(task: Task) -> list[SurvivalTarget]:

@@ -12,6 +12,7 @@ from jax import Array
 from scipy.optimize import least_squares
 
 from vcohort.analysis.cache import Both, remember_last
+from vcohort.analysis.calibration.fates import residuals_of_fates
 from vcohort.analysis.calibration.follow import follow
 from vcohort.analysis.calibration.targets import Target
 from vcohort.analysis.calibration.targets.base import residuals
@@ -20,6 +21,7 @@ from vcohort.errors import VcohortError
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.designs import uniforms
 from vcohort.progress import progress_bar
+from vcohort.simulation.checks import has_law
 from vcohort.simulation.run import Run
 
 # The normal error of ln(tumour) that gives the survival curve its derivatives, from coarse to
@@ -31,6 +33,9 @@ _MOST_ALIKE = 2.65
 
 # Steps of least squares for each start, and for the best of them at each noise.
 _SCOUTING, _STEPS = 12, 40
+
+# The least step that counts: less than this fates do not tell, for all their chance.
+_ENOUGH, _ENOUGH_OF_FATES = 1e-8, 1e-3
 
 
 class Task(NamedTuple):
@@ -63,6 +68,18 @@ class Found(NamedTuple):
     cost: float
 
 
+class _Manner(NamedTuple):
+    """How a task is searched.
+
+    ``fit``: of (numbers, noise) the residuals (k,) and their Jacobian (k, free). ``noises``: at
+    which to search in turn. ``enough``: relative gain, or move, of a step that ends the search.
+    """
+
+    fit: Callable[..., Both]
+    noises: tuple[float, ...]
+    enough: float
+
+
 def search(task: Task, starts: int, seed: int, progress: bool | None) -> Found:
     """Return the best locations, spreads and correlations."""
     k, pairs = len(task.varied), task.pairs
@@ -76,7 +93,7 @@ def search(task: Task, starts: int, seed: int, progress: bool | None) -> Found:
         "latin-hypercube", seed, first=0, count=starts, columns=own.size, total=starts
     )
     first = own + np.concatenate([np.zeros((1, own.size)), 2.0 * nearby[1:] - 1.0])
-    fit = _residuals(task)
+    fit, noises, enough = _manner(task)
 
     def solve(start: np.ndarray, noise: float, steps: int) -> Found:
         edge = 1e-6 * (high - low)
@@ -84,23 +101,34 @@ def search(task: Task, starts: int, seed: int, progress: bool | None) -> Found:
         solver: Any = least_squares  # Its stubs know no function as jac.
         found = solver(
             lambda at: fit(at, noise)[0], inside, lambda at: fit(at, noise)[1], (low, high),
-            max_nfev=steps,
+            max_nfev=steps, ftol=enough, xtol=enough,
         )  # fmt: skip
         return Found(found.x, found.jac, float(found.cost))
 
-    with progress_bar("calibrate, stages", starts + len(_NOISES), progress) as advance:
+    with progress_bar("calibrate, stages", starts + len(noises), progress) as advance:
         tried: list[Found] = []
         for start in first:
-            tried.append(solve(start, _NOISES[0], _SCOUTING))
+            tried.append(solve(start, noises[0], _SCOUTING))
             advance(1)
         best = min(tried, key=lambda each: each.cost)
-        for noise in _NOISES:
+        for noise in noises:
             best = solve(best.at, noise, _STEPS)
             advance(1)
     return best
 
 
-def _residuals(task: Task) -> Callable[..., Both]:
+def _manner(task: Task) -> _Manner:
+    if has_law(task.cohort.model):
+        return _Manner(_residuals_of_courses(task), _NOISES, _ENOUGH)
+
+    def moved(at: np.ndarray) -> Cohort:
+        return moved_to(task, np.float32(at), np.float32(task.deviates))
+
+    fit = residuals_of_fates(moved, task.targets, task.run)
+    return _Manner(remember_last(fit), (0.0,), _ENOUGH_OF_FATES)
+
+
+def _residuals_of_courses(task: Task) -> Callable[..., Both]:
     """Return a function of (numbers, noise): the residuals (k,) and their Jacobian (k, free)."""
     numbers = jax.tree.map(np.float32, (dict(task.cohort.values), task.deviates))
 

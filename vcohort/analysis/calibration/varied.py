@@ -18,6 +18,7 @@ from vcohort.populations.designs import uniforms
 from vcohort.populations.distributions import (
     HYPERPARAMETERS,
     Distribution,
+    LogitNormal,
     LogNormal,
     families,
     is_distribution,
@@ -88,24 +89,30 @@ def _varied(population: Population, name: str) -> Varied:
     param = population.model.param(name)
     given: Any = population.overrides.get(name)
     if is_distribution(given):
-        _check_law(name, given)
+        _check_law(param, given)
         location, spread = given.hyperparameters()
         return Varied(param, given, location, float(np.clip(spread, *SPREADS)))
     centre = median_of(population.distributions[name])
     if not centre > 0:
         raise VcohortError(f"{name} is 0: calibrate scales it, which leaves it 0. Give another.")
-    return Varied(param, LogNormal(centre, _FIRST_SPREAD), centre, _FIRST_SPREAD)
+    return Varied(param, _family_of(param)(centre, _FIRST_SPREAD), centre, _FIRST_SPREAD)
 
 
-def _check_law(name: str, law: Any) -> None:
+def _family_of(param: Param) -> type[LogNormal | LogitNormal]:
+    """Return the family of a parameter that was given none."""
+    return LogitNormal if param.is_share else LogNormal
+
+
+def _check_law(param: Param, law: Any) -> None:
     """Refuse a distribution without hyperparameters, or with others than those of its quantiles."""
+    name, usual = param.name, _family_of(param)
     absent = missing(law, *HYPERPARAMETERS)
     if absent:
         raise VcohortError(
-            f"{name} is {law!r}, which calibrate would replace by a log-normal distribution: its "
-            f"class has no {', '.join(absent)} of its own. Leave {name} out of free, add what is "
-            f"missing, or start from vc.LogNormal({median_of(law):.4g}, {_FIRST_SPREAD}) or "
-            "vc.Normal."
+            f"{name} is {law!r}, which calibrate would replace by a {usual.family} distribution: "
+            f"its class has no {', '.join(absent)} of its own. Leave {name} out of free, add what "
+            f"is missing, or start from vc.{usual.__name__}({median_of(law):.4g}, "
+            f"{_FIRST_SPREAD}) or vc.Normal."
         )
     location, spread = law.hyperparameters()
     if not (0.0 < location < np.inf and 0.0 <= spread < np.inf):

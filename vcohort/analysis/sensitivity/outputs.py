@@ -120,9 +120,11 @@ class Outputs:
                 )
         needy = [each.name for each in self.measures if each.needs_tumour]
         if needy:
+            lawless = [name for name in needy if name != "cure"] or needy
+            more = "cure, " if cohort.model.tumour_is_linear else ""
             require_law(
-                needy[0], cohort.model, "Measure C_max, T_max or C_auc instead.",
-                any_clones=needy == ["cure"],
+                lawless[0], cohort.model, f"Measure {more}C_max, T_max or C_auc instead.",
+                any_clones=lawless == ["cure"],
             )  # fmt: skip
         if any(each.kind in {"pfs", "rmst"} for each in self.measures):
             warn_small_tumours(cohort, stacklevel=4)

@@ -20,7 +20,7 @@ NEGATIVE = Clone("E", "antigen-negative tumour cells")
 u = Param(
     "u", "u", "1", 1e-7, (1e-12, 1e-2),
     "chance that a division of an antigen-positive cell gives one antigen-negative daughter",
-    "assumed", upper=0.999, closed=True,
+    "assumed", upper=1.0, closed=True, open_above=True,
 )  # fmt: skip
 eps = Param(
     "eps", r"\varepsilon", "1", 0.0, (1e-3, 1.0),

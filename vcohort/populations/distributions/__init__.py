@@ -26,6 +26,7 @@ from vcohort.populations.distributions.law import moved as moved
 from vcohort.populations.distributions.law import values_at as values_at
 from vcohort.populations.distributions.law import varies as varies
 from vcohort.populations.distributions.log_normal import LogNormal as LogNormal
+from vcohort.populations.distributions.logit_normal import LogitNormal as LogitNormal
 from vcohort.populations.distributions.mixture import Mixture as Mixture
 from vcohort.populations.distributions.multivariate_normal import (
     MultivariateNormal as MultivariateNormal,
