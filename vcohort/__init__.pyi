@@ -59,6 +59,7 @@ from .results.survival import log_rank as log_rank
 from .results.survival import median_survival as median_survival
 from .results.survival import progression_free_survival as progression_free_survival
 from .results.survival import restricted_mean_survival as restricted_mean_survival
+from .results.tidy import to_dataframe as to_dataframe
 from .results.virtual_trials import virtual_trials as virtual_trials
 from .results.visits import seen_at_visits as seen_at_visits
 from .simulation.probability import cure_probability as cure_probability

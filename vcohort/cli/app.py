@@ -17,6 +17,7 @@ from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.fit import fit
+from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.sensitivity import sensitivity
 from vcohort.cli.commands.sweep import report, resume, sweep, verify
@@ -131,7 +132,9 @@ def demo(
     run_demo(folder, patients, seed, console(), force)
 
 
-for command in (sweep, resume, verify, report, fit, sensitivity, calibrate, optimize):
+for command in (
+    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, plot, export,
+):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 
 

@@ -17,9 +17,11 @@ DATASET = (".nc", ".nc4")
 PICTURE = (".png", ".pdf", ".svg")
 PAGE = (".html", ".htm")
 STORE = (".zarr",)
+TABLE = (".csv",)
 
 _WHAT: dict[tuple[str, ...], str] = {
     DATASET: "NetCDF",
+    (*TABLE, *DATASET): "a table, or NetCDF",
     PICTURE: "a picture",
     PAGE: "HTML",
     STORE: "a Zarr store",

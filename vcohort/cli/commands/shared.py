@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from vcohort.cli.study import Study
+    from vcohort.sweeps.store.store import Verification
 
 StudyFile: TypeAlias = Annotated[
     Path | None, typer.Option("--study", help="A study file (TOML): preset, sigma, set, regimen.")
@@ -109,3 +110,19 @@ def pair(text: str) -> tuple[str, Any]:
     name, value = parse_setting(text)
     found = list(parse_fields(name, value, ("low", "high"), least=1).values())
     return name, (found[0], found[-1])
+
+
+def lacks_of_store(store: Path, found: Verification) -> list[str]:
+    """Say what a store lacks, and what to type."""
+    notes: list[str] = []
+    if found.missing:
+        notes.append(
+            f"This sweep is not finished: {len(found.missing)} of {found.chunks} chunks are "
+            f"missing. Finish it: vcohort resume {store}"
+        )
+    if found.damaged:
+        notes.append(
+            f"This store is damaged: {len(found.damaged)} of {found.chunks} chunks are not what "
+            f"was written. Compute them again: vcohort resume {store} --repair"
+        )
+    return notes

@@ -13,6 +13,7 @@ from rich.console import Console
 import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
+from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, is_number, parse_setting
 from vcohort.cli.outputs import PAGE, STORE, check_format
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from vcohort.cli.study import Study
-    from vcohort.sweeps.store.store import Verification
 
 StoreFolder: TypeAlias = Annotated[Path, typer.Argument(help="A store that vcohort sweep wrote.")]
 LocalWorkers: TypeAlias = Annotated[
@@ -157,7 +157,7 @@ def report(
     from vcohort.sweeps.compute.variables import missing_note
 
     ds, found = open_whole(store)
-    notes = _notes(store, found)
+    notes = lacks_of_store(store, found)
     lost = missing_note(ds)
     notes += [lost] if lost else []
     write_report(ds, output, notes, overwrite=force)
@@ -172,22 +172,6 @@ def _open(store: Path) -> None:
     """Refuse a store that is not there; else import what reads one."""
     check_there(store)
     load("vcohort.sweeps.api")
-
-
-def _notes(store: Path, found: Verification) -> list[str]:
-    """Say what a store lacks, and what to type."""
-    notes: list[str] = []
-    if found.missing:
-        notes.append(
-            f"This sweep is not finished: {len(found.missing)} of {found.chunks} chunks are "
-            f"missing. Finish it: vcohort resume {store}"
-        )
-    if found.damaged:
-        notes.append(
-            f"This store is damaged: {len(found.damaged)} of {found.chunks} chunks are not what "
-            f"was written. Compute them again: vcohort resume {store} --repair"
-        )
-    return notes
 
 
 def _refuse_both(

@@ -1,0 +1,24 @@
+"""Which pictures there are of each kind of dataset; the first is the one to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "cohort": ("progression_free_survival", "cumulative_incidence", "event_times",
+               "car_t_kinetics", "trajectories", "tumour_responses"),
+    "sweep": ("heatmap", "lines"),
+    "fit": ("fitted_curves", "fit_starts"),
+    "profile": ("profiles",),
+    "comparison": ("model_weights", "fitted_curves"),
+    "posterior": ("posterior",),
+    "local_sensitivity": ("sensitivity_ranking",),
+    "identifiability": ("sensitivity_correlation",),
+    "sobol": ("global_sensitivity",),
+    "morris": ("global_sensitivity",),
+    "sensitivity_map": ("sensitivity_map",),
+    "calibration": ("calibration", "targets"),
+    "regimen": ("regimen_map",),
+})  # fmt: skip
+"""By kind, the names of functions of :mod:`vcohort.plots` that take such a dataset alone."""

@@ -1,0 +1,80 @@
+"""Datasets as tidy tables: one row per patient, per cell of a sweep, per parameter of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from vcohort.errors import VcohortError, refuse_other, unknown
+from vcohort.results.kinds import KINDS
+from vcohort.simulation.dataset import COHORT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_dataframe(ds: xr.Dataset, over: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return what a dataset holds over some of its dimensions, one row for each combination.
+
+    A column for each dimension's labels, then one for each variable over these dimensions or some
+    of them, of all values alike too; codes with meanings, such as ``outcome``, as words. What lies
+    over other dimensions is left for a table of its own: :func:`left_out` names it.
+
+    :param over: dimensions; by default those of the kind's rows: ``("patient",)`` of a cohort,
+        the swept ones of a sweep, ``("patient", "parameter")`` of a fit.
+    :returns: the table; ``attrs["units"]`` holds the unit of each column that has one.
+    :raises VcohortError: for dimensions that the dataset lacks, and for one without a known kind
+        where ``over`` is not given.
+    """
+    rows = rows_of(ds, over)
+    columns = {str(name): variable for name, variable in ds.variables.items()
+               if {*variable.dims} <= {*rows} and name not in ds.dims}  # fmt: skip
+    chosen = xr.Dataset(columns, {name: ds[name] for name in rows}, ds.attrs)
+    worded = chosen.assign({name: _in_words(chosen[name]) for name in columns})
+    table = worded.to_dataframe(dim_order=list(rows)).reset_index()
+    units = {name: ds[name].attrs.get("units") for name in table.columns}
+    table.attrs["units"] = {str(name): unit for name, unit in units.items() if unit is not None}
+    return table
+
+
+def rows_of(ds: xr.Dataset, over: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the dimensions of a table's rows: those given, or those of the dataset's kind."""
+    refuse_other("ds", ds, xr.Dataset, "what vc.simulate returns")
+    dims = [str(name) for name in ds.dims]
+    if over is not None:
+        given = (over,) if isinstance(over, str) else tuple(over)
+        for name in given:
+            if name not in dims:
+                raise unknown("dimension", name, dims)
+        if not given or len(set(given)) < len(given):
+            raise VcohortError(f"over = {over!r} must name dimensions, each once: {dims}.")
+        return given
+    kind = str(ds.attrs.get("kind"))
+    if kind == COHORT:
+        return ("patient",)
+    if kind not in KINDS:
+        raise VcohortError(
+            f"Nothing says what a row of this dataset is. Name dimensions: over={dims}."
+        )
+    first = next(iter(KINDS[kind].variables))
+    return tuple(str(name) for name in ds[first].dims)
+
+
+def left_out(ds: xr.Dataset, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return which variables a table of these rows has no column for, with their dimensions."""
+    found = {str(name): tuple(map(str, each.dims)) for name, each in ds.data_vars.items()}
+    return {name: dims for name, dims in found.items() if not {*dims} <= {*rows}}
+
+
+def _in_words(values: xr.DataArray) -> Any:
+    """Return codes as their meanings; a code without one, of who is missing say, as nothing."""
+    meanings = str(values.attrs.get("flag_meanings", "")).split()
+    codes = np.atleast_1d(values.attrs.get("flag_values", [])).tolist()
+    if not meanings or len(meanings) != len(codes):
+        return values
+    known = dict(zip(codes, meanings, strict=True))
+    words = [known.get(code) for code in values.values.ravel().tolist()]
+    return values.copy(data=np.array(words, dtype=object).reshape(values.shape))
