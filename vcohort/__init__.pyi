@@ -50,6 +50,7 @@ from .populations.population import Population as Population
 from .regimens.regimen import Regimen as Regimen
 from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
+from .results.arms import compare as compare
 from .results.competing_risks import cumulative_incidence as cumulative_incidence
 from .results.netcdf import load as load
 from .results.netcdf import save as save

@@ -20,5 +20,6 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "sensitivity_map": ("sensitivity_map",),
     "calibration": ("calibration", "targets"),
     "regimen": ("regimen_map",),
+    "arms": ("forest",),
 })  # fmt: skip
 """By kind, the names of functions of :mod:`vcohort.plots` that take such a dataset alone."""

@@ -11,6 +11,7 @@ from vcohort.plots.fit import fit_starts as fit_starts
 from vcohort.plots.fit import model_weights as model_weights
 from vcohort.plots.fit import posterior as posterior
 from vcohort.plots.fit import profiles as profiles
+from vcohort.plots.forest import forest as forest
 from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
 from vcohort.plots.responses import tumour_responses as tumour_responses

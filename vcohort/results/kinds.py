@@ -133,6 +133,14 @@ KINDS: Mapping[str, Kind] = {
     "selection": Kind(
         dict.fromkeys(("plausible", "weight"), ("patient",)), ("plausible_patients",),
     ),
+    "arms": Kind(
+        {
+            **dict.fromkeys(("value", "value_error", "difference", "difference_error", "lower",
+                             "upper"), ("arm", "statistic")),
+            **dict.fromkeys(("patients", "paired"), ("arm",)),
+        },
+        ("reference", "confidence", "horizon"),
+    ),
     "regimen": Kind(
         {
             "best": ("field",),
