@@ -99,6 +99,8 @@ def info() -> None:
     import jax
     import numpy as np
 
+    from vcohort.populations.shipped import shipped, shipped_names
+
     screen = console()
     screen.print(
         f"vcohort {vc.__version__}, jax {jax.__version__}, numpy {np.__version__}, "
@@ -108,6 +110,8 @@ def info() -> None:
         screen.print(f"device {device.id}: {device.platform}, {device.device_kind}")
     for preset in vc.presets().values():
         screen.print(f"{preset.name}: {preset.description}")
+    for name in shipped_names():
+        screen.print(f"{name}: a calibrated population; {shipped(name)['description']}")
     screen.print(_preset_table())
     for kind in LAW_KINDS:
         table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")

@@ -22,10 +22,16 @@ from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
 if TYPE_CHECKING:
     from vcohort.cli.study import Study
 
+# Where one patient is asked for, or parameters that vary by themselves: the values of the paper.
+PAPER = {"preset": "kimmel2021"}
+
 Number: TypeAlias = float | None
 
 StudyFile: TypeAlias = Annotated[Path | None, typer.Argument(help="A study file (TOML).")]
-Preset: TypeAlias = Annotated[str | None, typer.Option(help="Published parameter values.")]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Published parameter values, or zuma1, a calibrated population; see info."),
+]
 Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", help="NAME=VALUE: r_B=0.1, 'r_B=lognormal(0.1, 0.3)'. Repeatable."),

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+# What is run when nothing is said: the population that comes with the package.
+DEFAULT_PRESET = "zuma1"
+
 _SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
 
 _OfARun = create_model("_OfARun", __config__=AS_WRITTEN, **_SETTINGS)
@@ -48,7 +51,7 @@ class Study(_OfARun):
     command does not read is refused: :mod:`vcohort.cli.uses`.
     """
 
-    preset: str = "kimmel2021"
+    preset: str = DEFAULT_PRESET
     patients: int = 1000
     sigma: float = 0.0
     design: str = "random"
@@ -124,9 +127,8 @@ class Study(_OfARun):
 
     def to_toml(self) -> str:
         """Return the study as the text of a study file, without what its method does not read."""
-        return tomli_w.dumps(
-            self.model_dump(exclude_none=True, exclude={*unread_by(self.run.method)})
-        )
+        unread = {*unread_by(self.run.method), *(["model"] if self._has_own_laws else [])}
+        return tomli_w.dumps(self.model_dump(exclude_none=True, exclude=unread))
 
     @cached_property
     def regimen(self) -> vc.Regimen:
@@ -137,11 +139,14 @@ class Study(_OfARun):
     def _treatments(self) -> list[InfusionEntry | LymphodepletionEntry]:
         return [*self.infusion, *self.lymphodepletion]
 
+    @property
+    def _has_own_laws(self) -> bool:
+        """Whether the laws are those of a population that comes with the package."""
+        return self.preset in shipped_names() and "model" not in self.model_fields_set
+
     def population(self) -> Population:
         """Return how the patients vary."""
-        # A population that comes with the package has laws of its own.
-        is_whole = self.preset in shipped_names() and self.model == Laws()
-        model = Population(self.preset).model if is_whole else self.model.compose()
+        model = Population(self.preset).model if self._has_own_laws else self.model.compose()
         overrides = {name: parse_value(value) for name, value in self.set.items()}
         for name in overrides:
             model.param(name)

@@ -30,8 +30,7 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise VcohortError(
-            f"The study file {path} is not TOML: {error}. Texts stand in quotes: "
-            'preset = "kimmel2021".'
+            f'The study file {path} is not TOML: {error}. Texts stand in quotes: preset = "zuma1".'
         ) from None
     except ValueError:
         raise VcohortError(

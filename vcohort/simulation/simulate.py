@@ -67,6 +67,7 @@ def simulate(
     check_values(cohort)
     _tell_shared_numbers(cohort)
     check_fits(run, cohort)
+    _tell_alike(cohort, run.regimen)
     ready = prepare(cohort, run)
     variables = [variable for endpoint in run.all_endpoints for variable in endpoint.variables]
     results = [_empty(variable, len(cohort), run.dtype) for variable in variables]
@@ -103,6 +104,19 @@ def _tell_shared_numbers(cohort: Cohort) -> None:
             f"{shared:,} of {number.size:,} patients have the number of another one, and with it "
             "all its random events: they are no draws of their own. To make them so: "
             "cohort.renumbered().",
+            VcohortWarning,
+            stacklevel=3,
+        )
+
+
+def _tell_alike(cohort: Cohort, regimen: Regimen) -> None:
+    """Warn of patients who do not differ in anything."""
+    given = [*cohort.values.values(), *(values for _, values, _ in regimen.named_fields())]
+    columns = [column for column in map(np.asarray, given) if column.ndim]
+    if len(cohort) > 1 and not any((column != column[:1]).any() for column in columns):
+        warnings.warn(
+            f"All {len(cohort):,} patients have the same parameters: they differ by chance alone. "
+            "Give sigma, or a parameter a distribution, or take the population 'zuma1'.",
             VcohortWarning,
             stacklevel=3,
         )

@@ -18,6 +18,7 @@ from vcohort.analysis.calibration.search import Found, Task, cholesky, moved_to
 from vcohort.analysis.calibration.targets import SurvivalTarget
 from vcohort.analysis.calibration.targets.base import residuals
 from vcohort.analysis.calibration.weigh import weigh
+from vcohort.analysis.information import Told
 from vcohort.endpoints.outcome import MISSING
 from vcohort.errors import VcohortWarning
 from vcohort.populations.cohort import Cohort
@@ -28,9 +29,6 @@ from vcohort.simulation.missing import LOST, check_kept
 
 # A number that is further off than so many of its standard errors is told of.
 _FAR = 3.0
-
-# What is known of a parameter's log worse than this is not known.
-_SINGULAR = 1e-7
 
 
 class _Shown(NamedTuple):
@@ -72,7 +70,8 @@ def describe(
 def _parameters(task: Task, found: Found) -> xr.Dataset:
     k = len(task.varied)
     location, spread = np.exp(found.at[:k]), np.exp(found.at[k : 2 * k])
-    errors, condition = _errors(found.jacobian)
+    told = Told.by(found.jacobian)
+    errors = told.standard_errors()
     names = [each.param.name for each in task.varied]
     about = {"units": "1", "long_name": "standard error of the log"}
     variables: dict[str, Any] = {
@@ -96,23 +95,7 @@ def _parameters(task: Task, found: Found) -> xr.Dataset:
         "unit": ("parameter", [each.param.unit for each in task.varied]),
         **({"other": names} if task.correlated else {}),
     }
-    return xr.Dataset(variables, coords, {"condition_number": condition})
-
-
-def _errors(jacobian: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return standard errors of the free numbers, and the condition number of the Jacobian.
-
-    NaN for the numbers that take part in a direction that nothing tells.
-    """
-    _, worth, axes = np.linalg.svd(jacobian, full_matrices=True)
-    worth = np.concatenate([worth, np.zeros(len(axes) - len(worth))])
-    told = worth > _SINGULAR * worth.max()
-    variance = ((axes[told] / worth[told, None]) ** 2).sum(axis=0)
-    untold = (axes[~told] ** 2).sum(axis=0) > _SINGULAR
-    least = worth.min()
-    return np.where(untold, np.nan, np.sqrt(variance)), float(
-        worth.max() / least if least > 0 else np.inf
-    )
+    return xr.Dataset(variables, coords, {"condition_number": told.condition_number})
 
 
 def _shown(task: Task, cohort: Cohort) -> _Shown:

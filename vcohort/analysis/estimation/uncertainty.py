@@ -24,6 +24,7 @@ from vcohort.analysis.estimation.problem import (
     residuals_of,
     squares_of,
 )
+from vcohort.analysis.information import Told, correlation_of
 from vcohort.errors import VcohortError
 
 # Rows that hold less of a datum than this tell nothing.
@@ -78,11 +79,9 @@ def uncertainty(problem: Problem, logs: np.ndarray, lost: np.ndarray) -> Fitted:
         scale = np.where(lost, np.nan, told.scale) ** 2 * unbiased
     # A direction that no datum feels has no finite error.
     information = np.where(lost[:, None, None], np.eye(parameters), told.information)
-    worth, axes = np.linalg.eigh(information)
-    blind = worth <= worth.max(axis=1, keepdims=True) * 1e-14
-    inverse = np.einsum("pik,pk,pjk->pij", axes, 1.0 / np.where(blind, np.nan, worth), axes)
-    deviation = np.sqrt(np.einsum("pii->pi", inverse))
-    correlation = inverse / deviation[:, :, None] / deviation[:, None, :]
+    covariance = Told.of(information).covariance()
+    deviation = np.sqrt(np.einsum("pii->pi", covariance))
+    correlation = correlation_of(covariance)
     log_error = deviation * np.sqrt(scale)[:, None]
     misfit, share = np.asarray(told.misfit), np.asarray(told.share)
     return Fitted(predicted, misfit, share, loss, log_error, correlation, lost)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from vcohort.analysis.information import Told, correlation_of
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.results.counted import names_counted
@@ -16,8 +17,8 @@ from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
 _UNITS = {"N": CELLS_PER_UL, "C": CELLS_PER_UL, "B": CELLS_PER_ML}
 
-# Singular values of one part in this, and below, are rounding: the matrix has no inverse.
-_RANK = 1e-10
+# Eigenvalues of one part in this, and below, are rounding: the matrix has no inverse.
+_RANK = 1e-20
 # What a direction that no data tell holds of a parameter, at least, to name it.
 _NAMED = 1e-3
 
@@ -65,7 +66,7 @@ def identifiability(sensitivities: xr.Dataset, threshold: float = 0.9) -> xr.Dat
     correlation = _of_estimates(raw)
     removed = _remove(raw, correlation, ranking.values, threshold)
     partner = np.array(["" if index < 0 else str(names[index]) for index in removed.partner])
-    values, vectors = _information(raw)
+    values, vectors = Told.by(raw)
     pair, each = ("parameter", "other"), "parameter"
     return xr.Dataset(
         {
@@ -140,8 +141,8 @@ def _check(raw: np.ndarray, names: list[str]) -> None:
             f"{', '.join(idle)} changes neither N, C nor B, so no data could tell it. Leave it out "
             "of local_sensitivity's parameters."
         )
-    least, direction = _decompose(raw)
-    if least[-1] <= _RANK * least[0]:
+    worth, direction = _told(raw)
+    if worth[-1] <= _RANK * worth[0]:
         tied = [name for name, part in zip(names, direction[-1], strict=True) if abs(part) > _NAMED]
         raise VcohortError(
             f"No data on these days could tell {', '.join(tied)} apart: a change of one is undone "
@@ -150,28 +151,14 @@ def _check(raw: np.ndarray, names: list[str]) -> None:
         )
 
 
-def _decompose(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return singular values and directions of the sensitivities, each scaled to length one."""
-    scaled = raw / np.linalg.norm(raw, axis=0)
-    missing = max(0, scaled.shape[1] - scaled.shape[0])
-    _, values, directions = np.linalg.svd(
-        np.pad(scaled, ((0, missing), (0, 0))), full_matrices=False
-    )
-    return values, directions
+def _told(raw: np.ndarray) -> Told:
+    """Return what the sensitivities tell, each scaled to length one."""
+    return Told.by(raw / np.linalg.norm(raw, axis=0))
 
 
 def _of_estimates(raw: np.ndarray) -> np.ndarray:
     """Return the correlations of (S'S)^-1; the scale of the columns leaves them as they are."""
-    values, directions = _decompose(raw)
-    half = directions / values[:, None]
-    half /= np.linalg.norm(half, axis=0)
-    return half.T @ half
-
-
-def _information(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return eigenvalues, the largest first, and eigenvectors (direction, parameter) of S'S."""
-    _, values, directions = np.linalg.svd(raw, full_matrices=False)
-    return values**2, directions
+    return correlation_of(_told(raw).covariance(_RANK))
 
 
 def _remove(

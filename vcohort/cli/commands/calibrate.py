@@ -46,7 +46,8 @@ def calibrate(
     chosen = options.study_of(
         "calibrate", study,
         {"preset": preset, "sigma": sigma, "patients": patients, **run_flags},
-        settings=settings, laws=laws, parameters=names, defaults={"patients": 4096},
+        settings=settings, laws=laws, parameters=names,
+        defaults={**options.PAPER, "patients": 4096},
     )  # fmt: skip
     screen = console()
     survival = vc.data.progression_free_survival() if trial == BUILT_IN else trial

@@ -68,6 +68,7 @@ def sensitivity(
         way("sensitivity", how, _SENSITIVITY_WAYS), study,
         {"preset": preset, "sigma": sigma, **run_flags}, settings=settings, laws=laws,
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
+        defaults=options.PAPER,
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
     run: dict[str, Any] = {"regimen": chosen.regimen, **chosen.settings()}
