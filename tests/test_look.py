@@ -118,3 +118,27 @@ def test_what_cannot_be_looked_at_is_refused(vcohort, tmp_path):
         ("export", "own.nc", "-o", "it.nc", "--over", "k"): "holds all",
     }.items():
         refused(vcohort(*arguments), message)
+
+
+@pytest.mark.parametrize("axes", [
+    {"K_C": [7e10], "r_B": [0.05, 0.1]}, {"K_C": [6e10, 7e10, 8e10], "r_B": [0.1]},
+    {"K_C": [6e10, 7e10], "r_B": [0.05, 0.1]},
+])  # fmt: skip
+def test_a_map_is_drawn_over_one_name_or_two(axes):
+    ds = vc.sensitivity_map(vc.Population("kimmel2021-figures", 0.05), axes, 2, progress=False)
+    panels = vc.plots.sensitivity_map(ds)
+    varied = [name for name, values in axes.items() if len(values) > 1]
+    if len(varied) == 1:
+        (line,) = panels[0].lines
+        np.testing.assert_allclose(line.get_xdata(), axes[varied[0]])
+        np.testing.assert_allclose(line.get_ydata(), ds["cure_probability"].values.ravel())
+    else:
+        drawn = panels[0].collections[0].get_array()
+        np.testing.assert_allclose(np.ravel(drawn), ds["cure_probability"].values.ravel())
+
+
+def test_a_map_of_one_point_is_no_picture():
+    population = vc.Population("kimmel2021-figures", 0.05)
+    ds = vc.sensitivity_map(population, {"K_C": [7e10], "r_B": [0.1]}, 2, progress=False)
+    with pytest.raises(vc.VcohortError, match="one point"):
+        vc.plots.sensitivity_map(ds)

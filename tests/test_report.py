@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import vcohort as vc
 from vcohort import plots
 from vcohort.cli.app import app
-from vcohort.cli.report import write_report
+from vcohort.cli.report.sweep import write_report
 from vcohort.sweeps.store import manifest
 
 OPTIONS = {"endpoints": [vc.Outcome()], "days": [90.0, 400.0], "tolerance": 1e-2, "progress": False}

@@ -20,8 +20,9 @@ from vcohort.cli.commands.compare import compare
 from vcohort.cli.commands.fit import fit
 from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
+from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity
-from vcohort.cli.commands.sweep import report, resume, sweep, verify
+from vcohort.cli.commands.sweep import resume, sweep, verify
 from vcohort.cli.console import console, forgive_letters
 from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard

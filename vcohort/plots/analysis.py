@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.errors import VcohortError
 from vcohort.plots.style import (
     BLUE,
     GREY,
@@ -84,30 +85,43 @@ def sensitivity_map(
 ) -> list[Axes]:
     """Draw the map of :func:`vcohort.sensitivity_map`: P(cure), and derivatives to parameters.
 
+    Over two names as colours, over one as a line; a name with one value has no axis.
+
     ``parameters``: whose derivatives to draw, a panel each; by default the two with the largest.
 
     :param axes: one for P(cure), and one per parameter.
-    :raises VcohortError: for another number of axes.
+    :raises VcohortError: for another number of axes, and for a map of one point.
     """
     need(ds, "vc.sensitivity_map", {"cure_probability": ("…",), "sensitivity": ("parameter", "…")})
-    first, second = (str(name) for name in ds["cure_probability"].dims)
-    size = abs(ds["sensitivity"]).mean([first, second]).values
+    ds = ds.squeeze([name for name in ds["cure_probability"].dims if ds.sizes[name] == 1])
+    over = [str(name) for name in ds["cure_probability"].dims]
+    if not over:
+        raise VcohortError("This map is one point: there is nothing to draw. Print it.")
+    size = abs(ds["sensitivity"]).mean(over).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
     chosen = list(parameters) or [str(name) for name in strongest]
     panels = panels_of(axes, 1 + len(chosen), row_of)
-    labels = [f"{name}, {unit}" for name, unit in zip(
-        symbols([first, second]), (ds[first].attrs["units"], ds[second].attrs["units"]), strict=True
-    )]  # fmt: skip
+    labels = [f"{symbol}, {ds[name].attrs['units']}"
+              for name, symbol in zip(over, symbols(over), strict=True)]  # fmt: skip
     drawn = [("mean P(cure)", ds["cure_probability"], "viridis", (0.0, 1.0))]
     for name, symbol in zip(chosen, symbols(chosen), strict=True):
-        slope = labelled(ds["sensitivity"], "parameter", name).transpose(first, second)
+        slope = labelled(ds["sensitivity"], "parameter", name).transpose(*over)
         most = float(np.abs(slope).max()) or 1.0
         drawn.append((f"dP(cure) / d ln {symbol}", slope, "RdBu_r", (-most, most)))
+    if len(over) == 1:
+        for each, (title, values, _, _) in zip(panels, drawn, strict=True):
+            each.plot(ds[over[0]], values, color=BLUE)
+            each.set(xlabel=labels[0], title=title)
+        return panels
+    first, second = over
+    low, high = float(ds["cure_probability"].min()), float(ds["cure_probability"].max())
+    levels = [level for level in (0.25, 0.5, 0.75) if low < level < high]
     for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):
         shown = each.pcolormesh(ds[second], ds[first], values, cmap=colours, vmin=low, vmax=high,
                                 shading="gouraud")  # fmt: skip
-        name_levels(each.contour(ds[second], ds[first], ds["cure_probability"], [0.25, 0.5, 0.75],
-                                 colors=GREY, linewidths=0.8))  # fmt: skip
+        if levels:
+            name_levels(each.contour(ds[second], ds[first], ds["cure_probability"], levels,
+                                     colors=GREY, linewidths=0.8))  # fmt: skip
         each.set(xlabel=labels[1], ylabel=labels[0], title=title)
         each.figure.colorbar(shown, ax=each)
     return panels

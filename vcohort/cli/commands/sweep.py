@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -13,12 +12,11 @@ from rich.console import Console
 import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
-from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, is_number, parse_setting
-from vcohort.cli.outputs import PAGE, STORE, check_format
+from vcohort.cli.outputs import STORE, check_format
 from vcohort.cli.workers import workers_of
-from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.errors import VcohortError
 from vcohort.files import check_writable
 from vcohort.sweeps.store.absent import check_there
 
@@ -136,36 +134,6 @@ def verify(store: StoreFolder) -> None:
     again = f"vcohort resume {store}{' --repair' if found.damaged else ''}"
     console(stderr=True).print(f"To mend it: {again}", soft_wrap=True)
     raise typer.Exit(1)
-
-
-def report(
-    store: StoreFolder,
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
-        "report.html"
-    ),
-    force: options.Force = False,
-) -> None:
-    """Write one self-contained page on a sweep: study, provenance, pictures, tables.
-
-    What is missing or damaged is left out, and the page says so; exit status 2 where it is damaged.
-    """
-    check_writable(output, overwrite=force)
-    check_format(output, PAGE)
-    _open(store)
-    from vcohort.cli.report import write_report
-    from vcohort.sweeps.api import open_whole
-    from vcohort.sweeps.compute.variables import missing_note
-
-    ds, found = open_whole(store)
-    notes = lacks_of_store(store, found)
-    lost = missing_note(ds)
-    notes += [lost] if lost else []
-    write_report(ds, output, notes, overwrite=force)
-    console().print(f"wrote {output}", soft_wrap=True)
-    if found.damaged:
-        raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
-    for note in notes:
-        warnings.warn(note, VcohortWarning, stacklevel=1)
 
 
 def _open(store: Path) -> None:

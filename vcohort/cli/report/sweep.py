@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from vcohort.files import replacing
+from vcohort.cli.report.page import PROVENANCE, ROWS, png, write_page
 from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
 from vcohort.simulation.run import PLAIN
 
-_PROVENANCE = (
-    "vcohort_version", "jax_version", "numpy_version", "xarray_version", "device", "dtype",
-    "study_hash",
-)  # fmt: skip
+_PROVENANCE = (*PROVENANCE, "study_hash")
 
 _STUDY = (
     "population", "model", "regimen", "patients_per_cell", "design", "common_random_numbers",
     *(name for name in PLAIN if name not in _PROVENANCE),
 )  # fmt: skip
-
-# Rows of a table; of a larger sweep, cells spread over it.
-_ROWS = 60
 
 
 def write_report(
@@ -46,11 +36,9 @@ def write_report(
     ``notes``: what a reader must know before all else. ``overwrite``: replace a file that is there.
     """
     ds = along_one_name(ds.load())
-    page = Environment(
-        loader=PackageLoader("vcohort.cli", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    ).get_template("report.html.jinja").render(
-        title=" by ".join(_swept(ds)),
+    return write_page(
+        "sweep.html.jinja", path, overwrite=overwrite,
+        title=f"Sweep: {' by '.join(_swept(ds))}",
         cells=ds["steps"].size,
         patients=ds["steps"].size * int(ds.attrs["patients_per_cell"]),
         notes=notes,
@@ -62,11 +50,8 @@ def write_report(
         provenance={name: ds.attrs[name] for name in _PROVENANCE},
         pictures=_pictures(ds),
         table=_table(ds),
-        rows_left_out=max(0, ds["steps"].size - _ROWS),
+        rows_left_out=max(0, ds["steps"].size - ROWS),
     )  # fmt: skip
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return Path(path)
 
 
 def _swept(ds: xr.Dataset) -> list[str]:
@@ -113,15 +98,7 @@ def _picture(
              for each in ds[name].dims if each not in kept}  # fmt: skip
     about += "".join(f"; {each} = {value:.4g}" for each, value in shown.items())
     drawn = partial(draw, ds, name, **over)
-    return {"about": about, "png": _png(drawn)}
-
-
-def _png(draw: Callable[[], Any]) -> str:
-    draw()
-    buffer = io.BytesIO()
-    plt.gcf().savefig(buffer, dpi=130)
-    plt.close("all")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return {"about": about, "png": png(drawn)}
 
 
 def _table(ds: xr.Dataset) -> dict[str, Any]:
@@ -130,7 +107,7 @@ def _table(ds: xr.Dataset) -> dict[str, Any]:
     names = [name for name in known if name in ds]
     over = [str(name) for name in ds["steps"].dims]
     flat = ds[names].stack(row=over, create_index=False)
-    chosen = np.unique(np.linspace(0, flat.sizes["row"] - 1, _ROWS).astype(int))
+    chosen = np.unique(np.linspace(0, flat.sizes["row"] - 1, ROWS).astype(int))
     columns = [*_swept(ds), *names]
     rows = [[f"{flat[name].values[index]:.4g}" for name in columns] for index in chosen]
     return {"columns": columns, "rows": rows}

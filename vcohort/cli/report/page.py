@@ -1,0 +1,45 @@
+"""What all pages share: how one is filled and written, and how a picture comes into it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vcohort.files import replacing
+
+PROVENANCE = ("vcohort_version", "jax_version", "numpy_version", "xarray_version", "device",
+              "dtype")  # fmt: skip
+
+# Rows of a table; of more, some spread over them.
+ROWS = 60
+
+
+def write_page(
+    template: str, path: str | os.PathLike[str], *, overwrite: bool = True, **filling: Any
+) -> Path:
+    """Write a page; it appears under its name when it is whole. All text is escaped."""
+    page = Environment(
+        loader=PackageLoader("vcohort.cli.report", "."), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    ).get_template(template).render(**filling)  # fmt: skip
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return Path(path)
+
+
+def png(draw: Callable[[], Any]) -> str:
+    """Return what is drawn, as the text of a data address."""
+    try:
+        draw()
+        buffer = io.BytesIO()
+        plt.gcf().savefig(buffer, dpi=130)
+    finally:
+        plt.close("all")
+    return base64.b64encode(buffer.getvalue()).decode()
