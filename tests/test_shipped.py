@@ -66,31 +66,6 @@ def test_fresh_patients_show_what_the_trial_showed():
         assert (np.abs(np.log(found / wanted)) < np.log(1.6)).all(), (name, found / wanted)
 
 
-def test_visits_are_where_progressions_are_seen():
-    """By hand: at the first visit from the day on; on its own day after the last, or by itself."""
-    cohort = vc.Population("kimmel2021-figures", 0.2, gamma_B=0.6).sample(2000, seed=6)
-    ds = vc.simulate(cohort, "exact", 500.0, endpoints=[vc.Outcome()], progress=False)
-    visits, progressed = [30.0, 90.0, 180.0], ds["outcome"].values == 2
-    own = ds["event_time"].values
-    seen = vc.seen_at_visits(ds, visits)["event_time"].values
-    wanted = np.select([own <= 30, own <= 90, own <= 180], visits, own)
-    np.testing.assert_allclose(seen[progressed], wanted[progressed], rtol=1e-6)
-    np.testing.assert_array_equal(seen[~progressed], own[~progressed])
-    some = vc.seen_at_visits(ds, visits, 0.3, seed=1)["event_time"].values
-    moved = (seen != own) & progressed
-    at_once = (some == own)[moved].mean()
-    assert abs(at_once - 0.3) < 4.5 * np.sqrt(0.21 / moved.sum())
-    target = vc.SurvivalTarget({"day": [0, 100], "pfs": [1, 0.5]}, [20.0, 60.0, 100.0],
-                               visits=visits, unscheduled=0.3)  # fmt: skip
-    curve = vc.progression_free_survival(vc.seen_at_visits(ds, visits, 0.3), [20.0, 60.0, 100.0])
-    np.testing.assert_allclose(target.of_dataset(ds, cohort.model), curve.values, atol=0.04)
-    for bad in ([], [30.0, 20.0], [0.0, 30.0]):
-        with pytest.raises(vc.VcohortError, match="visits must be days that increase"):
-            vc.seen_at_visits(ds, bad)
-    with pytest.raises(vc.VcohortError, match="unscheduled = 2"):
-        vc.seen_at_visits(ds, visits, 2.0)
-
-
 def test_virtual_trials_are_binomial():
     """Without censoring who is left of n is Binomial(n, S)."""
     cohort = vc.Population("kimmel2021-figures", r_B=vc.LogNormal(0.1, 0.5)).sample(40_000, 3)

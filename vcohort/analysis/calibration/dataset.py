@@ -12,7 +12,7 @@ import xarray as xr
 
 from vcohort.analysis.calibration.calibrated import calibrated
 from vcohort.analysis.calibration.follow import follow
-from vcohort.analysis.calibration.fresh import numbers_of, simulated, virtual_trials
+from vcohort.analysis.calibration.fresh import simulated
 from vcohort.analysis.calibration.search import Found, Task, cholesky, moved_to
 from vcohort.analysis.calibration.targets import SurvivalTarget
 from vcohort.analysis.calibration.targets.base import residuals
@@ -49,10 +49,10 @@ def describe(
     there = calibrated(population, ds)
     seed = (task.run.seed + 1) % 2**64
     fresh = simulated(there, task.targets, task.run, seed)
-    low, high = virtual_trials(fresh, task.targets, there.model, trial_size)
+    low, high = fresh.trials(trial_size)
     shown = {
         "found_before": before.numbers, "found": after.numbers,
-        "found_fresh": numbers_of(fresh, task.targets, there.model),
+        "found_fresh": fresh.numbers(),
         "trial_low": low, "trial_high": high,
     }  # fmt: skip
     ds = _with_statistics(ds, task, shown)
