@@ -223,8 +223,10 @@ def test_days_of_targets_carry_their_unit():
         (lambda: vc.calibrate(POPULATION, Own((1.0, 2.0), 0.1), ["r_B"]), "numbers of the shape"),
         (lambda: vc.calibrate(POPULATION, Own((np.nan,), 0.1), ["r_B"]), "finite numbers"),
         (lambda: vc.calibrate(POPULATION, Own((1.0,), 0.0), ["r_B"]), "error above 0"),
-        (lambda: vc.calibrate(POPULATION, [TARGETS[0], Own((1.0,), 0.1, 2)], ["r_B"], n=8),
-         "numbers of the shape"),
+        (
+            lambda: vc.calibrate(POPULATION, [TARGETS[0], Own((1.0,), 0.1, 2)], ["r_B"], n=8),
+            "numbers of the shape",
+        ),
         (vc.ResponseTarget, "give complete=0.54"),
         (lambda: vc.ResponseTarget(complete=54.0), "it is a share"),
         (lambda: vc.ResponseTarget(complete=0.9, overall=0.5), "must not be less"),
