@@ -36,7 +36,7 @@ PROBABILITIES = {0.25: "q1", 0.5: "median", 0.75: "q3"}
 COMPLETE, OVERALL, UNTIL = 0.54, 0.82, 180.0
 
 # ZUMA-1 looked at its patients in week 4, then every three months from month 3 on.
-VISITS = (28.0, 91.0, 182.0, 273.0, 365.0)
+VISITS = (28.0, 91.0, 182.0, 273.0, 364.0)
 
 RANGES = {
     "r_B": (0.005, 1.0), "gamma_B": (0.01, 10.0), "k_B": (1e8, 1e11), "K_C": (1e10, 5e11),

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -520,7 +521,7 @@ def test_long_words_in_tables_are_folded_and_not_cut(vcohort, tmp_path, monkeypa
 @pytest.mark.parametrize("design", ["sobol", "latin-hypercube"])
 def test_a_design_of_patients_who_are_all_alike_is_refused(design, vcohort, tmp_path):
     quick = ("simulate", "-n", 4, "--horizon", 5, "--method", "deterministic")
-    arguments = (*quick, "--design", design)
+    arguments = (*quick, "--preset", "kimmel2021", "--design", design)
     refused(vcohort(*arguments), "here nothing varies", tmp_path)
     for varied in (("--sigma", 0.05), ("--set", "r_B=lognormal(0.1, 0.2)")):
         assert vcohort(*arguments, *varied, "--force").returncode == 0
@@ -532,3 +533,41 @@ def test_a_slip_of_units_is_told_once(vcohort):
     for slip in (("--infuse", "2:0.36"), ("--set", "K_C=139.28")):
         told = vcohort(*quick, *slip).stderr
         assert told.count("is far from the usual") == 1
+
+
+def test_without_a_preset_the_calibrated_population_is_run(vcohort, tmp_path):
+    """Its own laws with it; the echoed study is a study file again."""
+    quick = ("--horizon", 5, "--method", "deterministic")
+    first = vcohort("simulate", "-n", 5, "-o", "a.nc", *quick)
+    assert first.returncode == 0, first.stderr
+    ds = vc.load(tmp_path / "a.nc")
+    cohort = vc.Population("zuma1").sample(5)
+    np.testing.assert_array_equal(ds["gamma_B"], cohort["gamma_B"])
+    assert "k_CM" in ds and 'preset = "zuma1"' in ds.attrs["study"]
+    (tmp_path / "again.toml").write_text(ds.attrs["study"])
+    again = vcohort("simulate", "again.toml", "-o", "b.nc")
+    assert again.returncode == 0, again.stderr
+    assert vc.load(tmp_path / "b.nc").identical(ds)
+    (tmp_path / "bare.toml").write_text("patients = 5\n")
+    assert vcohort("simulate", "bare.toml", "-o", "c.nc", *quick).returncode == 0
+    np.testing.assert_array_equal(vc.load(tmp_path / "c.nc")["gamma_B"], cohort["gamma_B"])
+    assert "zuma1: a calibrated population" in vcohort("info").stdout
+
+
+def test_laws_that_the_default_does_not_have_are_refused(vcohort, tmp_path):
+    quick = ("simulate", "-n", 2, "--horizon", 5, "--method", "deterministic")
+    refused(vcohort(*quick, "--law", "memory=none"), "start from a preset", tmp_path)
+    assert vcohort(*quick, "--law", "memory=linear").returncode == 0
+    assert vcohort(*quick, "-o", "b.nc", "--law", "memory=none", "--preset",
+                   "kimmel2021").returncode == 0  # fmt: skip
+
+
+@pytest.mark.filterwarnings("default::vcohort.VcohortWarning")
+def test_a_run_without_variability_is_told_of(vcohort):
+    quick = ("simulate", "--horizon", 5, "--method", "deterministic", "--force")
+    told = "have the same parameters"
+    assert told in vcohort(*quick, "-n", 5, "--preset", "kimmel2021").stderr
+    for varied in (("--sigma", 0.05), ("--set", "r_B=lognormal(0.1, 0.2)")):
+        assert told not in vcohort(*quick, "-n", 5, "--preset", "kimmel2021", *varied).stderr
+    assert told not in vcohort(*quick, "-n", 1, "--preset", "kimmel2021").stderr
+    assert told not in vcohort(*quick, "-n", 5).stderr

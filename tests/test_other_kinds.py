@@ -41,7 +41,7 @@ READERS = {
     "summarise": (vc.summarise, {"cohort"}),
     "incidence": (lambda ds: vc.cumulative_incidence(ds, [9.0]), {"cohort"}),
     "survival": (lambda ds: vc.progression_free_survival(ds, [9.0]), {"cohort"}),
-    "visits": (lambda ds: vc.seen_at_visits(ds, [9.0]), {"cohort"}),
+    "visits": (vc.seen_at_visits, {"cohort"}),
     "virtual trials": (lambda ds: vc.virtual_trials(ds, [9.0], 1), {"cohort"}),
     "median survival": (vc.median_survival, {"cohort"}),
     "mean survival": (lambda ds: vc.restricted_mean_survival(ds, 9.0), {"cohort"}),

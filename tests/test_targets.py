@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 import vcohort as vc
-from vcohort.analysis.calibration.fresh import numbers_of, simulated
+from vcohort.analysis.calibration.fresh import simulated
 from vcohort.analysis.calibration.search import cholesky
 from vcohort.analysis.calibration.targets.quantile import smooth_quantiles
 
@@ -24,12 +25,22 @@ TARGETS = (
     vc.QuantileTarget("C_max", {0.5: 1.5e10}),
     vc.QuantileTarget("C_auc_28", {0.5: 1.5e11}),
 )
+VISITS = (28.0, 91.0, 182.0, 273.0, 365.0)
+# Their endpoints give things of one name: of each, the patients are the same.
+ALIKE = (
+    *TARGETS,
+    vc.ResponseTarget(complete=0.5, overall=0.8, until=40.0, detection_limit=1e9),
+    vc.ResponseTarget(complete=0.5, overall=0.8, until=200.0, visits=VISITS),
+    vc.SurvivalTarget(CURVE, DAYS, visits=VISITS),
+    vc.SurvivalTarget(CURVE, DAYS, visits=VISITS[1:], unscheduled=0.4),
+    vc.QuantileTarget("C_auc_60", {0.5: 1.5e11}),
+)
 
 
 @pytest.fixture(scope="module")
 def fresh():
     settings = {"method": "exact", "seed": 4}
-    return simulated(POPULATION, TARGETS, vc.Run(**settings), 4)
+    return simulated(POPULATION, ALIKE, vc.Run(**settings), 4)
 
 
 def test_a_course_shows_what_patients_with_one_fate_show(fresh):
@@ -41,17 +52,18 @@ def test_a_course_shows_what_patients_with_one_fate_show(fresh):
 
     @jax.jit
     def numbers(values):
-        course = follow(cohort.replace(**values), TARGETS, vc.Run(method="exact"), 0.0)
-        return jnp.concatenate([each.of_course(course) for each in TARGETS])
+        course = follow(cohort.replace(**values), ALIKE, vc.Run(method="exact"), 0.0)
+        return jnp.concatenate([each.of_course(course) for each in ALIKE])
 
-    found, drawn = np.asarray(numbers(values)), numbers_of(fresh, TARGETS, cohort.model)
-    shares = [label for each in TARGETS[:2] for label in each.labels]
-    for k, label in enumerate(label for each in TARGETS for label in each.labels):
-        if label in shares:
+    found, drawn = np.asarray(numbers(values)), fresh.numbers()
+    is_share = [not each.on_log for each in ALIKE for _ in each.labels]
+    for k, label in enumerate(label for each in ALIKE for label in each.labels):
+        if is_share[k]:
             z = (drawn[k] - found[k]) / np.sqrt(max(found[k] * (1 - found[k]), 5e-5) / 20_000)
             assert abs(z) < Z_LIMIT, label
         else:
             assert found[k] == pytest.approx(drawn[k], rel=0.01), label
+    assert len({fresh.datasets[1].attrs["seed"], fresh.datasets[5].attrs["seed"]}) == 1
 
 
 def test_the_best_response_is_that_of_the_smallest_tumour():
@@ -152,6 +164,38 @@ def test_a_target_that_cannot_be_met_is_told():
 QUARTILES = {0.25: 10.0, 0.5: 20.0}
 
 
+def of_unit(value, unit):
+    return xr.DataArray(value, attrs={"units": unit})
+
+
+class Own(vc.Target):
+    """A target with one label, whatever numbers it has."""
+
+    labels = ("mine",)
+
+    def __init__(self, values, error, shown=1):
+        self._values, self._error, self.shown = np.array(values), error, shown
+
+    values = property(lambda self: self._values)
+    errors = property(lambda self: np.full(self._values.shape, self._error))
+
+    def of_course(self, course):
+        return jnp.ones(self.shown) * course.mean(course.path.log_tumour[-1])
+
+    def of_dataset(self, ds, model):
+        return np.ones(self.shown)
+
+
+def test_days_of_targets_carry_their_unit():
+    week = vc.QuantileTarget("C", QUARTILES, day=of_unit(2.0, "week"))
+    assert week.day == 14.0
+    assert vc.ResponseTarget(complete=0.5, until=of_unit(2.0, "week")).best.until == 14.0
+    visits = vc.SurvivalTarget(CURVE, DAYS, visits=of_unit([4.0, 13.0, 52.0], "week")).visits
+    assert visits == (28.0, 91.0, 364.0)
+    per_ul = vc.QuantileTarget("C_per_ul", {0.5: of_unit(31.0, "cells/ul")}, day=7.0)
+    assert per_ul.values == [31.0]
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
@@ -163,6 +207,26 @@ QUARTILES = {0.25: 10.0, 0.5: 20.0}
         (lambda: vc.QuantileTarget("C_max", {0.25: 2.0, 0.5: 1.0}), "rise with their"),
         (lambda: vc.QuantileTarget("C_max", {0.5: -2.0}), "greater than 0"),
         (lambda: vc.QuantileTarget("C_max", {0.5: 2.0}, error=0.0), "error = 0 is impossible"),
+        (lambda: vc.QuantileTarget("C_max", {0.5: of_unit(31.0, "cells/ul")}), "read in cells"),
+        (lambda: vc.QuantileTarget("C", {0.5: of_unit(31.0, "cells/ul")}, day=7.0), "in cells"),
+        (lambda: vc.QuantileTarget("C_max", {0.5: np.nan}), "greater than 0"),
+        (lambda: vc.QuantileTarget("C", QUARTILES, day=of_unit(2.0, "ug")), "one of day, week"),
+        (lambda: vc.SurvivalTarget(CURVE, DAYS, visits=[28.0, 91.0]), "last visit is on day 91"),
+        (lambda: vc.SurvivalTarget(CURVE, DAYS, unscheduled=0.5), "share of what visits see"),
+        (lambda: vc.SurvivalTarget(CURVE, DAYS, visits=[91.0, 28.0]), "days that increase"),
+        (lambda: vc.SurvivalTarget(CURVE, DAYS, visits=[400.0], unscheduled=2), "it is a share"),
+        (lambda: vc.SurvivalTarget(CURVE, [60.0, 500.0]), "last day, 300"),
+        (lambda: vc.ResponseTarget(complete=np.nan), "it is a share"),
+        (lambda: vc.ResponseTarget(complete=0.5, detection_limit=0.1), "in cells in the body"),
+        (lambda: vc.ResponseTarget(complete=0.5, until=20.0, visits=[28.0]), "nobody is seen"),
+        (lambda: vc.calibrate(POPULATION, TARGETS, ["r_B"], trial_size=5000), "at most 2000"),
+        (lambda: vc.calibrate(POPULATION, Own((1.0, 2.0), 0.1), ["r_B"]), "numbers of the shape"),
+        (lambda: vc.calibrate(POPULATION, Own((np.nan,), 0.1), ["r_B"]), "finite numbers"),
+        (lambda: vc.calibrate(POPULATION, Own((1.0,), 0.0), ["r_B"]), "error above 0"),
+        (
+            lambda: vc.calibrate(POPULATION, [TARGETS[0], Own((1.0,), 0.1, 2)], ["r_B"], n=8),
+            "numbers of the shape",
+        ),
         (vc.ResponseTarget, "give complete=0.54"),
         (lambda: vc.ResponseTarget(complete=54.0), "it is a share"),
         (lambda: vc.ResponseTarget(complete=0.9, overall=0.5), "must not be less"),

@@ -7,6 +7,7 @@ a million patients cost outcomes, not trajectories.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -120,3 +121,12 @@ class TumourEndpoint(Endpoint):
     @abstractmethod
     def update(self, carry: Carry, segment: TumourSegment) -> Carry:
         """Return the carry after one more step."""
+
+
+def check_detection_limit(who: str, limit: float) -> None:
+    """Refuse a limit that no cell reaches, such as one in the unit of a measurement."""
+    if not (math.isfinite(limit) and limit >= 1.0):
+        raise VcohortError(
+            f"{who}(detection_limit={limit:g}): it is in cells in the body, at least 1. "
+            "vc.units.tumour_cells(ml) and vc.units.t_cells(per_ul) convert."
+        )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from vcohort.arrays import Number, Value
 from vcohort.branches import when
 from vcohort.endpoints.accrual import Accrual
-from vcohort.endpoints.base import Start, TCellEndpoint, Variable
+from vcohort.endpoints.base import Start, TCellEndpoint, Variable, check_detection_limit
 from vcohort.endpoints.quadratic import Quadratic
 from vcohort.endpoints.segment import Crossing, Cubic, TCellSegment, day_of
 from vcohort.errors import VcohortError
@@ -45,8 +45,11 @@ class Kinetics(TCellEndpoint):
         for name in ("auc_until", "detection_limit"):
             value = number(f"Kinetics: {name}", getattr(self, name))
             object.__setattr__(self, name, value)
-            if not (math.isfinite(value) and value > 0):
-                raise VcohortError(f"Kinetics({name}={value:g}): it must be greater than 0.")
+        if not (math.isfinite(self.auc_until) and self.auc_until > 0):
+            raise VcohortError(
+                f"Kinetics(auc_until={self.auc_until:g}): it must be greater than 0."
+            )
+        check_detection_limit("Kinetics", self.detection_limit)
 
     @property
     def required_days(self) -> tuple[float, ...]:

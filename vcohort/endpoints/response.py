@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vcohort.arrays import Flag, Number, Value
-from vcohort.endpoints.base import Start, TumourEndpoint, Variable
+from vcohort.endpoints.base import Start, TumourEndpoint, Variable, check_detection_limit
 from vcohort.endpoints.segment import TumourSegment
 from vcohort.errors import VcohortError
 from vcohort.given import number, numbers
@@ -108,9 +108,6 @@ class Response(TumourEndpoint):
 
 def check_limits(who: str, detection_limit: float, partial: float) -> None:
     """Refuse impossible sizes of a tumour that has responded."""
-    if not (math.isfinite(detection_limit) and detection_limit > 0):
-        raise VcohortError(
-            f"{who}(detection_limit={detection_limit:g}): it must be greater than 0."
-        )
+    check_detection_limit(who, detection_limit)
     if not 0 < partial < 1:
         raise VcohortError(f"{who}(partial={partial:g}): it must be between 0 and 1.")

@@ -44,6 +44,14 @@ def days_of(name: str, given: Any) -> np.ndarray:
     return found
 
 
+def day_of(name: str, given: Any) -> float:
+    """Return one day, as :func:`in_days` reads it."""
+    found = in_days(name, given)
+    if found.ndim:
+        raise VcohortError(f"{name} = {given!r} is impossible: it must be one day.")
+    return float(found)
+
+
 def in_days(name: str, given: Any) -> np.ndarray:
     """Return days as float64, of numbers whose ``units`` may be others, or of spans of time.
 

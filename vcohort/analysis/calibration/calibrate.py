@@ -10,8 +10,10 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from vcohort.analysis.calibration.dataset import describe
+from vcohort.analysis.calibration.fresh import JUDGES
 from vcohort.analysis.calibration.search import Task, search
 from vcohort.analysis.calibration.targets import SurvivalTarget, Target
+from vcohort.analysis.calibration.targets.base import check_target
 from vcohort.analysis.calibration.varied import Varied, deviates_of, find_varied
 from vcohort.errors import VcohortError, VcohortWarning, one_of
 from vcohort.given import is_list, names_of, truth, whole
@@ -82,7 +84,7 @@ def calibrate(
     given = {"progression": progression, "regimen": regimen, "seed": seed}
     run = settle("calibrate", run, given, method="exact")
     starts, weights = whole("starts", starts, 1001, 1), truth("weights", weights)
-    trial_size = whole("trial_size", trial_size, 10_001, 2)
+    trial_size = whole("trial_size", trial_size, JUDGES // 10 + 1, 2)
     targets = _targets(trial, days)
     if weights and not (len(targets) == 1 and isinstance(targets[0], SurvivalTarget)):
         raise VcohortError(
@@ -113,6 +115,7 @@ def _targets(trial: Any, days: ArrayLike | None) -> tuple[Target, ...]:
                 f"{each!r} is no target. Try vc.SurvivalTarget, vc.QuantileTarget or "
                 "vc.ResponseTarget."
             )
+        check_target(each)
     if days is not None:
         raise VcohortError("days are those of a curve: try vc.SurvivalTarget(trial, days).")
     labels = [label for each in given for label in each.labels]

@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.calibration.calibrated import calibrated
-from vcohort.analysis.calibration.fates import fates, numbers_of
+from vcohort.analysis.calibration.fates import fates
 from vcohort.analysis.calibration.follow import follow
-from vcohort.analysis.calibration.fresh import simulated, virtual_trials
+from vcohort.analysis.calibration.fresh import simulated
 from vcohort.analysis.calibration.search import Found, Task, cholesky, moved_to
 from vcohort.analysis.calibration.targets import SurvivalTarget
 from vcohort.analysis.calibration.targets.base import residuals
@@ -52,10 +52,10 @@ def describe(
     there = calibrated(population, ds)
     seed = (task.run.seed + 1) % 2**64
     fresh = simulated(there, task.targets, task.run, seed)
-    low, high = virtual_trials(fresh, task.targets, there.model, trial_size)
+    low, high = fresh.trials(trial_size)
     shown = {
         "found_before": before.numbers, "found": after.numbers,
-        "found_fresh": numbers_of(fresh, task.targets, there.model),
+        "found_fresh": fresh.numbers(),
         "trial_low": low, "trial_high": high,
     }  # fmt: skip
     ds = _with_statistics(ds, task, shown)
@@ -118,10 +118,9 @@ def _shown(task: Task, cohort: Cohort) -> _Shown:
 
 
 def _shown_by_fates(task: Task, cohort: Cohort) -> _Shown:
-    ds = fates(cohort, task.targets, task.run, task.run.seed)
-    kept = check_kept(ds["outcome"].values != MISSING, LOST, stacklevel=6)
-    numbers = numbers_of(ds, task.targets, cohort.model)
-    return _Shown(numbers, np.zeros((len(cohort), 0)), kept)
+    found = fates(cohort, task.targets, task.run, task.run.seed)
+    kept = check_kept(found.datasets[0]["outcome"].values != MISSING, LOST, stacklevel=6)
+    return _Shown(found.numbers(), np.zeros((len(cohort), 0)), kept)
 
 
 def _curves(task: Task) -> list[SurvivalTarget]:

@@ -119,6 +119,11 @@ class Mixture:
 
     def moved_to(self, centre: Mapping[str, float]) -> Mixture:
         """Return it about other medians of some of the names, with all relative spreads kept."""
+        for name, at in centre.items():
+            if not number_of(name, at) > 0:
+                raise VcohortError(
+                    f"{name} = {at:g} is impossible: a median must be greater than 0."
+                )
         factor = {name: stretch(self.marginal(name), at) for name, at in centre.items()}
 
         def moved(kind: MultivariateNormal) -> MultivariateNormal:

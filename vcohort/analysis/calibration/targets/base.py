@@ -170,10 +170,34 @@ def errors_of(who: str, error: Any, count: int) -> np.ndarray:
     return np.full(count, float(error))
 
 
+def check_target(target: Target) -> None:
+    """Refuse a target whose labels, values and errors are not alike, or no numbers."""
+    labels, values, errors = target.labels, np.asarray(target.values), np.asarray(target.errors)
+    check_numbers(target, values)
+    check_numbers(target, errors)
+    least = 0.0 if target.on_log else -np.inf
+    told = np.isfinite([values, errors]).all() and (values > least).all() and (errors > 0).all()
+    if not (labels and told):
+        raise VcohortError(
+            f"{type(target).__name__}: its values must be finite numbers, at least one, above 0 "
+            "with on_log, each with a label and an error above 0."
+        )
+
+
+def check_numbers(target: Target, numbers: Any) -> None:
+    """Refuse other than one number for each label."""
+    if np.shape(numbers) != (len(target.labels),):
+        raise VcohortError(
+            f"{type(target).__name__} has {len(target.labels)} labels, and numbers of the shape "
+            f"{np.shape(numbers)}: values, errors, of_course and of_dataset give one for each."
+        )
+
+
 def residuals(targets: Sequence[Target], found: Sequence[Any]) -> Array:
     """Return the distances (k,) to all targets, in their standard errors."""
     parts = []
     for target, numbers in zip(targets, found, strict=True):
+        check_numbers(target, numbers)
         wanted = jnp.asarray(target.values, numbers.dtype)
         gap = jnp.log(numbers / wanted) if target.on_log else numbers - wanted
         parts.append(gap / jnp.asarray(target.errors, numbers.dtype))

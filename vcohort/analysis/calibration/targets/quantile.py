@@ -14,9 +14,10 @@ from jax import Array
 from vcohort.analysis.calibration.targets.base import Course, Target, errors_of, finite_slopes
 from vcohort.endpoints import Kinetics, TCellEndpoint
 from vcohort.errors import VcohortError, unknown
-from vcohort.given import number
+from vcohort.given import check_unit, number
 from vcohort.measurements.observables import OBSERVABLES, Observable
 from vcohort.models import Cells, Model
+from vcohort.tables.days import day_of
 
 _COUNTABLE = 1e38
 _KINETICS = ("C_max", "T_max", "C_auc_DAY")
@@ -25,7 +26,8 @@ _KINETICS = ("C_max", "T_max", "C_auc_DAY")
 class QuantileTarget(Target):
     """Quantiles of patients, such as the quartiles of CAR T cell counts on a day.
 
-    Residuals are those of natural logs.
+    Residuals are those of natural logs. Patients are on their deterministic course: what chance
+    does to a tumour of few cells is not seen.
 
     :param of: an observable (a name such as ``"C_per_ul"``, or a :class:`vcohort.Observable`), with
         ``day``; or ``"C_max"``, ``"T_max"`` or ``"C_auc_28"`` (the area until day 28).
@@ -49,7 +51,7 @@ class QuantileTarget(Target):
         self.of, self.area_until = _read_name(of)
         self.name = of.name if isinstance(of, Observable) else of
         self.day = _checked_day(self.name, self.of, day)
-        self.quantiles = _checked_quantiles(self.name, quantiles)
+        self.quantiles = _checked_quantiles(self.name, quantiles, _unit_of(self.of))
         self._errors = errors_of("QuantileTarget", error, len(self.quantiles))
 
     @property
@@ -151,19 +153,28 @@ def _checked_day(name: str, of: str | Observable, day: Any) -> float | None:
         return None
     if day is None:
         raise VcohortError(f"QuantileTarget: on which day is {name} measured? Give day=14.")
-    found = number("QuantileTarget: day", day)
+    found = day_of("QuantileTarget: day", day)
     if not 0 < found <= 1e6:
         raise VcohortError(f"QuantileTarget: day = {found:g} must be greater than 0, at most 1e6.")
     return found
 
 
-def _checked_quantiles(name: str, given: Any) -> dict[float, float]:
+def _unit_of(of: str | Observable) -> str:
+    """Return the unit in which quantiles are given."""
+    if isinstance(of, Observable):
+        return of.unit
+    return next(each.units for each in Kinetics().variables if each.name == of)
+
+
+def _checked_quantiles(name: str, given: Any, unit: str) -> dict[float, float]:
     """Return values by probability, in its order."""
     if not isinstance(given, Mapping) or not given:
         raise VcohortError(
             f"QuantileTarget: quantiles of {name} are values by probability: "
             "{0.25: 17, 0.5: 32, 0.75: 59}."
         )
+    for value in given.values():
+        check_unit(f"QuantileTarget: {name}", value, unit)
     found = sorted(
         (number("QuantileTarget: probability", p), number(f"QuantileTarget: {name}", value))
         for p, value in given.items()

@@ -16,7 +16,7 @@ from vcohort.endpoints.response import CR, PR
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.models import Model
-from vcohort.tables.days import days_of
+from vcohort.tables.days import day_of, days_of
 
 # Where nothing is blurred a share has steps, of patients near the limit; so little is no blur.
 _NO_NOISE = 1e-6
@@ -49,7 +49,8 @@ class ResponseTarget(Target):
     ) -> None:
         limit = {} if detection_limit is None else {"detection_limit": detection_limit}
         looks = tuple(days_of("visits", visits)) if np.size(visits) else ()
-        self.best = BestResponse(until, partial=partial, visits=looks, **limit)
+        last = day_of("ResponseTarget: until", until)
+        self.best = BestResponse(last, partial=partial, visits=looks, **limit)
         given = {"complete": complete, "overall": overall}
         self.shares = {
             name: number(f"ResponseTarget: {name}", share)
