@@ -53,7 +53,7 @@ def test_forms_of_a_depletion(text, survival):
     ("text", "message"),
     [
         ("30:N=", "no setting"), ("30:N=x", "not understood"), ("x:N=0.1", "not understood"),
-        ("30:0.1,", "not understood"), ("30:N=0.1,0.2", "no setting"), ("30:N=nan", "finite numbers"),
+        ("30:0.1,", "not understood"), ("30:N=0.1,0.2", "no setting"), ("30:N=nan", "finite"),
         ("30:N=0.1,N=0.2", "gives N twice"),
     ],
 )  # fmt: skip

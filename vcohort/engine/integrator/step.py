@@ -21,6 +21,7 @@ from vcohort.engine.integrator.arrivals import Arrivals
 from vcohort.engine.integrator.clones import CloneRates
 from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.own_path import CoxMatthews, Lawson
+from vcohort.engine.integrator.possible import or_nan
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Rates, Values
 
@@ -103,6 +104,8 @@ class _Stage(NamedTuple):
 
 def _stage(model: Model, values: Values, cells: Cells) -> _Stage:
     rates = model.rates(values, cells)
+    if not model.is_built_in:
+        rates = or_nan(rates)
     net = dict(rates.growth)
     inflow: dict[str, Number] = {}
     for (giver, taker), rate in rates.transfer.items():
