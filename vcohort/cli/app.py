@@ -71,6 +71,7 @@ def simulate(
     sigma: options.Sigma = None,
     design: options.Design = None,
     save_at: Annotated[str | None, typer.Option(help="Days to keep states at: 0,7,14,28.")] = None,
+    endpoint: options.Endpoints = None,
     infuse: options.Infuse = None,
     deplete: options.Deplete = None,
     force: options.Force = False,
@@ -80,7 +81,7 @@ def simulate(
     outputs.check()
     checked = options.study_of("simulate", study, {
         "preset": preset, "patients": patients, "sigma": sigma, "design": design,
-        "save_at": options.numbers("--save-at", save_at), **run_flags,
+        "save_at": options.numbers("--save-at", save_at), "endpoints": endpoint, **run_flags,
     }, settings=settings, laws=laws, infuse=infuse, deplete=deplete)  # fmt: skip
     from vcohort.results.summary import summary_table
 

@@ -84,6 +84,30 @@ def parse_fields(
         ) from None
 
 
+def parse_depletion(flag: str, text: str) -> dict[str, Any]:
+    """Return day and survival of a lymphodepletion.
+
+    ``100:0.01``, of normal and CAR T cells ``100:0.01,0.1``, by compartment ``100:N=0.01,M=0.5``.
+    """
+    day, _, survival = text.partition(":")
+    if not {"=", ","} & {*survival}:
+        return dict(parse_fields(flag, text, ("day", "survival")))
+    parts = survival.split(",")
+    named = by_name(flag, map(parse_setting, parts)) if "=" in survival else None
+    try:
+        shares = (
+            [parse_number(part) for part in parts]
+            if named is None
+            else {name: parse_number(part) for name, part in named.items()}
+        )
+        return {"day": parse_number(day), "survival": shares}
+    except ValueError:
+        raise VcohortError(
+            f"{flag} {text!r} is not understood. Write DAY:SURVIVAL, DAY:NORMAL,CAR or "
+            "DAY:N=SURVIVAL,C=SURVIVAL, finite numbers."
+        ) from None
+
+
 def parse_number(text: str) -> float:
     """Return a finite number.
 

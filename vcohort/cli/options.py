@@ -14,7 +14,13 @@ from typer import Option
 from typer.core import TyperCommand
 
 from vcohort.cli.at_once import load
-from vcohort.cli.notation import by_name, parse_fields, parse_number, parse_setting
+from vcohort.cli.notation import (
+    by_name,
+    parse_depletion,
+    parse_fields,
+    parse_number,
+    parse_setting,
+)
 from vcohort.cli.uses import is_read, refuse_unread
 from vcohort.errors import VcohortError
 from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
@@ -50,7 +56,16 @@ Infuse: TypeAlias = Annotated[
 Deplete: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="DAY:SURVIVAL of a lymphodepletion, 100:0.01, in place of the study's. Repeatable."
+        help="DAY:SURVIVAL of a lymphodepletion, in place of the study's: 100:0.01; of normal and "
+        "CAR T cells 100:0.01,0.1; by compartment 100:N=0.01,M=0.5. Repeatable."
+    ),
+]
+Endpoints: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--endpoint",
+        help="What to read off: Nadir, Escaped, 'Kinetics(auc_until=60)'. In place of the default "
+        "ones. Repeatable.",
     ),
 ]
 Force: TypeAlias = Annotated[
@@ -151,8 +166,7 @@ def study_of(
         names = ("day", "cells")
         fields["infusion"] = [parse_fields("--infuse", text, names, least=1) for text in infuse]
     if deplete:
-        names = ("day", "survival")
-        fields["lymphodepletion"] = [parse_fields("--deplete", text, names) for text in deplete]
+        fields["lymphodepletion"] = [parse_depletion("--deplete", text) for text in deplete]
     table = {name: value for name, value in (swept or {}).items() if value is not None}
     # Without axes nothing is swept, which the study says better.
     if "axes" in {*table, *fields.get("sweep", {})}:

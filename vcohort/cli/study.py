@@ -12,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 import vcohort as vc
+from vcohort.cli.endpoint_names import parse_endpoint
 from vcohort.cli.notation import parse_value
 from vcohort.cli.study_tables import (
     AS_WRITTEN,
@@ -46,7 +47,8 @@ class Study(_OfARun):
     """A cohort and its run. Each field is a key of the TOML file and a flag of the command line.
 
     The settings of a run are those of :class:`vcohort.Run` that are a number or a text. ``set``
-    overrides parameters, in cells and days, by a number or a distribution as text. ``infusion``
+    overrides parameters, in cells and days, by a number or a distribution as text. ``endpoints``
+    are what to read off, ``["Escaped", "Kinetics(auc_until=60)"]``. ``infusion``
     and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone. What a
     command does not read is refused: :mod:`vcohort.cli.uses`.
     """
@@ -56,6 +58,7 @@ class Study(_OfARun):
     sigma: float = 0.0
     design: str = "random"
     save_at: list[float] | None = None
+    endpoints: list[str] | None = None
     set: dict[str, float | str] = Field(default_factory=dict)
     infusion: list[InfusionEntry] = Field(default_factory=list)
     lymphodepletion: list[LymphodepletionEntry] = Field(default_factory=list)
@@ -87,7 +90,8 @@ class Study(_OfARun):
     def run(self) -> Run:
         """The settings of the run."""
         plain = {name: getattr(self, name) for name in PLAIN}
-        return Run(**plain, save_at=self.save_at, regimen=self.regimen)
+        endpoints = [parse_endpoint(text) for text in self.endpoints or ()]
+        return Run(**plain, save_at=self.save_at, regimen=self.regimen, endpoints=endpoints)
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""

@@ -18,6 +18,7 @@ _ANALYSIS = {
     "method": _EXACT,
     "threshold": _EXACT,
     "save_at": "it keeps no states of its patients",
+    "endpoints": "it reads off what it needs, and no more",
     "sweep": _SWEEP,
 }
 _SINGLE = {"dtype": "it computes in single precision"}

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from rich.table import Table
 
+from vcohort.endpoints.escape import NEGATIVE, POSITIVE
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.simulation.missing import known_outcomes
 
@@ -16,7 +17,9 @@ from vcohort.simulation.missing import known_outcomes
 class Summary(NamedTuple):
     """Shares of the outcomes, and median days of the events (NaN where there are none).
 
-    Of the ``patients`` with an outcome; beside them so many are ``missing``.
+    Of the ``patients`` with an outcome; beside them so many are ``missing``. ``antigen_positive``
+    and ``antigen_negative``: shares with such a relapse, of those who ``progressed``; None where
+    the dataset does not tell them apart (:class:`vcohort.Escaped`).
     """
 
     patients: int
@@ -25,6 +28,8 @@ class Summary(NamedTuple):
     undecided: float
     cure_day: float
     progression_day: float
+    antigen_positive: float | None
+    antigen_negative: float | None
     missing: int
 
 
@@ -40,6 +45,11 @@ def summarise(ds: xr.Dataset) -> Summary:
     def share(event: int) -> float:
         return float((outcome == event).mean())
 
+    def relapsed(kind: int) -> float | None:
+        if "relapse" not in ds:
+            return None
+        return float((ds["relapse"].values[kept] == kind).mean())
+
     return Summary(
         outcome.size,
         share(CURE),
@@ -47,6 +57,8 @@ def summarise(ds: xr.Dataset) -> Summary:
         share(UNDECIDED),
         median(CURE),
         median(PROGRESSION),
+        relapsed(POSITIVE),
+        relapsed(NEGATIVE),
         int(kept.size - outcome.size),
     )
 
@@ -60,6 +72,8 @@ def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
         "patients": lambda summary, _: f"{summary.patients:,}",
         "cured": lambda summary, _: f"{summary.cured:.1%}",
         "progressed": lambda summary, _: f"{summary.progressed:.1%}",
+        "antigen-positive": lambda summary, _: _share(summary.antigen_positive),
+        "antigen-negative": lambda summary, _: _share(summary.antigen_negative),
         "undecided": lambda summary, _: f"{summary.undecided:.1%}",
         "missing": lambda summary, _: f"{summary.missing:,}",
         "median day of cure": lambda summary, _: _day(summary.cure_day),
@@ -68,9 +82,15 @@ def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
     }
     if not any(summary.missing for summary, _ in columns.values()):
         del rows["missing"]
+    if all(summary.antigen_positive is None for summary, _ in columns.values()):
+        del rows["antigen-positive"], rows["antigen-negative"]
     for heading, cell in rows.items():
         table.add_row(heading, *(cell(*column) for column in columns.values()))
     return table
+
+
+def _share(share: float | None) -> str:
+    return "not told" if share is None else f"{share:.1%}"
 
 
 def _day(day: float) -> str:

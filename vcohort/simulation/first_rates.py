@@ -18,7 +18,9 @@ _ROUNDING = 1e-5
 
 
 def check_first_rates(model: Model, values: Mapping[str, np.ndarray]) -> None:
-    """Refuse shares of more than all, and births and deaths below 0 (per cell and day).
+    """Refuse shares of more than all; births, deaths and transfers below 0 (per cell and day).
+
+    What becomes so later makes its patient missing.
 
     ``values``: of each patient (patient,). The package's own laws have bounds for them.
 
@@ -37,13 +39,14 @@ def check_first_rates(model: Model, values: Mapping[str, np.ndarray]) -> None:
     for parent in rates.birth:
         shares = {pair[1]: each for pair, each in rates.mutation.items() if pair[0] == parent}
         _check_shares(f"The chances that a division of {parent} is a mutation", shares)
-    for what, found in (("birth", rates.birth), ("death", rates.death)):
+    moves = {f"{giver} -> {taker}": rate for (giver, taker), rate in rates.transfer.items()}
+    for what, found in (("birth", rates.birth), ("death", rates.death), ("transfer", moves)):
         for name, rate in found.items():
             wrong = np.flatnonzero(np.asarray(rate) < 0.0)
             if wrong.size:
                 raise VcohortError(
                     f"The {what} rate of {name} is {rate[wrong[0]]:g} a day for the patient in "
-                    f"place {wrong[0]}: births and deaths are at least 0."
+                    f"place {wrong[0]}: births, deaths and transfers are at least 0."
                 )
 
 

@@ -17,7 +17,7 @@ from vcohort.endpoints import Variable
 from vcohort.endpoints.outcome import MISSING, OUTCOMES
 from vcohort.errors import VcohortError, VcohortWarning, refuse_other
 
-LOST = "could not be followed: a rate is too fast for the steps"
+LOST = "could not be followed: a rate is too fast for the steps, or becomes impossible"
 NO_PATH = "have no path: they were masked, or their equations could not be followed"
 _NO_OUTCOME = NO_PATH.replace("path", "outcome")
 

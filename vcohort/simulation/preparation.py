@@ -152,7 +152,7 @@ def _choose_grid(
     if not found.error < NO_DIGIT:
         raise VcohortError(
             f"The equations cannot be followed with {found.plan.steps} steps: a rate is too "
-            "fast. Check the parameters' units (per day, cells)."
+            "fast, or becomes impossible. Check the parameters' units (per day, cells)."
         )
     if found.error > run.tolerance:
         warnings.warn(

@@ -79,8 +79,8 @@ def simulate(
         )  # fmt: skip
     if followed.lost.all():
         raise VcohortError(
-            "The equations of no patient can be followed: a rate is too fast. Check the "
-            "parameters' units (per day, cells)."
+            "The equations of no patient can be followed: a rate is too fast, or becomes "
+            "impossible. Check the parameters' units (per day, cells)."
         )
     found = dict(zip((variable.name for variable in variables), results, strict=True))
     mask_missing(found, variables, followed.lost)

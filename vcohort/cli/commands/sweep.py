@@ -69,6 +69,7 @@ def sweep(
     patients: options.Patients = None,
     sigma: options.Sigma = None,
     design: options.Design = None,
+    endpoint: options.Endpoints = None,
     infuse: options.Infuse = None,
     deplete: options.Deplete = None,
 ) -> None:
@@ -84,7 +85,8 @@ def sweep(
     chosen = options.study_of(
         "sweep --dry-run" if dry_run else "sweep", study,
         {
-            "preset": preset, "patients": patients, "sigma": sigma, "design": design, **run_flags,
+            "preset": preset, "patients": patients, "sigma": sigma, "design": design,
+            "endpoints": endpoint, **run_flags,
         },
         settings=settings, laws=laws, infuse=infuse, deplete=deplete, swept=swept,
         own={"--price": price, "--workers": workers, "--scheduler": scheduler},

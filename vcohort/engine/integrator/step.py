@@ -1,10 +1,9 @@
 """One deterministic step of one patient: what every backend traces.
 
-Logs of cell numbers are stepped by a fourth-order Runge-Kutta method. Whichever T cells
-dominate return fast to their capacity: x' = f(x) with f' near -L. This, the only stiff part, is
-taken out: x' = f(x_0) - L (x - x_0) is solved exactly, what remains by the classical method
-under the integrating factor e^(L t) (Lawson 1967, SIAM J. Numer. Anal. 4:372). Late steps may
-then be weeks long. Compartments that others feed go along in numbers (``fed``).
+Four stages of order four, in which what is stiff is solved exactly, so that late steps may be
+weeks long: of logs the return to capacity (``own_path``), of compartments that others feed, which
+go along in numbers, their turnover (``fed``), and so of what others hand over to a compartment
+that grows by itself (``arrivals``).
 """
 
 from __future__ import annotations
@@ -18,8 +17,11 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.quadratic import Quadratic
+from vcohort.engine.integrator.arrivals import Arrivals
 from vcohort.engine.integrator.clones import CloneRates
 from vcohort.engine.integrator.fed import Fed
+from vcohort.engine.integrator.own_path import CoxMatthews, Lawson
+from vcohort.engine.integrator.possible import or_nan
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.models import Cells, Model, Rates, Values
 
@@ -75,32 +77,6 @@ def strain_of(compartments: Compartments, log_tumour: Number) -> Number:
     return jnp.where(jnp.isfinite(logs), compartments.strain, jnp.nan)
 
 
-class _Relaxation(NamedTuple):
-    """The exact part of a step: x' = f - L (x - x_0)."""
-
-    rate: Number
-    slope: Number
-    decay: Number
-    half: Number
-    whole: Number
-
-    def remainder(self, slope: Number, rise: Number) -> Number:
-        """Return what the exact part leaves of a slope, at a rise since the start."""
-        return slope - self.slope + self.rate * rise
-
-
-def _relaxation(slope: Number, rate: Number, days: Number) -> _Relaxation:
-    """Return decay and rise of the exact part over half a step, and its rise over all of it."""
-    scaled = 0.5 * days * rate
-    tiny = scaled < 1e-6
-    # e^-x - 1, in half the time that expm1 takes.
-    slow = jnp.tanh(0.5 * scaled)
-    lost = -2.0 * slow / (1.0 + slow)
-    mean_decay = jnp.where(tiny, 1.0 - 0.5 * scaled, -lost / jnp.where(tiny, 1.0, scaled))
-    half = 0.5 * days * mean_decay * slope
-    return _Relaxation(rate, slope, 1.0 + lost, half, half * (2.0 + lost))
-
-
 def _per_cell(inflow: Mapping[str, Number], cells: Cells) -> dict[str, Number]:
     """Return what flows into grown compartments, per day and cell that is there: one, at least."""
     grown = [(name, rate, cells.logs[name]) for name, rate in inflow.items() if name in cells.logs]
@@ -119,9 +95,17 @@ class _Stage(NamedTuple):
     net: dict[str, Number]
     rates: Rates
 
+    def drift(self, taker: str) -> Number:
+        """Return the rate at which those who hand over to a compartment dwindle, if they do."""
+        givers = [giver for giver, other in self.rates.transfer if other == taker]
+        rates = [self.slope.get(giver, self.net[giver]) for giver in givers]
+        return jnp.minimum(reduce(jnp.maximum, rates), 0.0)
+
 
 def _stage(model: Model, values: Values, cells: Cells) -> _Stage:
     rates = model.rates(values, cells)
+    if not model.is_built_in:
+        rates = or_nan(rates)
     net = dict(rates.growth)
     inflow: dict[str, Number] = {}
     for (giver, taker), rate in rates.transfer.items():
@@ -140,51 +124,66 @@ def integrate(
     days: Number,
 ) -> Integrated:
     """Step one patient's compartments over ``days``; say what its tumour cells go through."""
-    half, sixth = 0.5 * days, days / 6.0
+    half = 0.5 * days
     grown, nothing = before.logs, jnp.zeros_like(days)
     start = cells_of(model, before, clones)
     first = _stage(model, values, start)
     rate = model.relaxation(values, start)
-    rate |= {name: rate[name] + risen for name, risen in _per_cell(first.inflow, start).items()}
-    exact = {name: _relaxation(first.slope[name], rate[name], days) for name in grown}
+    kind = CoxMatthews if first.inflow else Lawson
+    own = {name: kind.of(first.net[name], rate[name], days) for name in grown}
     fed = {name: Fed.of(before.numbers[name], first.net[name], days) for name in before.numbers}
+    joined = {
+        name: Arrivals.of(log, first.net[name], first.drift(name), days)
+        for name, log in grown.items() if name in first.inflow
+    }  # fmt: skip
+    counted = fed | {name: one.added for name, one in joined.items()}
+
+    def risen(rise: dict[str, Number], numbers: dict[str, Number], passed: Number) -> dict:
+        """Return the rises of all logs: of their own paths, and by what arrived."""
+        gains = {name: one.gain(numbers[name], passed) for name, one in joined.items()}
+        return {name: own + gains[name] if name in gains else own for name, own in rise.items()}
 
     def stage(
         rise: dict[str, Number], numbers: dict[str, Number], before_it: _Stage, passed: Number
     ) -> tuple[dict[str, Number], dict[str, Number], _Stage]:
         """Return the remainders, the sources and all rates at a stage."""
         moved = {name: log + passed * _net(before_it.rates, name) for name, log in clones.items()}
-        logs = {name: log + rise[name] for name, log in grown.items()}
-        now = _stage(model, values, Cells(logs | moved, numbers, model.species))
-        left = {name: exact[name].remainder(now.slope[name], rise[name]) for name in grown}
+        logs = {name: grown[name] + up for name, up in risen(rise, numbers, passed).items()}
+        held = {name: numbers[name] for name in fed}
+        now = _stage(model, values, Cells(logs | moved, held, model.species))
+        left = {name: own[name].source(now.net[name], rise[name]) for name in grown}
         source = {
             name: one.source(now.inflow.get(name, nothing), now.net[name], numbers[name])
             for name, one in fed.items()
         }
+        source |= {
+            name: one.source(now.inflow[name], rise[name], passed) for name, one in joined.items()
+        }
         return left, source, now
 
     s1 = {name: first.inflow.get(name, nothing) for name in fed}
-    middle = {name: one.in_the_middle(s1[name]) for name, one in fed.items()}
-    f2, s2, second = stage({name: e.half for name, e in exact.items()}, middle, first, half)
-    f3, s3, third = stage(
-        {name: e.half + half * f2[name] for name, e in exact.items()},
-        {name: one.in_the_middle(s2[name]) for name, one in fed.items()},
-        second, half,
-    )  # fmt: skip
-    f4, s4, fourth = stage(
-        {name: e.whole + days * e.decay * f3[name] for name, e in exact.items()},
-        {name: one.at_the_end(middle[name], s1[name], s3[name]) for name, one in fed.items()},
-        third, days,
-    )  # fmt: skip
-    rise = {
-        name: e.whole + sixth * (2.0 * e.decay * (f2[name] + f3[name]) + f4[name])
-        for name, e in exact.items()
+    s1 |= {name: one.source(first.inflow[name], nothing, nothing) for name, one in joined.items()}
+    middle = {name: one.in_the_middle(s1[name]) for name, one in counted.items()}
+    rise = {name: each.at_first() for name, each in own.items()}
+    f2, s2, second = stage(rise, middle, first, half)
+    rise = {name: each.in_the_middle(f2[name]) for name, each in own.items()}
+    numbers = {name: one.in_the_middle(s2[name]) for name, one in counted.items()}
+    f3, s3, third = stage(rise, numbers, second, half)
+    rise = {name: each.at_the_end(f3[name]) for name, each in own.items()}
+    numbers = {n: one.at_the_end(middle[n], s1[n], s3[n]) for n, one in counted.items()}
+    f4, s4, fourth = stage(rise, numbers, third, days)
+    rise = {name: each.after(f2[name], f3[name], f4[name]) for name, each in own.items()}
+    # Of those who arrived late most are there: they are counted along the path as it is now known.
+    s4 |= {name: one.source(fourth.inflow[name], rise[name], days) for name, one in joined.items()}
+    ended = {
+        name: one.after(s1[name], s2[name], s3[name], s4[name]) for name, one in counted.items()
     }
-    numbers = {name: one.after(s1[name], s2[name], s3[name], s4[name]) for name, one in fed.items()}
+    rise, numbers = risen(rise, ended, days), {name: ended[name] for name in fed}
     stages = tuple(each.rates for each in (first, second, third, fourth))
     rates = _clone_rates(model, days, *stages)
     bends = [jnp.abs(f2[name] - f3[name]) for name in grown]
     bends += [jnp.abs(s2[name] - s3[name]) / jnp.maximum(numbers[name], LEAST) for name in fed]
+    bends += [jnp.abs(s2[name] - s3[name]) / (1.0 + ended[name]) for name in joined]
     bends += [jnp.abs(_net(second.rates, name) - _net(third.rates, name)) for name in clones]
     strain = days * reduce(jnp.maximum, bends)
     after = _after(before, rise, numbers, jax.lax.stop_gradient(strain))

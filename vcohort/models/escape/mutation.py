@@ -2,7 +2,8 @@
 
 Of each division of B one daughter is antigen-negative with the probability u. Antigen-negative
 cells divide by the law of the tumour at their own rate r_E, stay antigen-negative, and are killed
-as bystanders: at a fraction eps of the rate of B, 0 where they are not.
+as bystanders: at a fraction eps of the rate of B, 0 where they are not. The default values are our
+assumptions: none is taken from data.
 """
 
 from __future__ import annotations

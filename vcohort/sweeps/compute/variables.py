@@ -199,6 +199,7 @@ def missing_note(ds: xr.Dataset) -> str | None:
         return None
     return (
         f"In {cells:,} of {missing.size:,} cells {patients:,} patients could not be followed: "
-        "a rate is too fast for the steps. They are left out of the cell's shares, means and "
-        "quantiles (variable missing). Narrow the distributions, or sweep a smaller range."
+        "a rate is too fast for the steps, or becomes impossible. They are left out of the cell's "
+        "shares, means and quantiles (variable missing). Narrow the distributions, or sweep a "
+        "smaller range."
     )
