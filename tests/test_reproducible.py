@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.engine.execution.executor import execute
+from vcohort.engine.execution.executor import compiled_for
 
 PROGRAM = """
 import sys, vcohort as vc
@@ -83,6 +83,7 @@ def test_seeds_and_patients_draw_on_their_own(run, figures):
 def test_nothing_is_compiled_twice(method, run, figures, no_programs):
     """Another number of patients or steps, seed, value, threshold or horizon: the same program."""
     first = run(figures(0.05).sample(1000, seed=1), method, tolerance=0.02)
+    execute = compiled_for("cpu", None)
     compiled = execute._cache_size()
     other = run(figures(0.05, r_B=0.07).sample(5000, seed=2), method, seed=5, threshold=50.0,
                 progression=1.3, horizon=1990.0, tolerance=4e-4)  # fmt: skip
