@@ -1,23 +1,12 @@
 """The same seed gives the same bits, however the work is cut and whatever runs it."""
 
 import hashlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import vcohort as vc
 from vcohort.engine.execution.executor import compiled_for
-
-PROGRAM = """
-import sys, vcohort as vc
-from tests.test_reproducible import digest
-cohort = vc.Population("kimmel2021-figures", 0.05).sample(9000, seed=4)
-for method in ("hybrid", "exact"):
-    print(digest(vc.simulate(cohort, method, seed=2, endpoints=[vc.Nadir()], progress=False)))
-"""
 
 
 def digest(ds):
@@ -44,22 +33,6 @@ def test_any_block_size_gives_the_same_bits(method, cohort):
     whole = digest(vc.simulate(some, method, **options))
     for block in (256, 16384):
         assert digest(vc.simulate(some, method, block=block, **options)) == whole
-
-
-@pytest.mark.slow
-def test_one_or_two_devices_give_the_same_bits():
-    found = []
-    for devices in (1, 2):
-        environment = os.environ | {
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-            "JAX_PLATFORMS": "cpu",
-        }
-        output = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        found.append(output.stdout.split())
-    assert len(found[0]) == 2 and found[0] == found[1]
 
 
 @pytest.mark.slow
