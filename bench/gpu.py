@@ -21,7 +21,7 @@ import numpy as np
 import vcohort as vc
 from bench.machine import describe, in_turn, median, timed, write_as
 from bench.peers import cuda, diffrax_peer, engine
-from bench.workloads import HORIZON, TOLERANCE, TRUTH, coarsest, of
+from bench.workloads import HORIZON, LONG, TOLERANCE, TRUTH, coarsest, of
 from vcohort.engine.compiling.platform import platform
 from vcohort.engine.execution import backend, executor
 from vcohort.simulation.jobs import cure_job
@@ -32,7 +32,6 @@ SIZES, SMALL = (1 << 14, 1 << 17, 1 << 20), (256, 512)
 METHODS = ("exact", "hybrid", "deterministic")
 BACKENDS = (backend.FUSED, backend.SCAN)
 PACKAGES = ("vcohort", "jax", "jaxlib", "diffrax", "numpy")
-FIRST_OF_LONG_DAYS = (10.0, 30.0, 100.0, 300.0, 1000.0, HORIZON)
 
 
 def population():
@@ -143,12 +142,12 @@ def probabilities(size):
 
 def against_diffrax(size):
     """Return seconds of diffrax under vmap at the same error, equations and cure integral alone."""
-    truth = of(population().sample(TRUTH, seed=1))
+    truth = jnp.asarray(of(population().sample(TRUTH, seed=1)).values)
     solve = diffrax_peer.adaptive
     rtol, error = coarsest(
         diffrax_peer.TOLERANCES,
-        lambda rtol: solve(jnp.asarray(truth.values), jnp.asarray(FIRST_OF_LONG_DAYS), rtol),
-        FIRST_OF_LONG_DAYS,
+        lambda rtol: np.stack(solve(truth, jnp.asarray(LONG), rtol)).swapaxes(1, 2),
+        LONG,
     )
     given = of(population().sample(size, seed=1))
     values, days = jnp.asarray(given.values), jnp.asarray([HORIZON])

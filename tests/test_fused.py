@@ -85,6 +85,19 @@ def test_outcomes_are_those_of_the_loop(method, regimen, options, monkeypatch):
     compare(monkeypatch, drawn(), method, regimen=regimen, **options)
 
 
+@pytest.mark.parametrize(
+    ("method", "regimen"),
+    [
+        ("deterministic", None),
+        pytest.param("hybrid", TREATED, marks=SLOW),
+        pytest.param("hybrid", OWN_DAYS, marks=SLOW),
+    ],
+)
+def test_saved_states_are_those_of_the_loop(method, regimen, monkeypatch):
+    options = {"save_at": [0.0, 20.0, 60.0, 300.0], "regimen": regimen}
+    compare(monkeypatch, drawn(), method, **ALONE, **options)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["hybrid", "gillespie", "deterministic"])
 def test_more_cells(method, monkeypatch):
@@ -142,8 +155,6 @@ def test_what_a_kernel_cannot_do_is_refused_where_it_is_asked_for(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fused")
     with pytest.raises(VcohortError, match=r"sort.*no kernel"):
         vc.simulate(drawn(), "deterministic", endpoints=(Sorted(),), progress=False)
-    with pytest.raises(VcohortError, match="saved"):
-        vc.simulate(drawn(), "deterministic", 90.0, save_at=[30.0], progress=False)
     with pytest.raises(VcohortError, match="goes back in time"):
         vc.cure_probability(drawn(vc.car_t(escape="mutation")))
 
@@ -164,7 +175,7 @@ def described():
     return jax.sharding.use_abstract_mesh(mesh)
 
 
-def translated(programs, cohort, run):
+def translated(programs, cohort, run, points=None):
     """Return programs as a GPU is told them."""
     patients = make_patient_table(cohort, run).take(np.arange(40), np.dtype(run.dtype))
     settings = Settings(*np.asarray((100.0, 1.2, 300.0), run.dtype))
@@ -172,12 +183,13 @@ def translated(programs, cohort, run):
     with compiling_for("gpu"), described(), jax.enable_x64(run.dtype == "float64"):
         grid = grid_spec(run, run.required_days).with_steps(40).grid(patients)
         seed = seed_key(0, run.method)
-        traced = compiled_for("gpu", None).trace(programs, patients, grid, None, seed, settings)
+        given = patients, grid, None, seed, settings, points
+        traced = compiled_for("gpu", None).trace(programs, *given)
         return traced.lower(lowering_platforms=("cuda",)).as_text()
 
 
-def kernels(programs, cohort, run):
-    return translated(programs, cohort, run).count("__gpu$xla.gpu.triton")
+def kernels(*block):
+    return translated(*block).count("__gpu$xla.gpu.triton")
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=SLOW)])
@@ -199,6 +211,12 @@ def test_a_gpu_is_told_one_kernel_for_every_law(kind, name):
 def test_probabilities_and_pilots_are_one_kernel_too(programs_of):
     cohort, run = drawn(), vc.Run(regimen=TREATED)
     assert kernels(programs_of(cohort.model), cohort, run) == 1
+
+
+def test_days_are_saved_by_the_kernel_too():
+    cohort, run = drawn(), vc.Run(method="deterministic", save_at=[0.0, 90.0])
+    points = np.zeros((2, 1), np.int32)
+    assert kernels(programs_of(cohort.model, run), cohort, run, points) == 1
 
 
 def test_what_a_kernel_cannot_do_is_a_loop_on_a_gpu():

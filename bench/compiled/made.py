@@ -8,8 +8,8 @@ from bench.compiled.thunks import every, launches, of_a_dump, text_of
 def made(compiled, folder, architecture, patients, steps):
     """Return kernels, bytes, registers and memory of a compiled program, bytes per patient.
 
-    ``total_bytes``: read and written, a loop of unknown length counted as one turn of it. A kernel
-    that holds all steps reads and writes no more than what goes in and comes out.
+    ``bytes`` are read and written; loops of unknown length are not counted, in launches neither. A
+    kernel that holds all steps reads and writes no more than what goes in and comes out.
     """
     program = hlo.parse(text_of(folder, "gpu_after_optimizations.txt"))
     thunks, names = of_a_dump(folder)

@@ -41,10 +41,11 @@ class Given:
         self.seed = card.abstract(seed_key(run.seed, run.method))
 
 
-def outcomes(backend, method, card, endpoints=ALONE, regimen=None, **laws):
-    run = vc.Run(method=method, endpoints=endpoints, regimen=regimen)
+def outcomes(backend, method, card, endpoints=ALONE, regimen=None, save_at=None, **laws):
+    run = vc.Run(method=method, endpoints=endpoints, regimen=regimen, save_at=save_at)
     given = Given(card, STEPS, run, vc.car_t(**laws))
-    arguments = given.patients, given.grid, None, given.seed, given.settings
+    points = None if save_at is None else card.abstract(np.zeros((len(save_at), 1), np.int32))
+    arguments = given.patients, given.grid, None, given.seed, given.settings, points
     return Work(
         compiled_for("gpu", backend), (programs_of(given.model, run), *arguments), {}
     ), STEPS
@@ -90,6 +91,7 @@ PROGRAMS = {
     for case, options in CASES.items()
 }
 PROGRAMS |= {
+    "hybrid, three days saved, fused": partial(outcomes, "fused", "hybrid", save_at=DAYS),
     "hybrid, escape, fused": partial(outcomes, "fused", "hybrid", escape="mutation"),
     "P(cure), fused": partial(cure, "fused"),
     "P(cure), treated, fused": partial(cure, "fused", regimen=TREATED),

@@ -6,6 +6,7 @@ On a CPU in tiles that fit caches; on a GPU in one kernel, or step by step where
 from __future__ import annotations
 
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -64,7 +65,7 @@ def _execute(
 ) -> tuple[Any, Any]:
     if backend == FUSED or (backend != SCAN and has_kernels()):
         try:
-            return _fused(programs, patients, grid, count, seed, settings, points), None
+            return _fused(programs, patients, grid, count, seed, settings, points)
         except NotInLanes as error:
             if backend == FUSED:
                 raise refuse(str(error)) from error
@@ -84,15 +85,18 @@ def _fused(
     seed: Key | None,
     settings: Any,
     points: Array | None,
-) -> Any:
+) -> tuple[Any, Any]:
     """Run a block in one kernel, each of its patients in registers."""
     # Pallas is experimental: what a JAX may be without is imported where it is used.
     from vcohort.engine.execution.fused import follow_fused  # noqa: PLC0415
 
-    if points is not None:
-        raise NotInLanes("states to be saved")
-    interpret = not has_kernels()
-    return follow_fused(programs, patients, grid, count, seed, settings, interpret=interpret)
+    block = programs, patients, grid, count, seed, settings
+    options = {"saving": points is not None, "interpret": not has_kernels()}
+    found, kept = follow_fused(*block, **options)
+    if points is None:
+        return found, None
+    first, later = (jax.tree.map(itemgetter(rows), kept) for rows in (0, slice(1, None)))
+    return found, _pick(first, later, points)
 
 
 def _scan(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from jax import Array
 
 from vcohort.branches import when
 from vcohort.engine.chance.random import Key, fold
-from vcohort.engine.execution.kernel import Inputs, in_a_kernel
+from vcohort.engine.execution.kernel import Forms, Inputs, in_a_kernel
 from vcohort.engine.execution.loop import Programs
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, Step
@@ -42,11 +42,14 @@ def follow_fused(
     seed: Key | None,
     settings: Any,
     *,
+    saving: bool,
     interpret: bool,
-) -> Any:
+) -> tuple[Any, Any]:
     """Return what the last program finds of a block (patient, …), as ``loop.follow_all`` does.
 
-    ``interpret``: have XLA run the kernel's operations, on a device for which it is not compiled.
+    ``saving``: also what a single :class:`SavingProgram` keeps at each point of the grid, (point,
+    patient), day 0 the first; else None. ``interpret``: have XLA run the kernel's operations, on a
+    device for which it is not compiled.
 
     :raises NotInLanes: where a program holds what is no operation of single numbers.
     """
@@ -54,13 +57,18 @@ def follow_fused(
         raise NotInLanes("a program that goes back in time")
     steps = grid.days.shape[0]
     shared = _Shared(jnp.asarray(steps if count is None else count, jnp.int32), seed, settings)
-    found = jax.eval_shape(partial(_whole, programs), *_one_of(patients, grid, shared))
-    inputs = Inputs(patients, grid, shared)
-    return in_a_kernel(partial(_follow, programs), inputs, found, interpret=interpret)
+    found, kept = jax.eval_shape(partial(_whole, programs), *_one_of(patients, grid, shared))
+    inputs, forms = Inputs(patients, grid, shared), Forms(found, kept if saving else None)
+    return in_a_kernel(partial(_follow, programs, saving), inputs, forms, interpret=interpret)
 
 
 def _follow(
-    programs: Programs, block: Patients, shared: _Shared, step_of: Callable[[Array], Step]
+    programs: Programs,
+    saving: bool,
+    block: Patients,
+    shared: _Shared,
+    step_of: Callable[[Array], Step],
+    keep: Callable[[Any, Any], None],
 ) -> Any:
     """Run programs in turn, each beside those before it; all are trees of parts."""
     patients = (run(_patient, block, shared),)
@@ -68,8 +76,14 @@ def _follow(
         chain = programs[: last + 1]
         states = run(partial(_begin, chain), patients)
 
+        if saving:
+            keep(0, run(cast("Any", chain[-1]).saved, states[-1]))
+
         def turn(index: Array, states: Any, chain: Any = chain, known: Any = patients) -> Any:
-            return run(partial(_turn, chain), known, states, step_of(index))
+            after, kept = run(partial(_turn, chain), known, states, step_of(index))
+            if saving:
+                keep(index + 1, kept)
+            return after
 
         states = turns(shared.taken[()], turn, states)
         found = run(chain[-1].final, patients[-1], states[-1])
@@ -91,14 +105,17 @@ def _begin(programs: Programs, patients: tuple[Patient, ...]) -> tuple[Any, ...]
 
 def _turn(
     programs: Programs, patients: tuple[Patient, ...], states: tuple[Any, ...], step: Step
-) -> tuple[Any, ...]:
-    """Advance all programs by one step, each with what the one before it kept of the step."""
+) -> tuple[tuple[Any, ...], Any]:
+    """Advance all programs by one step, each with what the one before it kept of the step.
+
+    Also return what the last one keeps of it.
+    """
     after: list[Any] = []
     for program, patient, state in zip(programs, patients, states, strict=True):
         now, kept = program.step(patient, _treated(program, patient, state, step), step)
         after.append(now)
         step = step._replace(stored=kept)
-    return tuple(after)
+    return tuple(after), step.stored
 
 
 def _treated(
@@ -116,14 +133,15 @@ def _treated(
 
 
 def _whole(programs: Programs, block: Patients, shared: _Shared, step: Step) -> Any:
-    """Return what is found of one patient after a single step: of the same form as after all."""
+    """Return what is found and kept of one patient after a single step: in form, as after all."""
+    kept: Any = None
     patients = (_patient(block, shared),)
     for last in range(len(programs)):
         chain = programs[: last + 1]
-        states = _turn(chain, patients, _begin(chain, patients), step)
+        states, kept = _turn(chain, patients, _begin(chain, patients), step)
         found = chain[-1].final(patients[-1], states[-1])
         patients = (*patients, patients[-1]._replace(schedule=None, before=found))
-    return patients[-1].before
+    return patients[-1].before, kept
 
 
 def _one_of(patients: Patients, grid: Grid, shared: _Shared) -> tuple[Patients, _Shared, Step]:

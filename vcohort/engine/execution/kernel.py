@@ -29,10 +29,21 @@ class Inputs(NamedTuple):
     shared: Any
 
 
-def in_a_kernel(work: Callable[..., Any], inputs: Inputs, found: Any, *, interpret: bool) -> Any:
-    """Return ``work(patients, shared, step_of)`` of a block, in trees of parts, (patient, …) each.
+class Forms(NamedTuple):
+    """Of one patient: the form of what is found, and of what is kept at each point of its grid."""
 
-    ``step_of(index)``: a step of the grid. ``found``: the form of what is found of one patient.
+    found: Any
+    kept: Any = None
+
+
+def in_a_kernel(
+    work: Callable[..., Any], inputs: Inputs, forms: Forms, *, interpret: bool
+) -> tuple[Any, Any]:
+    """Return what is found of a block, (patient, …), and what is kept of it, (point, patient).
+
+    ``work(patients, shared, step_of, keep)``: it returns what is found, in trees of parts as all
+    that it is given. ``step_of(index)``: a step of the grid. ``keep(index, tree)``: note what is to
+    be kept at a point, 0 the start; of points that are not reached what is kept means nothing.
     """
     total = jax.tree.leaves(inputs.patients)[0].shape[0]
     groups = -(-total // LANES)
@@ -47,25 +58,39 @@ def in_a_kernel(work: Callable[..., Any], inputs: Inputs, found: Any, *, interpr
         jax.tree.map(_all, shared),
     )
     leaves, form = jax.tree.flatten(Inputs(patients, grid, shared))
-    results, found_form = jax.tree.flatten(found)
+    points = 1 + inputs.grid.days.shape[0]
+    results = jax.tree.leaves(forms.found)
+    rows = jax.tree.leaves(forms.kept)
 
     def kernel(*refs: Any) -> None:
         given = jax.tree.unflatten(form, refs[: len(leaves)])
         constants = jax.tree.map(lambda ref: from_list([ref[0]], ()), given.shared)
-        worked = work(jax.tree.map(_read, given.patients), constants, partial(_step, given.grid))
-        for ref, parts in zip(refs[len(leaves) :], jax.tree.leaves(worked), strict=True):
+        outputs = refs[len(leaves) :]
+
+        def keep(index: Any, tree: Any) -> None:
+            for ref, parts in zip(outputs[len(results) :], jax.tree.leaves(tree), strict=True):
+                ref[index, :] = as_vector(parts[()])
+
+        patients = jax.tree.map(_read, given.patients)
+        found = work(patients, constants, partial(_step, given.grid), keep)
+        for ref, parts in zip(outputs[: len(results)], jax.tree.leaves(found), strict=True):
             ref[:] = as_vector(parts[()])
 
+    width = groups * LANES
+    shapes = [jax.ShapeDtypeStruct((width,), each.dtype) for each in results]
+    shapes += [jax.ShapeDtypeStruct((points, width), each.dtype) for each in rows]
     call = pl.pallas_call(
         kernel,
         grid=(groups,),
         in_specs=jax.tree.leaves(specs),
-        out_specs=[pl.BlockSpec((LANES,), lambda group: (group,))] * len(results),
-        out_shape=[jax.ShapeDtypeStruct((groups * LANES,), each.dtype) for each in results],
+        out_specs=list(map(_own, shapes)),
+        out_shape=shapes,
         interpret=interpret,
         compiler_params=None if interpret else triton.CompilerParams(num_warps=1, num_stages=1),
     )
-    return jax.tree.unflatten(found_form, [result[:total] for result in call(*leaves)])
+    outputs = [output[..., :total] for output in call(*leaves)]
+    found = jax.tree.unflatten(jax.tree.structure(forms.found), outputs[: len(results)])
+    return found, jax.tree.unflatten(jax.tree.structure(forms.kept), outputs[len(results) :])
 
 
 def _filled(more: int, leaf: Array) -> Array:
@@ -75,7 +100,7 @@ def _filled(more: int, leaf: Array) -> Array:
     return jnp.pad(leaf, [(0, more), *[(0, 0)] * (leaf.ndim - 1)], mode="edge")
 
 
-def _own(leaf: Array) -> pl.BlockSpec:
+def _own(leaf: Any) -> pl.BlockSpec:
     """Return that a group takes its own part of an array whose last axis has the patients."""
     before = leaf.shape[:-1]
     return pl.BlockSpec((*before, LANES), lambda group: (*[0] * len(before), group))
