@@ -22,7 +22,7 @@ shift_right_logical sign sin sinh sqrt square sub tan tanh xor
 SINGLE = frozenset(_SINGLE.split())
 
 # What changes nothing in one lane.
-_SAME = frozenset(("copy", "copy_p", "optimization_barrier", "stop_gradient"))
+_SAME = frozenset(("copy", "copy_p", "optimization_barrier", "reshard", "stop_gradient"))
 
 
 def apply(line: Any, inputs: list[Parts]) -> list[Parts]:
