@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+GPU := .venv-gpu
 
-.PHONY: help demo test test-slow lint docs paper bench wheel lock clean
+.PHONY: help demo test test-slow lint docs paper bench gpu-check wheel lock clean
 
 help:
 	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
@@ -14,6 +15,7 @@ help:
 	@echo "make docs       the documentation, in docs/_build/html"
 	@echo "make paper      the paper's figures anew, and docs/paper.md"
 	@echo "make bench      speed, memory, peers: bench/results and docs/performance.md"
+	@echo "make gpu-check  all programs compiled for GPUs that are not there: bench/results"
 	@echo "make wheel      the package, built and tried in an environment of its own, in dist/"
 	@echo "make lock       pin the newest dependencies in requirements.lock"
 
@@ -58,6 +60,18 @@ bench: $(READY)
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.page
 
+$(GPU)/.ready: requirements.lock bench/gpu-requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(GPU)
+	$(GPU)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(GPU)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  -r bench/gpu-requirements.txt
+	$(GPU)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	@touch $@
+
+gpu-check: $(GPU)/.ready
+	$(GPU)/bin/python -m bench.gpu_compile
+
 wheel: $(READY)
 	rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --wheel-dir dist .
@@ -73,4 +87,4 @@ lock:
 	  --no-header --upgrade --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) dist demo results docs/_build
+	rm -rf $(VENV) $(GPU) dist demo results docs/_build

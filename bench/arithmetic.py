@@ -9,7 +9,8 @@ from jax.extend.core import Literal
 
 from bench.machine import in_turn, median
 from bench.workloads import NAMES, patients
-from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
+from vcohort.engine.compiling.platform import compiler_options, platform
+from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.integrator.path_state import first_path_state, path_step
 
 TURNS, LANES = 1000, 4096
@@ -40,7 +41,10 @@ def _loop(operation):
     def work(values):
         return jax.lax.fori_loop(0, TURNS, lambda _, x: operation(x), values)
 
-    run = jax.jit(lambda values: in_tiles(work, (0,), 1, values), compiler_options=COMPILER_OPTIONS)
+    run = jax.jit(
+        lambda values: in_tiles(work, (0,), 1, values),
+        compiler_options=compiler_options(platform()),
+    )
     values = jnp.linspace(0.1, 3.0, LANES)
     return lambda: jax.block_until_ready(run(values))
 

@@ -17,6 +17,9 @@ from bench.machine import RESULTS, ROOT, median
 PAPER = "numba, the paper's algorithm"
 TEXT = Template((ROOT / "bench" / "performance.md.in").read_text(encoding="utf-8"))
 PAGE, PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "images" / "performance.png"
+# Bytes a second of each card's memory, by its maker; seconds a launch, by custom.
+BANDWIDTH, LAUNCH = {"H100": 3.35e12, "A100": 2.04e12}, 2.5e-6
+
 ABOUT = {
     "W1, end state": "States at day 200: deterministic, nine sampled parameters a patient.",
     "W1, 100 saved days": "The same, states kept at 100 days.",
@@ -180,6 +183,32 @@ def arithmetic(compare):
     return table(head, lines)
 
 
+def compiled(found, card):
+    """Return what was made of each program for a GPU."""
+    columns = {
+        "launches": "kernels", "launches_a_step": "of them a step", "bytes": "bytes a patient",
+        "bytes_a_step": "a step", "temporary_bytes": "kept a patient", "registers": "registers",
+        "spilled_bytes": "spilled", "host_reads": "host reads",
+        "loops_of_unknown_length": "open loops",
+    }  # fmt: skip
+    rows = [row for row in found["rows"] if row["card"] == card]
+    lines = [[row["program"], *(f"{row[key]:g}" for key in columns)] for row in rows]
+    return table(["program", *columns.values()], lines)
+
+
+def least(found, card):
+    """Return the least times of a block that stays a loop: what it moves, and what it launches."""
+    rows = [row for row in found["rows"] if row["card"] == card and row["program"].endswith("scan")]
+    lines = []
+    for row in rows:
+        if row["loops_of_unknown_length"]:
+            continue
+        moved = 1e3 * row["bytes"] * row["patients"] / BANDWIDTH[card]
+        told = 1e3 * LAUNCH * row["launches"]
+        lines.append([row["program"], f"{moved:.2f}", f"{told:.2f}"])
+    return table(["program", "moving, ms", "launching, ms"], lines)
+
+
 def over(rows, first, second):
     """Return how many times as fast an engine is as another at W3, at their largest common size."""
     found = {(row["engine"], row["patients"]): rate(row) for row in rows if row["workload"] == "W3"}
@@ -213,6 +242,7 @@ def draw(rows):
 
 def main():
     compare, engine, more = load("compare"), load("engine"), load("cells")
+    gpu = json.loads((RESULTS / "gpu-compile.json").read_text())
     rows = compare["rows"]
     draw(rows)
     versions = ", ".join(f"{name} {number}" for name, number in compare["versions"].items())
@@ -224,6 +254,9 @@ def main():
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), sampling=sampling(engine), compiling=compiling(compare),
         arithmetic=arithmetic(compare),
+        compiled=compiled(gpu, "H100"), least=least(gpu, "H100"),
+        gpu_versions=", ".join(f"{name} {number}" for name, number in gpu["versions"].items()),
+        gpu_patients=f"{gpu['rows'][0]['patients']:,}",
         c_over_paper=f"{over(rows, 'C, exact', PAPER):.0f}",
     )  # fmt: skip
     PAGE.write_text(text)

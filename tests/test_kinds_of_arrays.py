@@ -23,7 +23,7 @@ with install_import_hook(ROOMS, "tests.checker.check"):
     from vcohort.engine.chance.random import seed_key
     from vcohort.engine.closed_forms.path import path
     from vcohort.engine.execution.derivatives import differentiable
-    from vcohort.engine.execution.executor import execute
+    from vcohort.engine.execution.executor import compiled_for
     from vcohort.engine.inputs import Settings
     from vcohort.engine.programs.halving import Halving
     from vcohort.models import Cells
@@ -32,6 +32,7 @@ with install_import_hook(ROOMS, "tests.checker.check"):
     from vcohort.simulation.jobs import cure_programs, programs_of
     from vcohort.simulation.preparation import grid_spec, make_patient_table
 
+    execute = compiled_for("cpu", None)
     float32, ends = np.dtype("f4"), (vc.Outcome(), vc.Response(), vc.Kinetics(), vc.Escaped())
     regimen = vc.Regimen(vc.Infusion(20.0, 1e8), vc.Lymphodepletion(18.0, 0.1))
     settings = Settings(*np.float32((100.0, 1.2, 2000.0)))

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 import vcohort as vc
 from tests.conftest import P_LIMIT, Z_LIMIT, z_of_share
-from vcohort.engine.execution.executor import execute
+from vcohort.engine.execution.executor import compiled_for
 
 DAYS = np.array([10.0, 40.0, 60.0, 61.0, 75.0, 100.0, 150.0])
 SECOND = vc.Regimen(vc.Infusion(60.0, 3e8), vc.Lymphodepletion(58.5, (0.02, 0.4)))
@@ -215,6 +215,7 @@ def test_a_sweep_of_days_and_doses(method, run, figures, no_programs):
 
     own = np.linspace(0.5, 1.0, 500)
     at(50.0 * own, 1e8, 0.1)
+    execute = compiled_for("cpu", None)
     compiled = execute._cache_size()
     swept = at(64.0 * own, 2e8, 0.5)
     assert execute._cache_size() == compiled
@@ -226,7 +227,7 @@ def test_a_sweep_of_days_and_doses(method, run, figures, no_programs):
 
 def test_another_shared_day_or_tolerance_compiles_nothing_new(run, figures, no_programs):
     cohort = figures(0.05).sample(200, seed=1)
-    compiled, steps = [], set()
+    execute, compiled, steps = compiled_for("cpu", None), [], set()
     for day, survival, tolerance in ((50.0, 0.1, 0.02), (64.0, 0.5, 0.02), (41.0, 0.2, 1e-3)):
         regimen = vc.Regimen(vc.Infusion(day, 2e8), vc.Lymphodepletion(day, survival))
         ds = run(cohort, "deterministic", regimen=regimen, tolerance=tolerance)

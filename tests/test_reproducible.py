@@ -1,23 +1,12 @@
 """The same seed gives the same bits, however the work is cut and whatever runs it."""
 
 import hashlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.engine.execution.executor import execute
-
-PROGRAM = """
-import sys, vcohort as vc
-from tests.test_reproducible import digest
-cohort = vc.Population("kimmel2021-figures", 0.05).sample(9000, seed=4)
-for method in ("hybrid", "exact"):
-    print(digest(vc.simulate(cohort, method, seed=2, endpoints=[vc.Nadir()], progress=False)))
-"""
+from vcohort.engine.execution.executor import compiled_for
 
 
 def digest(ds):
@@ -47,22 +36,6 @@ def test_any_block_size_gives_the_same_bits(method, cohort):
 
 
 @pytest.mark.slow
-def test_one_or_two_devices_give_the_same_bits():
-    found = []
-    for devices in (1, 2):
-        environment = os.environ | {
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-            "JAX_PLATFORMS": "cpu",
-        }
-        output = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        found.append(output.stdout.split())
-    assert len(found[0]) == 2 and found[0] == found[1]
-
-
-@pytest.mark.slow
 def test_a_part_of_a_cohort_runs_as_in_the_whole(cohort):
     """On the same grid: it is chosen for the cohort, so both get one that suits both."""
     whole = vc.simulate(cohort, "hybrid", seed=2, tolerance=1.0)
@@ -83,6 +56,7 @@ def test_seeds_and_patients_draw_on_their_own(run, figures):
 def test_nothing_is_compiled_twice(method, run, figures, no_programs):
     """Another number of patients or steps, seed, value, threshold or horizon: the same program."""
     first = run(figures(0.05).sample(1000, seed=1), method, tolerance=0.02)
+    execute = compiled_for("cpu", None)
     compiled = execute._cache_size()
     other = run(figures(0.05, r_B=0.07).sample(5000, seed=2), method, seed=5, threshold=50.0,
                 progression=1.3, horizon=1990.0, tolerance=4e-4)  # fmt: skip

@@ -34,7 +34,7 @@ def when(needed: Array, branch: Callable[..., T], value: T, *operands: Any) -> T
 
 
 def scan_first(
-    count: Array,
+    count: Array | int,
     body: Callable[[C, X], tuple[C, Y]],
     carry: C,
     items: X,

@@ -5,8 +5,12 @@ import numpy as np
 
 import vcohort as vc
 from bench.workloads import HORIZON, PROGRESSION, SAVED, THRESHOLD, TOLERANCE
+from vcohort.engine.chance.random import seed_key
 from vcohort.engine.execution.blocks import block_size, spread
-from vcohort.simulation.jobs import outcome_job
+from vcohort.engine.execution.executor import execute
+from vcohort.engine.inputs import Settings
+from vcohort.engine.integrator.grid import loop_length
+from vcohort.simulation.jobs import outcome_job, programs_of
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run
 
@@ -48,6 +52,21 @@ def bare(cohort, method, horizon=HORIZON):
             jax.block_until_ready(job.work(blocks[index]))
 
     return lambda: spread(task, len(blocks))
+
+
+def lying(cohort, method):
+    """Return a call that runs a cohort as one block, all of whose inputs lie on the device.
+
+    It returns outcome and day, (patient,) each.
+    """
+    run = Run(method=method, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
+    ready = prepare(cohort, run)
+    room, count = loop_length(ready.grid.steps)
+    block = ready.table.take(slice(0, len(cohort)), np.dtype("f4"))
+    settings = Settings(*np.float32((run.threshold, run.progression, run.horizon)))
+    given = block, ready.grid.grid(block, room), count, seed_key(run.seed, method), settings
+    given, programs = jax.device_put(given), programs_of(cohort.model, run)
+    return lambda: jax.block_until_ready(execute(programs, *given))[0].results
 
 
 def grid(cohort, method, horizon=HORIZON, required_days=()):

@@ -15,7 +15,7 @@ from vcohort.engine.execution.blocks import Job
 from vcohort.engine.execution.executor import execute
 from vcohort.engine.execution.loop import Programs
 from vcohort.engine.inputs import GridSpec, Patients, Settings
-from vcohort.engine.integrator.grid import grid_points, room_for
+from vcohort.engine.integrator.grid import grid_points, loop_length
 from vcohort.engine.methods.tumour import SMALL
 from vcohort.engine.programs.cure import Cure
 from vcohort.engine.programs.exact import exact
@@ -30,8 +30,7 @@ WATCHED = 1e5
 
 def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
     """Return the job of a run: results of the endpoints, saved states, if any, and strains."""
-    dtype, room = np.dtype(run.dtype), room_for(grid.steps)
-    count = cast("Array", np.int32(grid.steps))
+    dtype, (room, count) = np.dtype(run.dtype), loop_length(grid.steps)
     seed = _on_the_host(seed_key(run.seed, run.method))
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
     settings = Settings(*(cast("Array", each) for each in numbers))
@@ -57,8 +56,7 @@ def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
 
 def cure_job(model: Model, grid: GridSpec) -> Job:
     """Return the job that finds probabilities of cure (patient,) and strains."""
-    programs, room = cure_programs(model), room_for(grid.steps)
-    count = cast("Array", np.int32(grid.steps))
+    programs, (room, count) = cure_programs(model), loop_length(grid.steps)
 
     def work(patients: Patients) -> list[Array]:
         found, _ = execute(programs, patients, grid.grid(patients, room), count)
@@ -72,7 +70,7 @@ def survival_job(
 ) -> Job:
     """Return the job that finds P(cure) (patient,), P(no progression) (patient, day), strains."""
     numbers = [np.asarray(each, run.dtype) for each in (days, run.progression, noise)]
-    room = room_for(grid.steps)
+    room, _ = loop_length(grid.steps)
 
     def work(patients: Patients) -> list[Array]:
         values, schedule = patients.values, patients.schedule

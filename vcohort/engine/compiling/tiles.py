@@ -17,6 +17,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 
 from vcohort.engine.compiling.operations import LONGEST_SUM, is_one_program
+from vcohort.engine.compiling.platform import platform
 
 T = TypeVar("T")
 
@@ -30,9 +31,6 @@ _LARGEST = 1 << 17
 # an unmarked tile would be started on its own. From JAX 0.12 on it does so by itself.
 _MARKED = ("0.10.", "0.11.")
 
-COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": "512"}
-"""For ``jax.jit``: LLVM uses half the width of a vector register unless told otherwise."""
-
 
 def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *block: Any) -> T:
     """Return ``work(*block)``, whose results have the patient first.
@@ -45,7 +43,7 @@ def in_tiles(work: Callable[..., T], axes: Sequence[int | None], rows: int, *blo
     patients = jax.tree.leaves(block[0])[0].shape[0]
     width = max(leaf.dtype.itemsize for leaf in leaves)
     tile = min(_TILE, patients, _LARGEST // (width * max(rows, 1)))
-    fit = jax.default_backend() == "cpu" and tile >= min(_LEAST, patients)
+    fit = platform() == "cpu" and tile >= min(_LEAST, patients)
     if not fit or not all(leaf.size for leaf in leaves):
         return work(*block)
     traced = _trace(work, axes, tile, *block)

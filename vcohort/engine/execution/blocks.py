@@ -36,15 +36,44 @@ class Job(NamedTuple):
 
 Device: TypeAlias = Any
 
-_CPU_BLOCK = 4096
-_ACCELERATOR_BLOCK = 1 << 17
-_SMALLEST_BLOCK = 256
+_CPU_BLOCKS = (256, 4096)
+
+# A GPU is told of a block in a few microseconds a step, however large it is.
+_ACCELERATOR_BLOCKS = (256, 1 << 14, 1 << 17, 1 << 20)
+
+# Two threads an accelerator: one prepares a block while the other's is computed.
+_AT_ONCE = 2
+
+# What a patient takes there at most, of some hundred steps: its path, and what a step carries.
+_BYTES_A_PATIENT = 1 << 13
 
 
 def block_size(patients: int) -> int:
-    """Return the block for a cohort: one of few sizes, so that few programs are compiled."""
-    largest = _CPU_BLOCK if jax.default_backend() == "cpu" else _ACCELERATOR_BLOCK
-    return _SMALLEST_BLOCK if patients <= _SMALLEST_BLOCK else largest
+    """Return the block for a cohort: one of few sizes, so that few programs are compiled.
+
+    On an accelerator so large that two of them fit its free memory.
+    """
+    if jax.default_backend() == "cpu":
+        return _smallest(_CPU_BLOCKS, patients)
+    free = min(_free_memory(device) for device in jax.local_devices())
+    return _smallest(blocks_within(free), patients)
+
+
+def blocks_within(free: float) -> tuple[int, ...]:
+    """Return the sizes of blocks of which an accelerator's ``free`` bytes hold two."""
+    most = free / (_AT_ONCE * _BYTES_A_PATIENT)
+    first, *others = _ACCELERATOR_BLOCKS
+    return (first, *(size for size in others if size <= most))
+
+
+def _smallest(sizes: Sequence[int], patients: int) -> int:
+    return next((size for size in sizes if size >= patients), sizes[-1])
+
+
+def _free_memory(device: Device) -> float:
+    """Return how many bytes JAX may still take; infinite where a device does not say."""
+    known = device.memory_stats()
+    return known["bytes_limit"] - known["bytes_in_use"] if known else float("inf")
 
 
 def run_blocks(
@@ -116,5 +145,4 @@ def spread(
 
 
 def _workers(devices: int) -> int:
-    # Two threads an accelerator: one prepares a block while the other's is computed.
-    return cores() if jax.default_backend() == "cpu" else 2 * devices
+    return cores() if jax.default_backend() == "cpu" else _AT_ONCE * devices

@@ -18,6 +18,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
 from vcohort.engine.compiling.outlining import outlined
+from vcohort.engine.compiling.platform import platform
 from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.execution.loop import Programs, follow_all
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
@@ -95,7 +96,7 @@ def _for_the_way_back(programs: Any) -> Programs:
 
     On a GPU a model apart would be a hundred small kernels a step in place of three.
     """
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return programs
     return tuple(replace(each, model=outlined(each.model)) for each in programs)
 

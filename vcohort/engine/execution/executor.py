@@ -1,8 +1,12 @@
-"""Programs of one patient, run for a block: compiled once; on a CPU in tiles that fit caches."""
+"""Programs of one patient, run for a block: compiled once, as fits the kind of device.
+
+On a CPU in tiles that fit caches; on a GPU in one kernel, or step by step where it cannot be.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -10,19 +14,21 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.chance.random import Key, fold
-from vcohort.engine.compiling.tiles import COMPILER_OPTIONS, in_tiles
+from vcohort.engine.compiling.platform import compiler_options, platform
+from vcohort.engine.compiling.tiles import in_tiles
+from vcohort.engine.execution.backend import FUSED, SCAN, asked, has_kernels, refuse
 from vcohort.engine.execution.loop import Programs, follow, follow_all
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
+from vcohort.engine.lanes import NotInLanes
 from vcohort.engine.programs.base import Patient, SavingProgram
 
 
-@partial(jax.jit, static_argnames=("programs",), compiler_options=COMPILER_OPTIONS)
 def execute(
     programs: Programs,
     patients: Patients,
     grid: Grid,
-    count: Array,
+    count: Array | int | None,
     seed: Key | None = None,
     settings: Any = None,
     points: Array | None = None,
@@ -30,29 +36,79 @@ def execute(
     """Return what the last program finds of a block, and the states saved at grid ``points``.
 
     :param programs: run in turn, each over what the one before it kept and found.
-    :param count: steps of the grid, which may have room for more.
+    :param count: steps of the grid, which may have room for more; None: all of them.
     :param seed: of the patients' chance; None where they have none.
     :param points: (time, patient), or (time, 1) on a grid that all share. What is saved on a day of
         treatment is the state before it; on day 0, after it.
+    :raises VcohortError: where the user asks for a backend that cannot run the programs.
     """
+    work = compiled_for(platform(), asked())
+    return work(programs, patients, grid, count, seed, settings, points)
+
+
+@cache
+def compiled_for(kind: str, backend: str | None) -> Any:
+    """Return :func:`execute` for a kind of device, jitted: it keeps what it compiled."""
+    options = compiler_options(kind)
+    return jax.jit(partial(_execute, backend), static_argnums=0, compiler_options=options)
+
+
+def _execute(
+    backend: str | None,
+    programs: Programs,
+    patients: Patients,
+    grid: Grid,
+    count: Array | int | None,
+    seed: Key | None = None,
+    settings: Any = None,
+    points: Array | None = None,
+) -> tuple[Any, Any]:
+    if backend == FUSED or (backend != SCAN and has_kernels()):
+        try:
+            return _fused(programs, patients, grid, count, seed, settings, points)
+        except NotInLanes as error:
+            if backend == FUSED:
+                raise refuse(str(error)) from error
     saved = None if points is None or points.shape[1] == 1 else 1
     axes = (0, grid_axes(grid), None, None, None, saved)
     rows = grid.days.shape[0] if programs[0].keeps else 1
     rows += 0 if points is None else points.shape[0]
-    work = partial(_execute, programs)
+    work = partial(_scan, programs)
     return in_tiles(work, axes, rows, patients, grid, count, seed, settings, points)
 
 
-def _execute(
+def _fused(
     programs: Programs,
     patients: Patients,
     grid: Grid,
-    count: Array,
+    count: Array | int | None,
     seed: Key | None,
     settings: Any,
     points: Array | None,
 ) -> tuple[Any, Any]:
-    """Run a tile of a block."""
+    """Run a block in one kernel, each of its patients in registers."""
+    # Pallas is experimental: what a JAX may be without is imported where it is used.
+    from vcohort.engine.execution.fused import follow_fused  # noqa: PLC0415
+
+    block = programs, patients, grid, count, seed, settings
+    options = {"saving": points is not None, "interpret": not has_kernels()}
+    found, kept = follow_fused(*block, **options)
+    if points is None:
+        return found, None
+    first, later = (jax.tree.map(itemgetter(rows), kept) for rows in (0, slice(1, None)))
+    return found, _pick(first, later, points)
+
+
+def _scan(
+    programs: Programs,
+    patients: Patients,
+    grid: Grid,
+    count: Array | int | None,
+    seed: Key | None,
+    settings: Any,
+    points: Array | None,
+) -> tuple[Any, Any]:
+    """Run a tile of a block, step by step."""
     key = None if seed is None else fold(seed, *patients.number)
     each = Patient(patients.values, patients.schedule, key, settings)
     steps = steps_of(grid)

@@ -33,7 +33,7 @@ def follow(
     program: PatientProgram[State, Kept, Found],
     patients: Patient,
     steps: Step,
-    count: Array | None = None,
+    count: Array | int | None = None,
 ) -> Followed[State, Kept, Found]:
     """Run a program over the steps of a grid, for patients whose arrays have the patient first.
 
@@ -56,7 +56,7 @@ def follow(
 
 
 def follow_all(
-    programs: Programs, patients: Patient, steps: Step, count: Array | None = None
+    programs: Programs, patients: Patient, steps: Step, count: Array | int | None = None
 ) -> Followed[Any, Any, Any]:
     """Run programs in turn, each over what the one before it kept and found; return the last."""
     first, *later = programs

@@ -7,11 +7,14 @@ once the T cells have settled.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+
+from vcohort.engine.compiling.platform import platform
 
 # Steps are uniform in ln((t + s) / (t + S)), t the time since the last treatment, s and S in days.
 # S was found by trial over presets and spreads: with 500 days, cohorts of a small spread are within
@@ -38,6 +41,17 @@ def room_for(steps: int) -> int:
     while room < steps:
         room *= 2
     return room
+
+
+def loop_length(steps: int) -> tuple[int, Array | None]:
+    """Return the room of a program's grid for so many steps, and the count that it takes of them.
+
+    On a GPU a loop of unknown length has a condition of its own at each turn: there a program is
+    compiled for one number of steps, and takes all.
+    """
+    if platform() == "cpu":
+        return room_for(steps), cast("Array", np.int32(steps))
+    return steps, None
 
 
 class Step(NamedTuple):

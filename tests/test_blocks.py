@@ -1,0 +1,23 @@
+"""How many patients are computed at a time."""
+
+import jax
+import pytest
+
+from vcohort.engine.execution import blocks
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "patients", "block"),
+    [(60, 10**7, 1 << 20), (60, 3000, 1 << 14), (60, 100, 256), (12, 10**7, 1 << 17),
+     (1, 10**7, 1 << 14), (0, 10**7, 256)],
+)  # fmt: skip
+def test_blocks_of_an_accelerator_fit_its_free_memory(gibibytes, patients, block, monkeypatch):
+    """Two at once; no larger than it takes to hold the cohort."""
+
+    class Device:
+        def memory_stats(self):
+            return {"bytes_limit": (gibibytes + 4) << 30, "bytes_in_use": 4 << 30}
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device(), Device()])
+    assert blocks.block_size(patients) == block
