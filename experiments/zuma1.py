@@ -174,7 +174,7 @@ def ship(found):
 def errors_of(found):
     """Return how well a trial of 101 patients tells each median: standard errors of the logs.
 
-    All kinds' medians moved alike, and everything else of the population held.
+    All medians together, moved alike in all kinds; spreads and shares are held.
     """
     cohort = found.sample(4 * PATIENTS, seed=75, design="sobol")
     here = _means(cohort)

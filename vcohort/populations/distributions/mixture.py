@@ -74,8 +74,8 @@ class Mixture:
     """
 
     def __init__(self, kinds: Sequence[tuple[float, MultivariateNormal]]) -> None:
-        given: Sequence[Any] = kinds if is_list(kinds) else []
-        pairs: list[Any] = [tuple(each) if is_list(each) else () for each in given]
+        listed: Any = kinds if is_list(kinds) else ()
+        pairs: list[Any] = [tuple(each) if is_list(each) else () for each in listed]
         if not pairs or any(len(pair) != 2 for pair in pairs):
             raise VcohortError(
                 f"Mixture: kinds = {kinds!r} is impossible: give pairs of a share and a "
