@@ -16,7 +16,7 @@ import vcohort as vc
 from vcohort.endpoints import TumourEndpoint, Variable
 from vcohort.engine.chance.random import seed_key
 from vcohort.engine.compiling.platform import compiling_for
-from vcohort.engine.execution.backend import VARIABLE
+from vcohort.engine.execution.backend import VARIABLE, has_kernels
 from vcohort.engine.execution.executor import compiled_for
 from vcohort.engine.inputs import Settings
 from vcohort.engine.programs.halving import Halving
@@ -211,6 +211,19 @@ def test_a_gpu_is_told_one_kernel_for_every_law(kind, name):
 def test_probabilities_and_pilots_are_one_kernel_too(programs_of):
     cohort, run = drawn(), vc.Run(regimen=TREATED)
     assert kernels(programs_of(cohort.model), cohort, run) == 1
+
+
+@pytest.mark.parametrize(
+    ("capability", "has"), [("7.5", False), ("8.0", True), ("12.0", True), ("gfx942", False)]
+)
+def test_kernels_are_for_what_triton_compiles_for(capability, has, monkeypatch):
+    class Device:
+        compute_capability = capability
+
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
+    with compiling_for("gpu"):
+        assert has_kernels() == has
+    assert not has_kernels()
 
 
 def test_days_are_saved_by_the_kernel_too():

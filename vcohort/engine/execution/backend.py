@@ -16,8 +16,8 @@ SCAN, FUSED = "scan", "fused"
 VARIABLE = "VCOHORT_BACKEND"
 """The variable of the environment that asks for one of them."""
 
-# What Triton compiles for.
-_OLDEST = (8, 0)
+# The oldest generation of NVIDIA's GPUs that Triton compiles for.
+_OLDEST = 8
 
 
 def asked() -> str | None:
@@ -36,9 +36,9 @@ def has_kernels() -> bool:
     if platform() != "gpu" or find_spec("jax.experimental.pallas.triton") is None:
         return False
     device: Any = jax.local_devices()[0]
-    # Another kind of device may be compiled for than there is.
-    capability = getattr(device, "compute_capability", "9.0")
-    return tuple(map(int, str(capability).split(".")[:2])) >= _OLDEST
+    # Another kind of device may be compiled for than there is; other makers' have other names.
+    generation = str(getattr(device, "compute_capability", "9.0")).split(".")[0]
+    return generation.isdigit() and int(generation) >= _OLDEST
 
 
 def refuse(why: str) -> VcohortError:

@@ -75,7 +75,6 @@ def _follow(
     for last in range(len(programs)):
         chain = programs[: last + 1]
         states = run(partial(_begin, chain), patients)
-
         if saving:
             keep(0, run(cast("Any", chain[-1]).saved, states[-1]))
 
