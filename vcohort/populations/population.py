@@ -81,8 +81,9 @@ class Population:
         own = Population.from_record(shipped(name)["record"])
         if joint is not None or (model is not None and model != own.model):
             raise VcohortError(
-                f"The population {name!r} was calibrated with a model and correlations of its own: "
-                "leave model and joint out, or start from a preset, such as 'kimmel2021'."
+                f"The population {name!r} was calibrated with laws and correlations of its own. "
+                "Leave others out, or start from a preset: vc.Population('kimmel2021', model=...); "
+                "in the shell, --preset kimmel2021."
             )
         there = own.at(sigma=sigma, **overrides)
         self._compose(there.preset, there.sigma, there.model, there.joint, there.overrides)
