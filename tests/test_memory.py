@@ -296,3 +296,14 @@ def test_models_with_other_cells_are_compared():
     assert float(ds["loss"].sel(model="with")[0]) < 0.1 < float(ds["loss"].sel(model="without")[0])
     assert np.isnan(ds["M"].sel(model="without")).all()
     assert not np.isnan(ds["M"].sel(model="with")).any()
+
+
+@pytest.mark.parametrize(("law", "most"), [("linear", 112), ("antigen", 512)])
+def test_late_steps_are_long_against_the_turnover_of_effectors(law, most):
+    """They follow memory cells within a month; of some less than one is left until relapse."""
+    from vcohort.simulation.preparation import prepare  # noqa: PLC0415
+
+    model = vc.car_t(memory=law)
+    cohort = vc.Population("kimmel2021-figures", 0.05, model=model).sample(2048, seed=1)
+    resolution = prepare(cohort, vc.Run()).resolution
+    assert resolution.error < 1e-3 and resolution.plan.steps <= most

@@ -47,17 +47,20 @@ r_B = Param(
     f"{PAPER}: 0.01 to 0.50; 0.065 is the value of its open code", upper=1e3, closed=True,
 )  # fmt: skip
 
+# Published models of memory cells have other forms, and so other rates (docs/tutorials/memory.md).
+_ASSUMED = "assumed: a round number, not taken from data"
+
 f_M = Param(
     "f_M", "f_M", "1", 0.05, (1e-3, 1.0), "share of memory cells in the infused product",
-    "assumed", upper=1.0, closed=True,
+    _ASSUMED, upper=1.0, closed=True,
 )  # fmt: skip
 k_CM = Param(
     "k_CM", "k_{CM}", "/day", 0.005, (1e-6, 0.5), "rate at which effectors turn to memory cells",
-    "assumed", upper=1e3, closed=True,
+    _ASSUMED, upper=1e3, closed=True,
 )  # fmt: skip
 k_MC = Param(
     "k_MC", "k_{MC}", "/day", 1e-4, (1e-6, 0.5), "rate at which memory cells turn to effectors",
-    "assumed", upper=1e3, closed=True,
+    _ASSUMED, upper=1e3, closed=True,
 )  # fmt: skip
 d_M = Param(
     "d_M", "d_M", "/day", 0.0032, (1e-4, 0.1), "death of memory cells",

@@ -16,9 +16,12 @@ import jax.numpy as jnp
 from vcohort.arrays import Number
 from vcohort.engine.integrator.exponential import Exponential
 
+# Of fewer cells than e^-30 none has been there for long, and float32 still counts in their units.
+_LEAST_LOG = -30.0
+
 
 class Arrivals(NamedTuple):
-    """Those who arrived since the start of a step, in units of who was there: one cell, at least.
+    """Those who arrived since the start of a step, in units of who was there.
 
     ``added``: the equation of y.
     """
@@ -29,8 +32,9 @@ class Arrivals(NamedTuple):
     @classmethod
     def of(cls, log_cells: Number, growth: Number, drift: Number, days: Number) -> Arrivals:
         """Return that nobody has arrived yet."""
-        each = jnp.exp(-jnp.maximum(log_cells, 0.0))
-        return cls(each, Exponential.of(jnp.zeros_like(log_cells), growth - drift, days))
+        return cls(
+            per_cell(log_cells), Exponential.of(jnp.zeros_like(log_cells), growth - drift, days)
+        )
 
     def source(self, inflow: Number, rise: Number, passed: Number) -> Number:
         """Return what is added to y per day; ``rise``: of the own path, in the days that passed."""
@@ -40,3 +44,8 @@ class Arrivals(NamedTuple):
         """Return by how much those of a y have raised the log."""
         some = jnp.maximum(number, jnp.finfo(number.dtype).tiny)
         return jnp.logaddexp(0.0, jnp.log(some) - self.added.rate * passed)
+
+
+def per_cell(log_cells: Number) -> Number:
+    """Return what one cell that arrives is to who is there."""
+    return jnp.exp(-jnp.maximum(log_cells, _LEAST_LOG))

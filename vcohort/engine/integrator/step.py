@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.endpoints.quadratic import Quadratic
-from vcohort.engine.integrator.arrivals import Arrivals
+from vcohort.engine.integrator.arrivals import Arrivals, per_cell
 from vcohort.engine.integrator.clones import CloneRates
 from vcohort.engine.integrator.fed import Fed
 from vcohort.engine.integrator.own_path import CoxMatthews, Lawson
@@ -78,9 +78,9 @@ def strain_of(compartments: Compartments, log_tumour: Number) -> Number:
 
 
 def _per_cell(inflow: Mapping[str, Number], cells: Cells) -> dict[str, Number]:
-    """Return what flows into grown compartments, per day and cell that is there: one, at least."""
+    """Return what flows into grown compartments, per day and cell that is there."""
     grown = [(name, rate, cells.logs[name]) for name, rate in inflow.items() if name in cells.logs]
-    return {name: rate * jnp.exp(-jnp.maximum(log, 0.0)) for name, rate, log in grown}
+    return {name: rate * per_cell(log) for name, rate, log in grown}
 
 
 class _Stage(NamedTuple):

@@ -15,7 +15,7 @@ from vcohort.models.species import Cells
 k_M = Param(
     "k_M", "k_M", "cells", 1e9, (1e6, 1e12),
     "tumour cells at which memory cells turn back at half their largest rate",
-    "assumed: 1 ml of tumour", upper=1e18,
+    "assumed: 1 ml of tumour, not taken from data", upper=1e18,
 )  # fmt: skip
 
 
