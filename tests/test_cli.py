@@ -554,12 +554,15 @@ def test_without_a_preset_the_calibrated_population_is_run(vcohort, tmp_path):
     assert "zuma1: a calibrated population" in vcohort("info").stdout
 
 
-def test_laws_that_the_default_does_not_have_are_refused(vcohort, tmp_path):
+def test_laws_that_are_named_are_those_of_the_paper_s_values(vcohort, tmp_path):
+    """The calibrated population has laws of its own."""
     quick = ("simulate", "-n", 2, "--horizon", 5, "--method", "deterministic")
-    refused(vcohort(*quick, "--law", "memory=none"), "start from a preset", tmp_path)
-    assert vcohort(*quick, "--law", "memory=linear").returncode == 0
-    assert vcohort(*quick, "-o", "b.nc", "--law", "memory=none", "--preset",
-                   "kimmel2021").returncode == 0  # fmt: skip
+    refused(vcohort(*quick, "--preset", "zuma1", "--law", "memory=none"), "start from a preset",
+            tmp_path)  # fmt: skip
+    assert vcohort(*quick, "--law", "memory=linear", "--preset", "zuma1").returncode == 0
+    assert vcohort(*quick, "-o", "b.nc", "--law", "memory=none").returncode == 0
+    ds = vc.load(tmp_path / "b.nc")
+    assert 'preset = "kimmel2021"' in ds.attrs["study"] and "k_CM" not in ds
 
 
 @pytest.mark.filterwarnings("default::vcohort.VcohortWarning")

@@ -28,9 +28,6 @@ from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
 if TYPE_CHECKING:
     from vcohort.cli.study import Study
 
-# Where one patient is asked for, or parameters that vary by themselves: the values of the paper.
-PAPER = {"preset": "kimmel2021"}
-
 Number: TypeAlias = float | None
 
 StudyFile: TypeAlias = Annotated[Path | None, typer.Argument(help="A study file (TOML).")]

@@ -21,7 +21,7 @@ from vcohort.cli.study_tables import (
     LymphodepletionEntry,
     SweepEntry,
 )
-from vcohort.cli.uses import unread_by
+from vcohort.cli.uses import DEFAULT_PRESET, PAPER, unread_by
 from vcohort.errors import VcohortError, did_you_mean, one_of
 from vcohort.given import whole
 from vcohort.populations.designs import DESIGNS
@@ -34,9 +34,6 @@ from vcohort.simulation.run import DEFAULTS, PLAIN, Run
 if TYPE_CHECKING:
     import xarray as xr
 
-
-# What is run when nothing is said: the population that comes with the package.
-DEFAULT_PRESET = "zuma1"
 
 _SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
 
@@ -170,9 +167,13 @@ _TABLES: dict[str, type[BaseModel]] = {
 
 
 def make_study(fields: dict[str, Any]) -> Study:
-    """Return a study from its fields, or one clear error."""
+    """Return a study from its fields, or one clear error.
+
+    Where laws are named and no preset, they are joined to the values of the paper: those of the
+    default population are its own.
+    """
     try:
-        return Study.model_validate(fields)
+        return Study.model_validate(PAPER | fields if "model" in fields else fields)
     except ValidationError as error:
         raise VcohortError(_explain(error)) from None
 

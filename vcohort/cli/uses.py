@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from vcohort.errors import VcohortError
 
+# What is run when no preset is named: the population that comes with the package. Where laws are
+# named, one patient is asked for, or parameters that vary by themselves: the values of the paper.
+DEFAULT_PRESET, PAPER = "zuma1", {"preset": "kimmel2021"}
+
 _ONE = "it is of one patient, the one in the middle of each distribution"
 _EXACT = "it follows exact probabilities, and draws no fates"
 _DESIGN = "it lays out its patients by a design of its own"

@@ -12,6 +12,7 @@ from vcohort.cli import options
 from vcohort.cli.commands.shared import BUILT_IN, Plot, StudyFile, check_table, tell
 from vcohort.cli.console import console
 from vcohort.cli.outputs import Outputs
+from vcohort.cli.uses import PAPER
 
 
 @options.with_run_flags("calibrate")
@@ -47,7 +48,7 @@ def calibrate(
         "calibrate", study,
         {"preset": preset, "sigma": sigma, "patients": patients, **run_flags},
         settings=settings, laws=laws, parameters=names,
-        defaults={**options.PAPER, "patients": 4096},
+        defaults={**PAPER, "patients": 4096},
     )  # fmt: skip
     screen = console()
     survival = vc.data.progression_free_survival() if trial == BUILT_IN else trial

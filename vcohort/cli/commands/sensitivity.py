@@ -15,6 +15,7 @@ from vcohort.cli.commands.shared import Plot, StudyFile, middle_patient, tell, w
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, parse_range, parse_setting
 from vcohort.cli.outputs import Outputs
+from vcohort.cli.uses import PAPER
 from vcohort.errors import VcohortError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def sensitivity(
         way("sensitivity", how, _SENSITIVITY_WAYS), study,
         {"preset": preset, "sigma": sigma, **run_flags}, settings=settings, laws=laws,
         own={"--outputs": outputs, "--axis": axis, "--days": days, "-n": samples},
-        defaults=options.PAPER,
+        defaults=PAPER,
     )  # fmt: skip
     names = [] if outputs is None else options.names("--outputs", outputs)
     run: dict[str, Any] = {"regimen": chosen.regimen, **chosen.settings()}
