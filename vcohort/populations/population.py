@@ -11,25 +11,22 @@ import numpy as np
 
 from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import number, whole
-from vcohort.models import Model, Param, car_t
+from vcohort.models import Model, car_t
 from vcohort.populations.defaults import model_of, preset_values
 from vcohort.populations.designs import DESIGNS, points_of, room_for
 from vcohort.populations.distributions import (
     Distribution,
-    Fixed,
     Floats,
     Joint,
-    LogitNormal,
-    Normal,
     check_joint,
     draw_alike,
     is_distribution,
     joint_values,
-    median_of,
     moved,
     values_at,
 )
 from vcohort.populations.shipped import all_presets, shipped, shipped_names
+from vcohort.populations.spread import check_drawn, given_value, spread, typical
 from vcohort.records import is_recordable, plain, reading, restored
 from vcohort.threads import cores, run_all
 
@@ -101,24 +98,15 @@ class Population:
             raise VcohortError(f"sigma = {sigma} is impossible: it must be a number, at least 0.")
         check_joint(joint)
         self.preset, self.sigma, self.model, self.joint = preset, sigma, model, joint
-        self.overrides = {name: _given(name, value) for name, value in overrides.items()}
+        self.overrides = {name: given_value(name, value) for name, value in overrides.items()}
         together = {name: joint.marginal(name) for name in joint.names} if joint else {}
         for name in together.keys() & self.overrides.keys():
             raise VcohortError(f"{name} is given twice: by itself and in joint. Keep one.")
         chosen = {**self.overrides, **together}
         for name, value in chosen.items():
-            model.param(name).check(_typical(value))
+            model.param(name).check(typical(value))
         centres: dict[str, Any] = {**preset_values(preset, model), **chosen}
-        by_sigma = _varied_by(sigma, centres, model)
-        self.distributions: dict[str, Distribution] = {
-            name: _spread(model.param(name), value, sigma) if name in by_sigma else _steady(value)
-            for name, value in centres.items()
-        }
-        if sigma > 0 and not by_sigma:
-            raise VcohortError(
-                f"By sigma = {sigma:g} nothing varies: each rate and capacity has a distribution "
-                "of its own, and N0, C0 and B0 vary by their own alone. Leave sigma out."
-            )
+        self.distributions = spread(model, centres, sigma)
 
     @classmethod
     def _made(cls, *parts: Any) -> Population:
@@ -130,7 +118,7 @@ class Population:
     def _advise(self, names: Iterable[str]) -> None:
         """Warn of centres for which another unit was probably meant."""
         for name in names:
-            self.model.param(name).advise(_typical(self.distributions[name]))
+            self.model.param(name).advise(typical(self.distributions[name]))
 
     def sample(self, n: int, seed: int = 0, *, design: str = "random", first: int = 0) -> Cohort:
         """Draw patients ``first`` … ``first + n - 1``.
@@ -161,7 +149,7 @@ class Population:
             for start in range(_TASK * index, min(_TASK * (index + 1), n), _PART):
                 part = slice(start, min(start + _PART, n))
                 for name, drawn in self.quantiles(points(part, room)).items():
-                    _check_drawn(params[name], drawn)
+                    check_drawn(params[name], drawn)
                     values[name][part] = drawn
 
         run_all(draw, -(-n // _TASK), 1 if is_own else cores())
@@ -214,22 +202,22 @@ class Population:
         joint, rest = self.joint, dict(overrides)
         if joint:
             together = {
-                name: _given(name, rest.pop(name))
+                name: given_value(name, rest.pop(name))
                 for name in joint.names
                 if name in rest and not is_distribution(rest[name])
             }
             joint = joint.moved_to(together) if together else joint
             joint = _without(joint, [name for name in joint.names if name in rest])
         rest = {name: self._about(name, value) for name, value in rest.items()}
-        spread = self.sigma if sigma is None else sigma
-        return self._made(self.preset, spread, self.model, joint, {**self.overrides, **rest})
+        there = self.sigma if sigma is None else sigma
+        return self._made(self.preset, there, self.model, joint, {**self.overrides, **rest})
 
     def _about(self, name: str, value: Any) -> Any:
         """Return a parameter's own distribution about a centre; what stands alone as it is."""
         before = self.overrides.get(name)
         if before is None or is_distribution(value) or not is_distribution(before):
             return value
-        return moved(name, before, _given(name, value))
+        return moved(name, before, given_value(name, value))
 
     def to_record(self) -> dict[str, Any]:
         """Return the population as what JSON can hold, each number to its last bit."""
@@ -285,59 +273,6 @@ def _without(joint: Any, names: list[str]) -> Joint | None:
     if not names or not hasattr(joint, "without"):
         return joint
     return None if {*names} == {*joint.names} else joint.without(*names)
-
-
-def _varied_by(sigma: float, centres: Mapping[str, Any], model: Model) -> set[str]:
-    """Return the parameters that sigma varies: rates and capacities given as numbers.
-
-    Nothing varies by any share of itself, and neither do the odds of a certainty.
-    """
-    numbers = {name: value for name, value in centres.items() if not is_distribution(value)}
-    varied = {
-        name
-        for name, value in numbers.items()
-        if sigma * value > 0 and not (value == 1 and model.param(name).is_share)
-    }
-    return varied - {*model.initial}
-
-
-def _spread(param: Param, centre: float, sigma: float) -> Distribution:
-    """Return how sigma spreads a parameter, within its bounds."""
-    return LogitNormal(centre, sigma) if param.is_share else Normal(centre, sigma * centre)
-
-
-def _check_drawn(param: Param, drawn: Floats) -> None:
-    """Refuse impossible values; say which distribution has none, where there is one."""
-    try:
-        param.check(drawn)
-    except VcohortError as error:
-        if not param.is_share:
-            raise
-        raise VcohortError(
-            f"{error} Its distribution has such values: vc.LogitNormal(median, sigma) has none."
-        ) from None
-
-
-def _steady(value: Any) -> Distribution:
-    return value if is_distribution(value) else Fixed(value)
-
-
-def _given(name: str, value: Any) -> Any:
-    """Return a parameter's distribution, or its number as a float."""
-    if is_distribution(value) or type(value) is float:
-        return value
-    try:
-        return number(name, value)
-    except VcohortError:
-        raise VcohortError(
-            f"{name} = {value!r} is neither a number nor a distribution. For one value per patient "
-            "use vc.Cohort.from_values, for observed values vc.Empirical(values)."
-        ) from None
-
-
-def _typical(value: Any) -> float:
-    """Return the number, or the median of the distribution."""
-    return median_of(value) if is_distribution(value) else value
 
 
 def _patients(n: Any, parameters: int) -> int:
