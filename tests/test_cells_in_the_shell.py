@@ -111,5 +111,6 @@ def test_kinds_of_relapse_from_the_shell_and_in_the_summary(tmp_path):
 
 
 def test_a_compartment_that_is_not_there_is_refused(tmp_path):
-    done = cli("simulate", "-n", "3", "--deplete", "30:M=0.5", "-o", str(tmp_path / "x.nc"))
+    done = cli("simulate", "--preset", "kimmel2021", "-n", "3", "--deplete", "30:M=0.5",
+               "-o", str(tmp_path / "x.nc"))  # fmt: skip
     assert "Unknown compartment of a lymphodepletion 'M'" in str(done.exception)

@@ -15,8 +15,8 @@ import xarray as xr
 
 import vcohort as vc
 from tests.test_store import OPTIONS, population
-from vcohort.cli import report
 from vcohort.cli.commands import sweep as sweep_commands
+from vcohort.cli.report import sweep as report
 from vcohort.cli.study import make_study
 from vcohort.cli.study_file import read_fields
 from vcohort.sweeps.store import format as form

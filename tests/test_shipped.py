@@ -31,7 +31,7 @@ def test_parameters_are_moved_or_replaced_as_in_any_population():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"model": vc.car_t()}, "a model and correlations of its own"),
+        ({"model": vc.car_t()}, "laws and correlations of its own"),
         ({"joint": vc.MultivariateNormal({"K_C": 7e10}, [[0.01]], log=True)}, "of its own"),
         ({"k_b": 1e9}, "Did you mean 'k_B'"),
         ({"k_B": -1.0}, "must be greater than 0"),
@@ -86,7 +86,7 @@ def test_patients_that_differ_in_anything_are_not_told_of():
     preset = vc.Population("kimmel2021")
     differ = vc.Regimen(vc.Infusion(np.array([1.0, 2.0])))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", vc.VcohortWarning)
         vc.simulate(preset.sample(1), **run, progress=False)
         vc.simulate(preset.sample(2), **run, regimen=differ, progress=False)
         vc.simulate(preset.replace(sigma=0.1).sample(2), **run, progress=False)
