@@ -15,7 +15,7 @@ import xarray as xr
 
 import vcohort as vc
 from tests.test_store import OPTIONS, population
-from vcohort.cli.commands import sweep as sweep_commands
+from vcohort.cli.commands import report as report_command
 from vcohort.cli.report import sweep as report
 from vcohort.cli.study import make_study
 from vcohort.cli.study_file import read_fields
@@ -162,7 +162,7 @@ def reported(store, page):
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
-            sweep_commands.report(store, page)
+            report_command.report(store, page)
         except vc.VcohortError:
             is_told = True
     if page.exists():
