@@ -12,7 +12,6 @@ import numpy as np
 
 import vcohort as vc
 from bench.machine import describe, in_turn, median, peak_memory, timed, write
-from vcohort.populations.distributions import median_of, varies
 
 REPEATS = 5
 SPEED_PATIENTS = 1 << 20
@@ -39,25 +38,6 @@ def speed(method, endpoints):
     seconds = [timed(call) for _ in range(REPEATS)]
     return {"patients": SPEED_PATIENTS, "first_call_s": first, "warm_s": seconds,
             "patients_per_s": SPEED_PATIENTS / median(seconds)}  # fmt: skip
-
-
-def sampling():
-    """Return seconds to sample a cohort, by how its parameters vary."""
-    preset = "kimmel2021-figures"
-    varied = {"normal": population(), "log-normal": vc.Population(preset, **spread(vc.LogNormal)),
-              "zuma1": vc.Population("zuma1")}  # fmt: skip
-    calls = {name: lambda each=each: each.sample(SPEED_PATIENTS, seed=1)
-             for name, each in varied.items()}  # fmt: skip
-    return {name: {"patients": SPEED_PATIENTS, "seconds": seconds,
-                   "varying": sum(map(varies, varied[name].distributions.values()))}
-            for name, seconds in in_turn(calls, REPEATS).items()}  # fmt: skip
-
-
-def spread(family):
-    """Return a distribution for each parameter that sigma varies."""
-    centres = {name: median_of(law) for name, law in population().distributions.items()
-               if varies(law)}  # fmt: skip
-    return {name: family(centre, 0.05) for name, centre in centres.items()}
 
 
 def growth():
@@ -113,15 +93,12 @@ def main():
         for method in ("exact", "hybrid", "deterministic")
         for label, endpoints in (("all endpoints", ()), ("outcome only", OUTCOME_ONLY))
     }
-    report["sampling"] = sampling()
     report["growth"] = growth()
     report["prices"] = prices()
     jax.clear_caches()
     report["memory"] = [memory(patients) for patients in MEMORY_PATIENTS]
     for name, entry in report["speed"].items():
         print(f"{name}: {entry['patients_per_s']:,.0f} patients/s")
-    for name, row in report["sampling"].items():
-        print(f"sampling, {name}: {row['patients'] / median(row['seconds']):,.0f} patients/s")
     for method, rows in report["prices"].items():
         for name, row in rows.items():
             print(f"{method}, {name}: {row['times']:.2f}")

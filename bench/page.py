@@ -106,10 +106,10 @@ def cells(found):
     return table(["model", *methods], lines)
 
 
-def sampling(engine):
+def sampling(found):
     """Return how many patients a second are sampled."""
     lines = [[name, str(row["varying"]), f"{rate(row):,.0f}"]
-             for name, row in engine["sampling"].items()]  # fmt: skip
+             for name, row in found["sampling"].items()]  # fmt: skip
     return table(["population", "parameters that vary", "patients/s"], lines)
 
 
@@ -252,7 +252,7 @@ def main():
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
-        prices=prices(engine), sampling=sampling(engine), compiling=compiling(compare),
+        prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
         arithmetic=arithmetic(compare),
         compiled=compiled(gpu, "H100"), least=least(gpu, "H100"),
         gpu_versions=", ".join(f"{name} {number}" for name, number in gpu["versions"].items()),
