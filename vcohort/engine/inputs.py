@@ -23,6 +23,22 @@ class Patients(NamedTuple):
     schedule: Schedule | None
 
 
+class Block(NamedTuple):
+    """What programs are run over: patients, their grid, and what all of them share.
+
+    ``taken``: steps that are taken of the grid, which may have room for more; None: all of them.
+    ``seed``: of the patients' chance; None where they have none. ``points``: places on the grid at
+    which states are saved, (time, patient), or (time, 1) on a grid that all share.
+    """
+
+    patients: Patients
+    grid: Grid
+    taken: Array | int | None
+    seed: Key | None = None
+    settings: Any = None
+    points: Array | None = None
+
+
 class PatientTable(NamedTuple):
     """All patients of a run, as numpy arrays with the patient first; ``number`` in 64 bits."""
 

@@ -18,7 +18,7 @@ from vcohort.engine.compiling.platform import compiler_options, platform
 from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.execution.backend import FUSED, SCAN, asked, has_kernels, refuse
 from vcohort.engine.execution.loop import Programs, follow, follow_all
-from vcohort.engine.inputs import Patients
+from vcohort.engine.inputs import Block, Patients
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
 from vcohort.engine.lanes import NotInLanes
 from vcohort.engine.programs.base import Patient, SavingProgram
@@ -53,71 +53,47 @@ def compiled_for(kind: str, backend: str | None) -> Any:
     return jax.jit(partial(_execute, backend), static_argnums=0, compiler_options=options)
 
 
-def _execute(
-    backend: str | None,
-    programs: Programs,
-    patients: Patients,
-    grid: Grid,
-    count: Array | int | None,
-    seed: Key | None = None,
-    settings: Any = None,
-    points: Array | None = None,
-) -> tuple[Any, Any]:
+def _execute(backend: str | None, programs: Programs, *given: Any) -> tuple[Any, Any]:
+    block = Block(*given)
     if backend == FUSED or (backend != SCAN and has_kernels()):
         try:
-            return _fused(programs, patients, grid, count, seed, settings, points)
+            return _fused(programs, block)
         except NotInLanes as error:
             if backend == FUSED:
                 raise refuse(str(error)) from error
+    grid, points = block.grid, block.points
     saved = None if points is None or points.shape[1] == 1 else 1
     axes = (0, grid_axes(grid), None, None, None, saved)
     rows = grid.days.shape[0] if programs[0].keeps else 1
     rows += 0 if points is None else points.shape[0]
-    work = partial(_scan, programs)
-    return in_tiles(work, axes, rows, patients, grid, count, seed, settings, points)
+    return in_tiles(partial(_scan, programs), axes, rows, *block)
 
 
-def _fused(
-    programs: Programs,
-    patients: Patients,
-    grid: Grid,
-    count: Array | int | None,
-    seed: Key | None,
-    settings: Any,
-    points: Array | None,
-) -> tuple[Any, Any]:
+def _fused(programs: Programs, block: Block) -> tuple[Any, Any]:
     """Run a block in one kernel, each of its patients in registers."""
     # Pallas is experimental: what a JAX may be without is imported where it is used.
     from vcohort.engine.execution.fused import follow_fused  # noqa: PLC0415
 
-    block = programs, patients, grid, count, seed, settings
-    options = {"saving": points is not None, "interpret": not has_kernels()}
-    found, kept = follow_fused(*block, **options)
-    if points is None:
+    found, kept = follow_fused(programs, block, interpret=not has_kernels())
+    if block.points is None:
         return found, None
     first, later = (jax.tree.map(itemgetter(rows), kept) for rows in (0, slice(1, None)))
-    return found, _pick(first, later, points)
+    return found, _pick(first, later, block.points)
 
 
-def _scan(
-    programs: Programs,
-    patients: Patients,
-    grid: Grid,
-    count: Array | int | None,
-    seed: Key | None,
-    settings: Any,
-    points: Array | None,
-) -> tuple[Any, Any]:
+def _scan(programs: Programs, *given: Any) -> tuple[Any, Any]:
     """Run a tile of a block, step by step."""
-    key = None if seed is None else fold(seed, *patients.number)
-    each = Patient(patients.values, patients.schedule, key, settings)
-    steps = steps_of(grid)
-    if points is None:
-        return follow_all(programs, each, steps, count).found, None
+    block = Block(*given)
+    key = None if block.seed is None else fold(block.seed, *block.patients.number)
+    each = Patient(block.patients.values, block.patients.schedule, key, block.settings)
+    steps = steps_of(block.grid)
+    if block.points is None:
+        return follow_all(programs, each, steps, block.taken).found, None
     (program,) = programs
     assert isinstance(program, SavingProgram)
-    followed = follow(program, each, steps, count)
-    return followed.found, _pick(jax.vmap(program.saved)(followed.first), followed.kept, points)
+    followed = follow(program, each, steps, block.taken)
+    first = jax.vmap(program.saved)(followed.first)
+    return followed.found, _pick(first, followed.kept, block.points)
 
 
 def _pick(first: Any, later: Any, points: Array) -> Any:

@@ -19,7 +19,7 @@ from vcohort.branches import when
 from vcohort.engine.chance.random import Key, fold
 from vcohort.engine.execution.kernel import Forms, Inputs, in_a_kernel
 from vcohort.engine.execution.loop import Programs
-from vcohort.engine.inputs import Patients
+from vcohort.engine.inputs import Block, Patients
 from vcohort.engine.integrator.grid import Grid, Step
 from vcohort.engine.integrator.treatment import Schedule, due_now, jump_of
 from vcohort.engine.lanes import NotInLanes, run, turns
@@ -34,29 +34,20 @@ class _Shared(NamedTuple):
     settings: Any
 
 
-def follow_fused(
-    programs: Programs,
-    patients: Patients,
-    grid: Grid,
-    count: Array | int | None,
-    seed: Key | None,
-    settings: Any,
-    *,
-    saving: bool,
-    interpret: bool,
-) -> tuple[Any, Any]:
+def follow_fused(programs: Programs, block: Block, *, interpret: bool) -> tuple[Any, Any]:
     """Return what the last program finds of a block (patient, …), as ``loop.follow_all`` does.
 
-    ``saving``: also what a single :class:`SavingProgram` keeps at each point of the grid, (point,
-    patient), day 0 the first; else None. ``interpret``: have XLA run the kernel's operations, on a
-    device for which it is not compiled.
+    Where points are to be saved, also what a single :class:`SavingProgram` keeps at each point of
+    the grid, (point, patient), day 0 the first; else None. ``interpret``: have XLA run the kernel's
+    operations, on a device for which it is not compiled.
 
     :raises NotInLanes: where a program holds what is no operation of single numbers.
     """
     if any(program.backwards for program in programs):
         raise NotInLanes("a program that goes back in time")
-    steps = grid.days.shape[0]
-    shared = _Shared(jnp.asarray(steps if count is None else count, jnp.int32), seed, settings)
+    patients, grid, saving = block.patients, block.grid, block.points is not None
+    taken = grid.days.shape[0] if block.taken is None else block.taken
+    shared = _Shared(jnp.asarray(taken, jnp.int32), block.seed, block.settings)
     found, kept = jax.eval_shape(partial(_whole, programs), *_one_of(patients, grid, shared))
     inputs, forms = Inputs(patients, grid, shared), Forms(found, kept if saving else None)
     return in_a_kernel(partial(_follow, programs, saving), inputs, forms, interpret=interpret)
