@@ -18,6 +18,7 @@ from vcohort.plots.style import (
     name_levels,
     panel,
     panels_of,
+    quarters_within,
     row_of,
     symbols,
 )
@@ -114,8 +115,7 @@ def sensitivity_map(
             each.set(xlabel=labels[0], title=title)
         return panels
     first, second = over
-    low, high = float(ds["cure_probability"].min()), float(ds["cure_probability"].max())
-    levels = [level for level in (0.25, 0.5, 0.75) if low < level < high]
+    levels = quarters_within(ds["cure_probability"])
     for each, (title, values, colours, (low, high)) in zip(panels, drawn, strict=True):
         shown = each.pcolormesh(ds[second], ds[first], values, cmap=colours, vmin=low, vmax=high,
                                 shading="gouraud")  # fmt: skip

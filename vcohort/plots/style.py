@@ -95,6 +95,11 @@ def legend_of(
         as_it_is(text, label)
 
 
+def quarters_within(values: Any) -> list[float]:
+    """Return the levels of contours of shares, a quarter apart, that lie within the values."""
+    return [level for level in (0.25, 0.5, 0.75) if values.min() < level < values.max()]
+
+
 def name_levels(lines: ContourSet) -> None:
     """Write its level into each contour line."""
     lines.axes.clabel(lines, fmt="%g", fontsize=7)

@@ -13,7 +13,16 @@ from matplotlib.axes import Axes
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import by_name
 from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
-from vcohort.plots.style import DAYS, looks, name_levels, panel, panels_of, row_of, symbols
+from vcohort.plots.style import (
+    DAYS,
+    looks,
+    name_levels,
+    panel,
+    panels_of,
+    quarters_within,
+    row_of,
+    symbols,
+)
 from vcohort.plots.ticks import number_ticks
 from vcohort.results.needed import need
 
@@ -66,7 +75,7 @@ def heatmap(
         place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title,
                   xscale=_scale(drawn[x]), yscale=_scale(drawn[y]))  # fmt: skip
         number_ticks(place)
-        levels = [level for level in (0.25, 0.5, 0.75) if drawn.min() < level < drawn.max()]
+        levels = quarters_within(drawn)
         if variable in _SHARES and min(drawn.shape) > 1 and levels:
             name_levels(
                 place.contour(drawn[x], drawn[y], drawn, levels, colors="white", linewidths=0.8)
