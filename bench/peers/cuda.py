@@ -107,9 +107,9 @@ class OnACpu:
     """The same text on one core."""
 
     def __init__(self, values, day, length):
-        built = Path(tempfile.mkdtemp()) / "limit.so"
-        subprocess.run([shutil.which("g++"), *_FLAGS, "-o", built, _SOURCE], check=True)
-        self.library = ctypes.CDLL(str(built))
+        target = Path(tempfile.mkdtemp()) / "limit.so"
+        subprocess.run([shutil.which("g++"), *_FLAGS, "-o", target, _SOURCE], check=True)
+        self.built = ctypes.CDLL(str(target))
         self.arrays = [np.ascontiguousarray(each, np.float32) for each in (values, day, length)]
 
     def __call__(self):
@@ -118,7 +118,7 @@ class OnACpu:
         count = values.shape[1]
         outcome, when = np.empty(count, np.int8), np.empty(count, np.float32)
         at = [ctypes.c_void_p(each.ctypes.data) for each in (values, day, length, outcome, when)]
-        self.library.outcomes(
+        self.built.outcomes(
             ctypes.c_longlong(count), at[0], ctypes.c_int(len(day)), *at[1:3],
             ctypes.c_float(PROGRESSION), ctypes.c_float(HORIZON), ctypes.c_ulonglong(_SEED),
             *at[3:],
