@@ -97,7 +97,10 @@ def test_what_cannot_be_compared_is_refused(arms):
         (list(arms.values()), {}, "mapping"),
         (arms, {"reference": "too"}, "Did you mean 'two'"),
         (arms, {"days": [900.0]}, "outside the run"),
+        (arms, {"days": []}, "at least one day"),
+        (arms, {"days": [90.0, 30.0, 90.0]}, "each once"),
         (arms, {"confidence": 95}, "between 0 and 1"),
+        ({1: arms["one"], 2: arms["two"]}, {}, "no list of names"),
         ({"one": arms["one"], "two": 3}, {}, "arm 'two'"),
     ):
         with pytest.raises(vc.VcohortError, match=message):

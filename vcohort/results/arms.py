@@ -11,7 +11,7 @@ import xarray as xr
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.errors import VcohortError, one_of, refuse_other
-from vcohort.given import confidence_of
+from vcohort.given import confidence_of, names_of
 from vcohort.results.followed import first_events
 from vcohort.results.survival import check_days
 from vcohort.tables.days import days_of
@@ -57,12 +57,12 @@ def compare(
         ``rmst_DAY``, the latter in days): ``value``, ``value_error``, ``difference`` to the
         reference, ``difference_error``, ``lower`` and ``upper`` (normal intervals of the
         difference); over ``arm``: ``patients`` and ``paired``.
-    :raises VcohortError: for fewer than two arms, and for days beyond an arm's horizon.
+    :raises VcohortError: for fewer than two arms, days beyond an arm's horizon, and a day twice.
     """
     refuse_other("arms", arms, Mapping, 'a mapping, {"one": ds, "two": other}')
     if len(arms) < 2:
         raise VcohortError('Give two arms at least: vc.compare({"one": ds, "two": other}).')
-    names = [str(name) for name in arms]
+    names = names_of("arms", list(arms), '{"one": ds, "two": other}', "names")
     confidence = confidence_of(confidence)
     against = names[0] if reference is None else one_of("arm", reference, names)
     read = {name: _arm(name, arms[name]) for name in names}
@@ -88,6 +88,8 @@ def _days_within(days: Sequence[float] | None, last: float) -> np.ndarray:
         return np.array([day for day in _DAYS if day <= last] or [last])
     at = days_of("days", days)
     check_days(at, last)
+    if not 0 < at.size == len({f"{day:g}" for day in at}):
+        raise VcohortError(f"days = {days!r} must hold at least one day, and each once.")
     return at
 
 
