@@ -37,12 +37,13 @@ def test_each_kind_is_a_table_of_its_numbers(kind):
     assert table.columns[: len(rows)].tolist() == list(rows)
     shape = xr.DataArray(np.zeros([ds.sizes[name] for name in rows]), dims=rows)
     missing = left_out(ds, rows)
-    assert {str(name) for name in ds.data_vars} == {*missing, *(ds.data_vars.keys() & {*table})}
+    others = {name for names in missing.values() for name in names}
+    assert {str(name) for name in ds.data_vars} == {*others, *(ds.data_vars.keys() & {*table})}
     for name in set(table) - set(rows):
         if "flag_meanings" not in ds[name].attrs:
             whole = ds[name].broadcast_like(shape).transpose(*rows)
             np.testing.assert_array_equal(table[name].to_numpy(), whole.values.ravel())
-    for dims in set(missing.values()):
+    for dims in missing:
         assert len(vc.to_dataframe(ds, dims)) == np.prod([ds.sizes[name] for name in dims])
 
 
@@ -103,6 +104,21 @@ def test_a_store_is_drawn_and_exported_and_what_it_lacks_is_told(vcohort, tmp_pa
     (tmp_path / "it.zarr" / "cured" / "c" / "1" / "0").write_bytes(b"nothing")
     refused(vcohort("export", "it.zarr", "-o", "broken.csv"), "resume it.zarr --repair")
     assert not (tmp_path / "broken.csv").exists()
+
+
+def test_of_a_tree_the_group_of_its_kind_is_the_table(vcohort, tmp_path):
+    names = KINDS["posterior"].variables
+    over = {"parameter": ["K_C", "r_B"], "patient": ["A"]}
+    about = {"units": "1", "long_name": "of a test"}
+    values = {name: (("parameter", "patient"), np.array([[k], [k + 0.5]]), about)
+              for k, name in enumerate(names)}  # fmt: skip
+    groups_of = {"/": xr.Dataset(attrs={"kind": "posterior"}), "/summary": xr.Dataset(values, over)}
+    vc.save(xr.DataTree.from_dict(groups_of), tmp_path / "it.nc")
+    told = vcohort("export", "it.nc", "-o", "it.csv")
+    assert told.returncode == 0, told.stderr
+    table = pd.read_csv(tmp_path / "it.csv")
+    assert table.columns.tolist() == ["parameter", "patient", *names]
+    assert table["mean"].tolist() == [0.0, 0.5]
 
 
 def test_what_cannot_be_looked_at_is_refused(vcohort, tmp_path):

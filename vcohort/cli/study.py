@@ -69,7 +69,7 @@ class Study(_OfARun):
         """
         one_of("design", self.design, DESIGNS)
         whole("n", self.patients, least=1)
-        numbers_within({name: getattr(self, name) for name in PLAIN})
+        numbers_within(self._plain)
         population = self.population()
         for name in parameters:
             population.model.param(name)
@@ -86,9 +86,8 @@ class Study(_OfARun):
     @cached_property
     def run(self) -> Run:
         """The settings of the run."""
-        plain = {name: getattr(self, name) for name in PLAIN}
         endpoints = [parse_endpoint(text) for text in self.endpoints or ()]
-        return Run(**plain, save_at=self.save_at, regimen=self.regimen, endpoints=endpoints)
+        return Run(**self._plain, save_at=self.save_at, regimen=self.regimen, endpoints=endpoints)
 
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
@@ -139,6 +138,11 @@ class Study(_OfARun):
     @property
     def _treatments(self) -> list[InfusionEntry | LymphodepletionEntry]:
         return [*self.infusion, *self.lymphodepletion]
+
+    @property
+    def _plain(self) -> dict[str, Any]:
+        """The settings of the run that are a number or a text."""
+        return {name: getattr(self, name) for name in PLAIN}
 
     @property
     def _has_own_laws(self) -> bool:

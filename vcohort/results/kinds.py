@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xarray as xr
 
@@ -150,6 +150,18 @@ KINDS: Mapping[str, Kind] = {
         ("objective", "patients"),
     ),
 }  # fmt: skip
+
+
+def kind_of(ds: xr.Dataset | xr.DataTree) -> str:
+    """Return what kind a dataset is; one that others wrote, with outcomes, is a cohort."""
+    return str(ds.attrs.get("kind", "cohort" if "outcome" in ds else "unknown"))
+
+
+def of_its_kind(ds: Any) -> xr.Dataset:
+    """Return the dataset that makes the kind: of a tree one of its groups, named as such."""
+    kind = kind_of(ds)
+    group = ds[KINDS[kind].group].dataset if isinstance(ds, xr.DataTree) and kind in KINDS else ds
+    return group.assign_attrs(kind=kind)
 
 
 def problems_of(kind: str, groups: Mapping[str, xr.Dataset]) -> Iterator[str]:

@@ -63,14 +63,17 @@ def rows_of(ds: xr.Dataset, over: Sequence[str] | None = None) -> tuple[str, ...
     return tuple(str(name) for name in ds[first].dims)
 
 
-def left_out(ds: xr.Dataset, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return which variables a table of these rows has no column for, with their dimensions."""
-    found = {str(name): tuple(map(str, each.dims)) for name, each in ds.data_vars.items()}
-    return {name: dims for name, dims in found.items() if not {*dims} <= {*rows}}
+def left_out(ds: xr.Dataset, rows: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
+    """Return which variables a table of these rows has no column for, by their dimensions."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, each in ds.data_vars.items():
+        if not {*each.dims} <= {*rows}:
+            found.setdefault(tuple(map(str, each.dims)), []).append(str(name))
+    return found
 
 
 def _in_words(values: xr.DataArray) -> Any:
-    """Return codes as their meanings; a code without one, of who is missing say, as nothing."""
+    """Return codes as their meanings, and a code without one as nothing."""
     meanings = str(values.attrs.get("flag_meanings", "")).split()
     codes = np.atleast_1d(values.attrs.get("flag_values", [])).tolist()
     if not meanings or len(meanings) != len(codes):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 import vcohort as vc
 from vcohort.cli import options
@@ -17,9 +18,6 @@ from vcohort.cli.outputs import DATASET, PICTURE, TABLE, check_format, save_pict
 from vcohort.cli.pictures import PICTURES
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.files import check_writable, replacing
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 File = Annotated[Path, typer.Argument(help="A NetCDF file, or a sweep's Zarr store.")]
 
@@ -71,26 +69,25 @@ def export(
     ds = _read(file)
     screen = console()
     if is_table:
-        _write_table(_rows(ds), names, output, force, screen)
+        _write_table(ds, names, output, force, screen)
     else:
         vc.save(ds, output, overwrite=force)
     screen.print(f"wrote {output}", soft_wrap=True)
 
 
 def _write_table(
-    ds: xr.Dataset, names: list[str] | None, output: Path, force: bool, screen: Any
+    whole: Any, names: list[str] | None, output: Path, force: bool, screen: Console
 ) -> None:
+    from vcohort.results.kinds import of_its_kind
     from vcohort.results.tidy import left_out, rows_of
 
+    ds = of_its_kind(whole)
     rows = rows_of(ds, names)
     table = vc.to_dataframe(ds, rows)
     with replacing(output, overwrite=force) as temporary:
         table.to_csv(temporary, index=False)
     screen.print(f"{len(table):,} rows, one per {' and '.join(rows)}", highlight=False)
-    others: dict[tuple[str, ...], list[str]] = {}
-    for name, dims in left_out(ds, rows).items():
-        others.setdefault(dims, []).append(name)
-    for dims, left in others.items():
+    for dims, left in left_out(ds, rows).items():
         screen.print(
             f"Not in it: {', '.join(left)}. A table of these: --over {','.join(dims)}",
             highlight=False, soft_wrap=True,
@@ -115,17 +112,11 @@ def _read(file: Path) -> Any:
     return ds
 
 
-def _rows(ds: Any) -> xr.Dataset:
-    """Return the dataset of a file that holds several, which is the one of its kind."""
-    from vcohort.results.kinds import KINDS
-
-    kind = str(ds.attrs.get("kind"))
-    return ds if kind not in KINDS or KINDS[kind].group == "/" else ds[KINDS[kind].group].dataset
-
-
 def _suited(ds: Any, picture: str | None) -> str:
     """Return the picture to draw of a dataset."""
-    kind = str(ds.attrs.get("kind", "cohort" if "outcome" in ds else "unknown"))
+    from vcohort.results.kinds import kind_of
+
+    kind = kind_of(ds)
     if kind not in PICTURES:
         raise VcohortError(f"There is no picture of this kind, {kind!r}. Try vcohort export.")
     if picture is None:

@@ -8,14 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from vcohort import plots
 from vcohort.cli.pictures import PICTURES
-from vcohort.cli.report.page import PROVENANCE, ROWS, png, write_page
+from vcohort.cli.report.page import PROVENANCE, png, spread, write_page
 from vcohort.errors import VcohortError
-from vcohort.results.kinds import KINDS
+from vcohort.results.kinds import kind_of, of_its_kind
 from vcohort.results.summary import summarise
 from vcohort.results.tidy import left_out, rows_of, to_dataframe
 
@@ -50,23 +49,19 @@ def write_report(
 
     :raises VcohortError: for a kind that nothing is known of.
     """
-    kind = str(ds.attrs.get("kind", "cohort" if "outcome" in ds else "unknown"))
+    kind = kind_of(ds)
     if kind not in WHAT:
         raise VcohortError(f"There is no report of this kind, {kind!r}. Try vcohort export.")
     title, what = WHAT[kind]
-    group: Any = ds[KINDS[kind].group].dataset if isinstance(ds, xr.DataTree) else ds
-    # A tree's group does not tell its kind itself.
-    rows = rows_of(group.assign_attrs(kind=kind))
-    others: dict[tuple[str, ...], list[str]] = {}
-    for name, dims in left_out(group, rows).items():
-        others.setdefault(dims, []).append(name)
+    group = of_its_kind(ds)
+    rows = rows_of(group)
     table = to_dataframe(group, rows)
     study = str(ds.attrs.get("study", ""))
     provenance = {name: ds.attrs[name] for name in PROVENANCE if name in ds.attrs}
     return write_page(
         "dataset.html.jinja", path, overwrite=overwrite,
         title=f"{title}: {source.name}", what=what, findings=list(_findings(kind, ds)),
-        pictures=_pictures(kind, ds), rows=rows, others=others, count=len(table),
+        pictures=_pictures(kind, ds), rows=rows, others=left_out(group, rows), count=len(table),
         table=_shown(table), study=study, provenance={"file": source.name, **provenance},
         settings=_settings(ds.attrs),
     )  # fmt: skip
@@ -125,9 +120,8 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
 
 def _shown(table: Any) -> dict[str, Any]:
     """Return rows of a table, spread over it, as text."""
-    chosen = np.unique(np.linspace(0, len(table) - 1, ROWS).astype(int))
     rows = [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
-            for row in table.iloc[chosen].itertuples(index=False)]  # fmt: skip
+            for row in table.iloc[spread(len(table))].itertuples(index=False)]  # fmt: skip
     return {"columns": list(table.columns), "rows": rows}
 
 

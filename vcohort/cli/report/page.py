@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vcohort.files import replacing
@@ -32,6 +33,11 @@ def write_page(
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
+
+
+def spread(rows: int) -> np.ndarray:
+    """Return which of so many rows are shown."""
+    return np.unique(np.linspace(0, rows - 1, ROWS).astype(int))
 
 
 def png(draw: Callable[[], Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.cli.report.page import PROVENANCE, ROWS, png, write_page
+from vcohort.cli.report.page import PROVENANCE, ROWS, png, spread, write_page
 from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
 from vcohort.simulation.run import PLAIN
@@ -107,7 +107,7 @@ def _table(ds: xr.Dataset) -> dict[str, Any]:
     names = [name for name in known if name in ds]
     over = [str(name) for name in ds["steps"].dims]
     flat = ds[names].stack(row=over, create_index=False)
-    chosen = np.unique(np.linspace(0, flat.sizes["row"] - 1, ROWS).astype(int))
+    chosen = spread(flat.sizes["row"])
     columns = [*_swept(ds), *names]
     rows = [[f"{flat[name].values[index]:.4g}" for name in columns] for index in chosen]
     return {"columns": columns, "rows": rows}
