@@ -82,6 +82,8 @@ def test_endpoints_by_name(text, endpoint):
         ("Kinetics(auc_until=-1)", "auc_until"), ("", "is not understood"),
         ("print('x')", "is not understood"), ("Nadir; Nadir", "is not understood"),
         ("Kinetics(**{})", "argument of Kinetics 'None'"),
+        ("Kinetics(auc_until=60, auc_until=30)", "an argument twice"),
+        ("ProgressionAtVisits", "lacks visits"), ("-" * 100_000 + "1", "is not understood"),
         ("Kinetics(auc_until=print(1))", "is not understood"), ("TumourEndpoint", "Unknown"),
     ],
 )  # fmt: skip

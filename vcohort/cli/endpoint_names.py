@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import fields
+import reprlib
+from dataclasses import MISSING, fields
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
 def parse_endpoint(text: str) -> Endpoint:
     """Return the endpoint that a text says: ``Escaped``, ``Kinetics(auc_until=60)``.
 
-    :raises VcohortError: for what is no such text, an unknown endpoint, an unknown argument.
+    :raises VcohortError: for what is no such text, an unknown endpoint, and arguments that it does
+        not have, are given twice, or are lacking.
     """
+    name, given = _read(text)
+    known = _known()
+    if name not in known:
+        raise unknown("endpoint", name, known)
+    _check_arguments(known[name], given)
+    return known[name](**given)
+
+
+def _read(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments that a text says."""
     wrong = VcohortError(
-        f"The endpoint {text!r} is not understood. Write its name, and what it is given with "
-        "names: Nadir, Kinetics(auc_until=60), Response(days=[30, 90])."
+        f"The endpoint {reprlib.repr(text)} is not understood. Write its name, and what it is "
+        "given with names: Nadir, Kinetics(auc_until=60), Response(days=[30, 90])."
     )
     try:
         said = ast.parse(text.strip(), mode="eval").body
@@ -28,16 +40,28 @@ def parse_endpoint(text: str) -> Endpoint:
         if not isinstance(called.func, ast.Name) or called.args:
             raise wrong
         given = {str(each.arg): ast.literal_eval(each.value) for each in called.keywords}
-    except (SyntaxError, ValueError, TypeError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         raise wrong from None
-    known = _known()
-    if called.func.id not in known:
-        raise unknown("endpoint", called.func.id, known)
-    kind = known[called.func.id]
+    if len(given) < len(called.keywords):
+        raise VcohortError(f"The endpoint {text!r} is given an argument twice. Keep one.")
+    return called.func.id, given
+
+
+def _check_arguments(kind: Any, given: dict[str, Any]) -> None:
+    """Refuse arguments that an endpoint does not have, and that it lacks."""
+    names = [each.name for each in fields(kind)]
     for name in given:
-        if name not in (names := [each.name for each in fields(kind)]):
+        if name not in names:
             raise unknown(f"argument of {kind.__name__}", name, names)
-    return kind(**given)
+    needed = (each.name for each in fields(kind)
+              if each.default is MISSING and each.default_factory is MISSING)  # fmt: skip
+    lacking = [name for name in needed if name not in given]
+    if lacking:
+        call = ", ".join(f"{name}=..." for name in lacking)
+        raise VcohortError(
+            f"The endpoint {kind.__name__} lacks {', '.join(lacking)}. Write "
+            f"{kind.__name__}({call})."
+        )
 
 
 def _known() -> dict[str, Any]:
