@@ -104,6 +104,11 @@ def _of_patients(table: Table, endpoint: str | None) -> EventRows:
             f"endpoint = {endpoint!r} chooses among the PARAMCD of an ADTTE, which this is not: it "
             "has no AVAL and CNSR. Leave it out."
         )
+    if "event" not in table:
+        raise VcohortError(
+            "There is no column event (1: progression, 0: censored), nor AVAL and CNSR. Columns: "
+            f"{', '.join(table.columns)}. Try {PATIENTS}."
+        )
     name, begin = _end(table), _only(table, _STARTS)
     unit = TIMES.get(name, "day") if name not in ("time", "stop", "tstop") else None
     count, own = len(table), table.units.get(name, unit)

@@ -52,7 +52,8 @@ def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
     """Return the rows that are measurements; of NONMEM and Monolix: no dose, no other event."""
     name = columns["value"]
     cells = table.read(name, lambda cell: measured_of(cell, table.sign), WANTED)
-    value, below = (np.array(each) for each in zip(*cells, strict=True))
+    value = np.array([number for number, _ in cells], float)
+    below = np.array([is_below for _, is_below in cells], bool)
     flagged = table.flags_or_blank(columns["below"]) if "below" in columns else None
     limit = _numbers(table, columns, "limit")
     told = ~np.isnan(value) | below | (False if flagged is None else flagged)
