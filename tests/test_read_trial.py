@@ -419,8 +419,8 @@ BAD = {
         "WT = 71 in row 6, and 70.5 of the same patient 1",
     ),
     "numbers with points and with commas": (
-        lambda: vc.read_trial(bare(WT=["70,5"] * 3 + ["81,0"] * 3, DV=["94.5"] * 6, BLQ=None, LLOQ=None),
-                              observables=CODES),
+        lambda: vc.read_trial(bare(WT=["70,5"] * 3 + ["81,0"] * 3, DV=["94.5"] * 6, BLQ=None,
+                                   LLOQ=None), observables=CODES),
         "WT holds '70,5', with a comma, where other",
     ),
     "no such covariate": (

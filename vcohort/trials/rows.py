@@ -96,9 +96,9 @@ def _are_measurements(table: Table, columns: Columns, told: np.ndarray) -> np.nd
     if "event" in columns and "dose" not in columns:
         table.refuse_where(~np.isin(events, (0, 2)), columns["event"],
                            "It speaks of a dose, and no column AMT says of which")  # fmt: skip
-    zero = np.array([not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
-                     for cell in table.columns[name]])  # fmt: skip
-    table.refuse_where((events == 1) & told & ~zero, name,
+    zero = [not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
+            for cell in table.columns[name]]  # fmt: skip
+    table.refuse_where((events == 1) & told & ~np.array(zero, bool), name,
                        "The row is a dose, of which nothing is measured: give the measurement a "
                        "row of its own")  # fmt: skip
     if "no value" not in columns:
