@@ -326,7 +326,10 @@ def test_the_shipped_trial_is_read_whole():
 
 
 BAD = {
-    "nothing": (lambda: vc.read_trial({"ID": [], "TIME": [], "DV": []}), "no measurement"),
+    "nothing": (
+        lambda: vc.read_trial({"ID": [], "TIME": [], "DV": []}, observables="ALC"),
+        "no measurement",
+    ),
     "no cell filled": (
         lambda: vc.read_trial({"ID": [1], "TIME": [7], "DV": ["."]}, observables="C_per_ul"),
         "no measurement",

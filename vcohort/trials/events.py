@@ -144,7 +144,8 @@ def _chosen(table: Table, endpoint: str | None) -> np.ndarray:
     known = list(dict.fromkeys(codes))
     if endpoint is None and len(known) > 1:
         raise VcohortError(
-            f"PARAMCD holds {', '.join(known)}: say which is meant, endpoint={known[0]!r}."
+            f"PARAMCD holds {', '.join(known)}: keep the rows of one, or say which is meant, "
+            f"endpoint={known[0]!r}, to vc.read_trial, vc.kaplan_meier or vc.cox."
         )
     if endpoint is not None and endpoint not in known:
         raise unknown("endpoint", endpoint, known)
