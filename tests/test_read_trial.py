@@ -299,6 +299,22 @@ def test_a_unit_that_the_column_carries_is_read():
     np.testing.assert_allclose(vc.read_trial(table).observations.value, [31.5, 9.1])
 
 
+def test_one_code_of_one_name():
+    table = {"ID": [1, 1], "TIME": [7, 14], "DV": [31.5, 9.0]}
+    for codes in ({"DVID": [3, 3]}, {"CMT": [2, 2]}, {"observable": ["C_per_ul"] * 2}):
+        rows = vc.read_trial(table | codes, observables="C_per_ul").observations
+        assert rows.observable == ("C_per_ul",) * 2
+
+
+def test_who_has_doses_alone_is_kept():
+    with pytest.warns(vc.VcohortWarning, match="nothing was measured: 3"):
+        trial = vc.read_trial({
+            "ID": [1, 1, 3], "TIME": [0, 7, 0], "AMT": [1e8, 0, 2e8], "DV": [".", 31.5, "."],
+        }, observables="C_per_ul")  # fmt: skip
+    assert trial.patients == ("1", "3") and len(trial.observations) == 1
+    assert doses(trial) == {"1": {0.0: 1e8}, "3": {0.0: 2e8}}
+
+
 def test_an_observable_of_ones_own():
     pcr = vc.Observable("C_pcr", "copies/ug", 1e7, "transgene", lambda cells: cells.log_car)
     rows = vc.read_trial(bare(), observables={1: pcr, 2: None}).observations
@@ -354,7 +370,14 @@ BAD = {
     ),
     "codes that are not told": (
         lambda: vc.read_trial(bare(CMT=[1, 2, 2, 1, 2, 2], DVID=None), observables="C_per_ul"),
-        "several CMT: 1, 2",
+        "CMT holds 1, 2, and observables one name",
+    ),
+    "codes of one name": (
+        lambda: vc.read_trial(bare(), observables="C_per_ul"), "DVID holds 2, 1, and",
+    ),
+    "another name": (
+        lambda: vc.read_trial({name: each[:2] for name, each in LONG.items()}, observables="ALC"),
+        "observable holds C_per_ul, and",
     ),
     "two columns of days": (lambda: vc.read_trial(nonmem(DAY=[0] * 10)), "TIME and DAY"),
     "two flags": (lambda: vc.read_trial(nonmem(CENS=[0] * 10)), "BLQ and CENS"),

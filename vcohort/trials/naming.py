@@ -23,11 +23,6 @@ class Naming(NamedTuple):
     single: Observable | None
     codes: Mapping[str, Observable | None]
 
-    @property
-    def has_codes(self) -> bool:
-        """Whether the user has said what codes mean."""
-        return bool(self.codes)
-
     def only(self, column: str) -> Observable:
         """Return what a column measures that no code says."""
         if self.single is None:
