@@ -237,6 +237,17 @@ def test_a_missing_covariate_is_missing_and_a_blank_column_says_nothing():
     assert trial.covariates["SEX"].tolist() == ["f", ""]
 
 
+def test_truth_values_are_1_and_0():
+    trial = vc.read_trial(nonmem(MALE=[False] * 6 + [True] * 4), observables=CODES)
+    np.testing.assert_array_equal(trial.covariates["MALE"], [0.0, 1.0])
+
+
+def test_what_the_column_of_values_measures():
+    table = {"ID": [1, 1], "TIME": [7, 14], "DV": [31.5, 9.0]}
+    rows = vc.read_trial(table, observables={"DV": "C_per_ul"}).observations
+    assert rows.observable == ("C_per_ul",) * 2
+
+
 def test_patients_without_a_measurement_are_kept():
     survival = SURVIVAL | {"id": [3, 1]}
     with pytest.warns(vc.VcohortWarning, match="Of 1 of 3 patients nothing was measured: 3"):
@@ -464,6 +475,15 @@ BAD = {
     "no factor": (lambda: vc.read_trial(LONG, units={"C_per_ul": ("x", 0)}), "must be above 0"),
     "an error in another unit": (
         lambda: vc.read_trial(LONG | {"error": [0.1] * 6}, units={"B_ml": "mm"}), "It has an error",
+    ),
+    "hours of a week": (
+        lambda: vc.read_trial({"ID": [1], "week": [7], "DV": [3]}, observables="C_per_ul",
+                              units={"time": "h"}), "The unit of week is 'h'",
+    ),
+    "hours of a day": (lambda: vc.read_trial(LONG, units={"time": "h"}), "The unit of day is 'h'"),
+    "a covariate that is no value": (
+        lambda: vc.read_trial(nonmem(NOTE=[["a"]] * 10), observables=CODES),
+        "NOTE holds no label|row 1",
     ),
     "minutes": (lambda: vc.read_trial(LONG, units={"time": "min"}), "'min'"),
     "a dose without an event": (

@@ -43,9 +43,8 @@ class Rows(NamedTuple):
     def refuse_where(self, wrong: np.ndarray, why: str) -> None:
         """Refuse the first row that is ``wrong`` (row,)."""
         for row in np.flatnonzero(wrong).tolist():
-            raise VcohortError(
-                f"{self.column[row]} = {self.value[row]:g} in {self.place[row]}: {why}."
-            )
+            value = "" if np.isnan(self.value[row]) else f" = {self.value[row]:g}"
+            raise VcohortError(f"{self.column[row]}{value} in {self.place[row]}: {why}.")
 
 
 def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
