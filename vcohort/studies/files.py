@@ -1,4 +1,4 @@
-"""Study files, read as TOML; what they mean is for :mod:`vcohort.cli.study`."""
+"""Study files, read as TOML; what they mean is for :mod:`vcohort.studies.study`."""
 
 from __future__ import annotations
 
