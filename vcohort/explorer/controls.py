@@ -39,12 +39,12 @@ class Knob:
         self._name, self._slider = name, slider
         unit = f", {slider.unit}" if slider.unit else ""
         self.widget = pn.widgets.FloatSlider(
-            name=f"{name}{unit}", start=slider.low, end=slider.high,
+            label=f"{name}{unit}", start=slider.low, end=slider.high,
             step=(slider.high - slider.low) / _STEPS, margin=(2, 8),
             format=CustomJSTickFormatter(code=_OF_LOGS if slider.is_log else _PLAIN),
             sizing_mode="stretch_width",
         )  # fmt: skip
-        back = pn.widgets.Button(name="↺", width=28, margin=(14, 0), button_type="light",
+        back = pn.widgets.Button(label="↺", width=28, margin=(14, 0), color="light",
                                  description=f"back to {slider.preset:.3g}")  # fmt: skip
         about = f"{slider.param.description}. Source: {slider.param.source}."
         mark = pn.pane.HTML(
@@ -78,18 +78,18 @@ class Controls:
         self._knobs: dict[str, Knob] = {}
         self._of: tuple[Any, ...] = ()
         self._presets = pn.widgets.RadioButtonGroup(
-            name="population", options=list(PRESETS), sizing_mode="stretch_width", margin=(5, 0)
+            label="population", options=list(PRESETS), sizing_mode="stretch_width", margin=(5, 0)
         )
         self._numbers = {
-            "sigma": pn.widgets.FloatSlider(name="variability, sigma", start=0.0, end=0.5,
+            "sigma": pn.widgets.FloatSlider(label="variability, sigma", start=0.0, end=0.5,
                                             step=0.01),
-            "patients": pn.widgets.IntInput(name="patients", start=1, end=200_000, step=1000),
-            "horizon": pn.widgets.FloatInput(name="horizon, days", start=1.0, end=1e5, step=100),
-            "progression": pn.widgets.FloatInput(name="progression, times the first size",
+            "patients": pn.widgets.IntInput(label="patients", start=1, end=200_000, step=1000),
+            "horizon": pn.widgets.FloatInput(label="horizon, days", start=1.0, end=1e5, step=100),
+            "progression": pn.widgets.FloatInput(label="progression, times the first size",
                                                  start=1.001, end=100.0, step=0.1),
-            "seed": pn.widgets.IntInput(name="seed", start=0, end=2**31),
+            "seed": pn.widgets.IntInput(label="seed", start=0, end=2**31),
         }  # fmt: skip
-        self._laws = {kind: pn.widgets.Select(name=kind, options=list(laws_of(kind)))
+        self._laws = {kind: pn.widgets.Select(label=kind, options=list(laws_of(kind)))
                       for kind in LAW_KINDS}  # fmt: skip
         self._note = pn.pane.Markdown("", margin=(0, 8))
         self._rows = pn.Column(sizing_mode="stretch_width", margin=0)

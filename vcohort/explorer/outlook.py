@@ -102,7 +102,7 @@ class Patients:
     def _cured(self) -> tuple[np.ndarray, bool]:
         """Return P(cure) (patient,), or by chance who is cured where no law tells it."""
         try:
-            return np.asarray(vc.cure_probability(self.cohort, **self._settings())), True
+            return np.asarray(vc.cure_probability(self.cohort, **self._settings()), np.float64), True
         except VcohortError:
             return (self._drawn["outcome"].values == CURE).astype(float), False
 
@@ -113,7 +113,7 @@ class Patients:
         settings.pop("horizon")
         try:
             free = vc.progression_free_probability(self.cohort, days, **settings)
-            return days, np.nanmean(np.asarray(free), axis=0)
+            return days, np.nanmean(np.asarray(free, np.float64), axis=0)
         except VcohortError:
             return days, vc.progression_free_survival(self._drawn, days).values
 

@@ -37,7 +37,8 @@ class Page:
     """
 
     def __init__(self, study: Study, trial: Any = ZUMA1) -> None:
-        self._document = pn.state.curdoc
+        self._document, self._location = pn.state.curdoc, pn.state.location
+        self._shown: Study | None = None
         self.study, self.outlook, self.pinned = study, None, None
         self._past, self._future = [study], list[Study]()
         self._survival, self._tumours, self._when = Survival(), Tumours(), EventDays()
@@ -53,6 +54,9 @@ class Page:
         self.tabs = [tab(self) for tab in TABS]
         self._buttons()
         self.view = self._laid_out()
+        if self._location is not None:
+            self._location.param.watch(self._follow_address, "search")
+            self._location.param.trigger("search")
         self._want()
 
     def edit(self, edit: Callable[[Study], Study]) -> None:
@@ -68,15 +72,22 @@ class Page:
             self.controls.follow(found)
             self._want()
 
-    def open(self, address: str) -> None:
-        """Show the study that an address holds, if it holds one."""
+    def _follow_address(self, event: Any) -> None:
+        """Show the study of an address that was typed, gone back to, or that a server began with.
+
+        A browser that has just come says what it has, and an address without a study gets one.
+        """
+        if event.new == address_of(self.study):
+            return
         try:
-            found = study_at(address)
+            found = study_at(event.new)
         except VcohortError as error:
             self._tell(f"The address holds no study: {error}", "danger")
             return
         if found is not None:
             self.edit(lambda _: found)
+        elif self._shown == self.study:
+            self._location.search = address_of(self.study)
 
     def later(self, callback: Callable[[], Any]) -> None:
         """Call back where the page may be changed: from any thread."""
@@ -103,7 +114,7 @@ class Page:
     def _tabs(self) -> pn.Tabs:
         pictures = [self._survival, self._car_t, self._tumours, self._when, self._normal]
         panes = [pn.pane.Bokeh(each.figure, sizing_mode="stretch_width") for each in pictures]
-        cells = [pn.Column(each, styles={"flex": "1 1 320px"}, margin=0)
+        cells = [pn.Column(each, styles={"flex": "1 1 320px", "overflow": "hidden"}, margin=0)
                  for each in (*panes, self._responses)]  # fmt: skip
         trial = pn.FlexBox(*cells, sizing_mode="stretch_width")
         self._chosen = pn.Tabs(("Trial", trial), *((tab.title, tab.view) for tab in self.tabs),
@@ -148,12 +159,12 @@ class Page:
 
     def _settled(self) -> None:
         """Everything that is set is shown: keep it for undo and in the address."""
-        self._busy.value = False
+        self._busy.value, self._shown = False, self.study
         if self._past[-1] != self.study:
             self._past = [*self._past, self.study][-_MOST_UNDONE:]
             self._future.clear()
-        if pn.state.location is not None:
-            pn.state.location.search = address_of(self.study)
+        if self._location is not None:
+            self._location.search = address_of(self.study)
         self._tell_tab()
 
     def _show_numbers(self) -> None:
@@ -176,21 +187,21 @@ class Page:
             self._car_t.overlay_nothing()
 
     def _buttons(self) -> None:
-        button = partial(pn.widgets.Button, button_type="light")
+        button = partial(pn.widgets.Button, color="light")
         save = pn.widgets.FileDownload(
             callback=lambda: io.StringIO(text_of(self.study)), filename="study.toml",
-            label="save study", button_type="light",
+            label="save study", color="light",
         )  # fmt: skip
         load, trial = (upload(kind, tip) for kind, tip in
                        ((".toml", "open a study"), (".csv", "a trial to lay over")))  # fmt: skip
         load.param.watch(self._load, "value")
         trial.param.watch(self._upload_trial, "value")
         self.actions = [
-            button(name="↶", description="undo", on_click=lambda _: self._back()),
-            button(name="↷", description="redo", on_click=lambda _: self._forth()),
-            button(name="pin", description="keep this as a pale curve",
+            button(label="↶", description="undo", on_click=lambda _: self._back()),
+            button(label="↷", description="redo", on_click=lambda _: self._forth()),
+            button(label="pin", description="keep this as a pale curve",
                    on_click=lambda _: self._pin(self.outlook)),
-            button(name="unpin", on_click=lambda _: self._pin(None)),
+            button(label="unpin", on_click=lambda _: self._pin(None)),
             save, load, trial,
         ]  # fmt: skip
 
@@ -242,7 +253,7 @@ def _parts(study: Study) -> Iterator[object]:
 
 def upload(kind: str, tip: str) -> pn.widgets.FileInput:
     """Return what takes a small file."""
-    return pn.widgets.FileInput(accept=kind, name=tip, width=200)
+    return pn.widgets.FileInput(accept=kind, label=tip, width=200)
 
 
 def headline(outlook: Outlook, pinned: Outlook | None) -> str:

@@ -44,9 +44,7 @@ def serve(
 
 
 def page_of(study: Study, trial: Any = ZUMA1) -> pn.viewable.Viewable:
-    """Return a page for a browser, whose study is that of the address if it holds one."""
+    """Return a page for a browser; its study is that of the address, if that holds one."""
     page = Page(study, trial)
-    location: Any = pn.state.location
-    pn.state.onload(lambda: page.open(location.search or ""))
     pn.state.on_session_destroyed(lambda _: page.end())
     return page.view

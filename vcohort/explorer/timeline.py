@@ -36,7 +36,7 @@ class Timeline:
         self._source.on_change("data", self._dragged)
         self._rows = pn.Column(sizing_mode="stretch_width", margin=0)
         buttons = [
-            pn.widgets.Button(name=f"+ {kind}", button_type="light",
+            pn.widgets.Button(label=f"+ {kind}", color="light",
                               on_click=partial(self._add, kind))
             for kind in _KINDS
         ]  # fmt: skip
@@ -74,10 +74,10 @@ class Timeline:
 
     def _row(self, kind: str, index: int) -> pn.Row:
         entry = self._entries[kind][index]
-        day = pn.widgets.FloatInput(name=f"{kind}, day", value=float(entry["day"]), start=0.0,
+        day = pn.widgets.FloatInput(label=f"{kind}, day", value=float(entry["day"]), start=0.0,
                                     width=120)  # fmt: skip
         day.param.watch(lambda event: self._set(kind, index, "day", event.new), "value")
-        remove = pn.widgets.Button(name="×", width=30, margin=(20, 0), button_type="light")
+        remove = pn.widgets.Button(label="×", width=30, margin=(20, 0), color="light")
         remove.on_click(lambda _: self._remove(kind, index))
         return pn.Row(day, self._strength(kind, index, entry), remove, margin=0)
 
@@ -86,7 +86,7 @@ class Timeline:
         if kind == "infusion":
             cells = entry.get("cells")
             widget = pn.widgets.FloatInput(
-                name="dose, /µl", value=None if cells is None else cells / CELLS_PER_UL, start=0.0,
+                label="dose, /µl", value=None if cells is None else cells / CELLS_PER_UL, start=0.0,
                 placeholder="as the first", width=120,
             )  # fmt: skip
             widget.param.watch(lambda event: self._set(
@@ -96,7 +96,7 @@ class Timeline:
         survival = entry["survival"]
         if isinstance(survival, dict | list):
             return pn.pane.Markdown(f"survival {survival}", width=120)
-        widget = pn.widgets.FloatInput(name="T cells that survive", value=float(survival),
+        widget = pn.widgets.FloatInput(label="T cells that survive", value=float(survival),
                                        start=0.0, end=1.0, step=0.05, width=120)  # fmt: skip
         widget.param.watch(lambda event: self._set(kind, index, "survival", event.new), "value")
         return widget

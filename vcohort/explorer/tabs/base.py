@@ -62,7 +62,7 @@ class Tab:
 
 def button(name: str, work: Any, **options: Any) -> pn.widgets.Button:
     """Return a button that asks for work."""
-    return pn.widgets.Button(name=name, on_click=partial(_ignoring, work), button_type="primary",
+    return pn.widgets.Button(label=name, on_click=partial(_ignoring, work), color="primary",
                              **options)  # fmt: skip
 
 

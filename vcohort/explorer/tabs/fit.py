@@ -56,7 +56,7 @@ class Fit(Tab):
         self._is_cancelled = False
         self._file = pn.widgets.FileInput(accept=".csv")
         self._file.param.watch(self._read, "value")
-        self._free = pn.widgets.MultiChoice(name="free", options=list(sliders_of(page.study)),
+        self._free = pn.widgets.MultiChoice(label="free", options=list(sliders_of(page.study)),
                                             value=list(_FREE))  # fmt: skip
         self._progress = pn.indicators.Progress(value=0, max=_ROUNDS, visible=False)
         self._measured, self._course = (source("day", "value")

@@ -43,8 +43,8 @@ class Map(Tab):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         names = list(sliders_of(page.study))
-        self._across = pn.widgets.Select(name="across", options=names, value="K_C", width=120)
-        self._up = pn.widgets.Select(name="up", options=names, value="r_B", width=120)
+        self._across = pn.widgets.Select(label="across", options=names, value="K_C", width=120)
+        self._up = pn.widgets.Select(label="up", options=names, value="r_B", width=120)
         self._cells = source("x", "y", "width", "height", "cured")
         self._here = source("x", "y")
         self._sliders: dict[str, Slider] = {}

@@ -41,7 +41,7 @@ class Patient(Tab):
         super().__init__(page)
         self._courses = Courses()
         self._chances = source("day", "cured", "progressed")
-        self._number = pn.widgets.IntInput(name="patient", value=0, start=0, width=110)
+        self._number = pn.widgets.IntInput(label="patient", value=0, start=0, width=110)
         self._number.param.watch(lambda _: self._ask(), "value")
         self._chance = 0
         figure = plain("chance of each fate", "days since infusion", "probability, %",
