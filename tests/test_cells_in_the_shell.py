@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 import vcohort as vc
 from vcohort.cli.app import app
-from vcohort.cli.endpoint_names import parse_endpoint
-from vcohort.cli.notation import parse_depletion
+from vcohort.studies.endpoint_names import parse_endpoint
+from vcohort.studies.notation import parse_depletion
 
 
 def cli(*arguments):

@@ -17,8 +17,8 @@ import vcohort as vc
 from tests.test_store import OPTIONS, population
 from vcohort.cli.commands import report as report_command
 from vcohort.cli.report import sweep as report
-from vcohort.cli.study import make_study
-from vcohort.cli.study_file import read_fields
+from vcohort.studies.files import read_fields
+from vcohort.studies.study import make_study
 from vcohort.sweeps.store import format as form
 from vcohort.sweeps.store import manifest
 

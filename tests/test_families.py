@@ -15,7 +15,6 @@ from scipy.special import logit, ndtri
 import vcohort as vc
 from tests.conftest import P_LIMIT
 from vcohort.analysis.calibration.varied import find_varied
-from vcohort.cli.notation import is_number, parse_value
 from vcohort.populations import distributions
 from vcohort.populations.distributions import (
     families,
@@ -25,6 +24,7 @@ from vcohort.populations.distributions import (
     varies,
 )
 from vcohort.records import plain
+from vcohort.studies.notation import is_number, parse_value
 
 DISCRETE = vc.Empirical([1.0, 2.0, 3.0, 4.0])
 KNOWN = {

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
-from vcohort.cli.study_file import read_fields
+from vcohort.studies.files import read_fields
 
 DS = xr.Dataset({"a": ("x", [1.0, 2.0])})
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from vcohort.simulation.preparation import prepare
 
 # The feedback of all is switched off by a large a, but that of a few, who then need short steps.
 # The extremes of b and a are one harmless patient's: a pilot that takes those sees none of them.
@@ -131,3 +132,19 @@ def test_five_axes_and_one_patient(figures):
     values = {"r_B": 0.1, "K_C": 7e10, "b": 0.6, "a": 0.4, "k_B": 2e9}
     expected = float(vc.cure_probability(figures(**values).sample(1))[0])
     assert float(grid["cure_probability"].sel(values)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_few_who_need_short_steps_do_not_make_all_take_them():
+    """A grid for most and own grids for some: nobody's error is beyond twice the tolerance."""
+    cohort, run = vc.Population("zuma1").sample(4000), vc.Run(method="exact", horizon=1000.0)
+    most, all_of_them = prepare(cohort, run), prepare(cohort, run, one_grid=True)
+    assert most.grid.steps <= all_of_them.grid.steps / 1.5
+    found = np.asarray(vc.cure_probability(cohort, run.horizon))
+    truth = np.asarray(vc.cure_probability(cohort, run.horizon, tolerance=1e-4, dtype="float64"))
+    assert np.abs(found - truth).max() < 2e-3
+
+
+def test_patients_who_are_alike_share_a_grid(figures):
+    cohort, run = figures(0.05).sample(3000), vc.Run(method="exact")
+    found, whole = (prepare(cohort, run, one_grid=one).resolution for one in (False, True))
+    assert found[1:] == whole[1:] and found.plan.steps == whole.plan.steps

@@ -14,8 +14,8 @@ import typer
 
 import vcohort as vc
 from vcohort.cli.app import app, main
-from vcohort.cli.study import Study
-from vcohort.cli.uses import UNREAD
+from vcohort.studies.study import Study
+from vcohort.studies.uses import UNREAD
 
 VARIED = ["--set", "b=lognormal(0.3,0.2)"]
 

@@ -31,6 +31,7 @@ from .endpoints import Response as Response
 from .engine.chance import birth_death as birth_death
 from .errors import VcohortError as VcohortError
 from .errors import VcohortWarning as VcohortWarning
+from .explorer.api import explore as explore
 from .measurements.observables import Observable as Observable
 from .models import Model as Model
 from .models import Param as Param

@@ -1,1 +1,1 @@
-"""The command line: commands, flags, study files, their notation, the report and the demo."""
+"""The command line: commands, flags, the report and the demo."""

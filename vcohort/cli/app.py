@@ -17,6 +17,7 @@ from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.compare import compare
+from vcohort.cli.commands.explore import explore
 from vcohort.cli.commands.fit import fit
 from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
@@ -141,8 +142,8 @@ def demo(
 
 
 for command in (
-    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, survival, plot,
-    export,
+    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, survival,
+    plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

@@ -14,19 +14,19 @@ from typer import Option
 from typer.core import TyperCommand
 
 from vcohort.cli.at_once import load
-from vcohort.cli.notation import (
+from vcohort.errors import VcohortError
+from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
+from vcohort.studies.notation import (
     by_name,
     parse_depletion,
     parse_fields,
     parse_number,
     parse_setting,
 )
-from vcohort.cli.uses import is_read, refuse_unread
-from vcohort.errors import VcohortError
-from vcohort.simulation.run import DEFAULTS, MEANINGS, PLAIN
+from vcohort.studies.uses import is_read, refuse_unread
 
 if TYPE_CHECKING:
-    from vcohort.cli.study import Study
+    from vcohort.studies.study import Study
 
 Number: TypeAlias = float | None
 
@@ -73,7 +73,7 @@ Force: TypeAlias = Annotated[
 def with_run_flags(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command a flag for each setting of a run that it reads; all come as ``run_flags``.
 
-    ``command``: its name in :mod:`vcohort.cli.uses`.
+    ``command``: its name in :mod:`vcohort.studies.uses`.
     """
     names = [name for name in PLAIN if is_read(command, name)]
     flags = [
@@ -104,7 +104,7 @@ class EachOnce(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, when what tells a mistake is imported."""
-        load("vcohort.cli.study")
+        load("vcohort.studies.study")
         return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -139,15 +139,15 @@ def study_of(
 ) -> Study:
     """Return the checked study of a file with the flags over it; a flag of None says nothing.
 
-    ``command``: as of :mod:`vcohort.cli.uses`, which says what it does not read. ``swept``: the
+    ``command``: as of :mod:`vcohort.studies.uses`, which says what it does not read. ``swept``: the
     flags that belong in the table ``[sweep]``. ``own``: what all other flags say, by their names
     (``--outputs``). ``parameters``: other names that must be the model's. ``defaults``: of this
     command, in place of a study's.
 
     What names, bounds and files tell is told before JAX is imported.
     """
-    from vcohort.cli.study import make_study
-    from vcohort.cli.study_file import read_fields
+    from vcohort.studies.files import read_fields
+    from vcohort.studies.study import make_study
 
     fields: dict[str, Any] = read_fields(file) if file else {}
     make_study(fields)

@@ -87,14 +87,22 @@ class Prepared(NamedTuple):
         return followed
 
 
-def prepare(cohort: Cohort, run: Run, required_days: Sequence[float] | None = None) -> Prepared:
+def prepare(
+    cohort: Cohort,
+    run: Run,
+    required_days: Sequence[float] | None = None,
+    *,
+    one_grid: bool = False,
+) -> Prepared:
     """Return a cohort ready to run, on a grid that holds ``required_days``, by default the run's.
 
+    ``one_grid``: it serves all patients, for those who do not :meth:`Prepared.fill` the results.
     Warns where the grid misses the tolerance, refuses where it fails.
     """
     table = make_patient_table(cohort, run)
     days = run.required_days if required_days is None else required_days
-    return Prepared(cohort.model, run, table, _choose_grid(cohort.model, table, run, days))
+    resolution = _choose_grid(cohort.model, table, run, days, anew=not one_grid)
+    return Prepared(cohort.model, run, table, resolution)
 
 
 def make_patient_table(cohort: Cohort, run: Run) -> PatientTable:
@@ -141,13 +149,13 @@ def grid_spec(run: Run, required_days: Sequence[float]) -> GridSpec:
 
 
 def _choose_grid(
-    model: Model, table: PatientTable, run: Run, required_days: Sequence[float]
+    model: Model, table: PatientTable, run: Run, required_days: Sequence[float], *, anew: bool
 ) -> Resolution:
     time = grid_spec(run, required_days)
     with jax.enable_x64(run.dtype == "float64"):
         found = resolve(
             model, table, time, run.tolerance, np.dtype(run.dtype),
-            mortal=run.method != "deterministic",
+            mortal=run.method != "deterministic", anew=anew,
         )  # fmt: skip
     if not found.error < NO_DIGIT:
         raise VcohortError(

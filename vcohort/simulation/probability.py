@@ -113,8 +113,7 @@ def progression_free_probability(
     run = settle(
         "progression_free_probability", run,
         {"progression": progression, "regimen": regimen, "tolerance": tolerance, "dtype": dtype},
-        method="deterministic", horizon=float(max(at[-1], 1e-3)) if at.size else 1.0,
-        save_at=tuple(at),
+        method="exact", horizon=float(max(at[-1], 1e-3)) if at.size else 1.0,
     )  # fmt: skip
 
     def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:

@@ -47,7 +47,7 @@ def make_problem(
     run = _followed_to_the_last_day(run, rows, _last_own_dose(data, run))
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
-    resolution = prepare(cohort, run).resolution
+    resolution = prepare(cohort, run, one_grid=True).resolution
     with jax.enable_x64(True):
         sides = Bounds(*(jnp.asarray(side) for side in np.log(limits).T))
     limited = bool((rows.below & rows.counted).any())
@@ -61,7 +61,7 @@ def refined(problem: Problem, logs: np.ndarray) -> Problem:
     """Return the problem on a grid that is fine enough for a solution (patient, parameter)."""
     values = dict(zip(problem.spec.names, problem.values_at(logs).T, strict=True))
     cohort, run = problem.cohort.replace(**values), problem.run
-    resolution = prepare(cohort, run).resolution
+    resolution = prepare(cohort, run, one_grid=True).resolution
     problem = problem._replace(error=resolution.error)
     steps = resolution.plan.steps
     if steps <= problem.steps:

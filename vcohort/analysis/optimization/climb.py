@@ -39,7 +39,7 @@ def climb_of(plan: Plan) -> Climb:
     """
     cohort, asked = plan.cohort, plan.asked
     run = replace(asked.run, regimen=plan.middle())
-    ready = prepare(cohort, run, asked.required_days)
+    ready = prepare(cohort, run, asked.required_days, one_grid=True)
     steps = ready.grid.steps
     block = ready.table.take(np.arange(len(cohort)), np.dtype(np.float32))
     plain = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}

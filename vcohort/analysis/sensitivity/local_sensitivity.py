@@ -123,7 +123,8 @@ def _derivatives(
     cohort: Cohort, names: list[str], asked: Outputs, days: np.ndarray, progress: bool | None
 ) -> _Slopes:
     """Differentiate all patients, in blocks; NaN for those that get lost."""
-    ready = prepare(cohort, asked.run, (*asked.run.required_days, *asked.required_days))
+    days_read = (*asked.run.required_days, *asked.required_days)
+    ready = prepare(cohort, asked.run, days_read, one_grid=True)
     table, time = ready.table, ready.grid
     total, parts = len(cohort), list[_Slopes]()
     block = _BLOCKS[0] if total <= _BLOCKS[0] else _BLOCKS[-1]

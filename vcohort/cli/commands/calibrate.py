@@ -12,7 +12,7 @@ from vcohort.cli import options
 from vcohort.cli.commands.shared import BUILT_IN, Plot, StudyFile, check_table, tell
 from vcohort.cli.console import console
 from vcohort.cli.outputs import Outputs
-from vcohort.cli.uses import PAPER
+from vcohort.studies.uses import PAPER
 
 
 @options.with_run_flags("calibrate")

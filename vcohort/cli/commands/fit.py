@@ -23,14 +23,14 @@ from vcohort.cli.commands.shared import (
     way,
 )
 from vcohort.cli.console import console
-from vcohort.cli.notation import by_name
 from vcohort.cli.outputs import Outputs
 from vcohort.errors import VcohortError
+from vcohort.studies.notation import by_name
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from vcohort.cli.study import Study
+    from vcohort.studies.study import Study
 
 # The loss unless it is told: of other tables, and of the built-in one.
 _LOSS = {False: "log", True: "kimmel2021"}

@@ -11,8 +11,8 @@ import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.commands.shared import Plot, StudyFile, pair, tell
 from vcohort.cli.console import console
-from vcohort.cli.notation import by_name
 from vcohort.cli.outputs import Outputs
+from vcohort.studies.notation import by_name
 
 
 @options.with_run_flags("optimize")

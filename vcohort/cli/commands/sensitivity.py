@@ -13,15 +13,15 @@ import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.commands.shared import Plot, StudyFile, middle_patient, tell, way
 from vcohort.cli.console import console
-from vcohort.cli.notation import by_name, parse_range, parse_setting
 from vcohort.cli.outputs import Outputs
-from vcohort.cli.uses import PAPER
 from vcohort.errors import VcohortError
+from vcohort.studies.notation import by_name, parse_range, parse_setting
+from vcohort.studies.uses import PAPER
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from vcohort.cli.study import Study
+    from vcohort.studies.study import Study
 
 _SENSITIVITY_WAYS = ("sobol", "morris", "map", "local")
 

@@ -14,14 +14,14 @@ from rich.table import Table
 
 import vcohort as vc
 from vcohort.cli.at_once import load
-from vcohort.cli.notation import is_number, parse_fields, parse_setting, parse_value
 from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.studies.notation import is_number, parse_fields, parse_setting, parse_value
 from vcohort.tables.csv_files import read_lines
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from vcohort.cli.study import Study
+    from vcohort.studies.study import Study
     from vcohort.sweeps.store.store import Verification
 
 StudyFile: TypeAlias = Annotated[
@@ -50,7 +50,7 @@ def check_table(table: str, room: str, reader: str) -> None:
 
 
 def way(command: str, how: str, known: tuple[str, ...]) -> str:
-    """Return the command with its way, as :mod:`vcohort.cli.uses` names it."""
+    """Return the command with its way, as :mod:`vcohort.studies.uses` names it."""
     if how not in known:
         raise unknown("way", how, known)
     return command if how == command else f"{command} --how {how}"

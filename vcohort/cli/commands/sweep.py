@@ -13,17 +13,17 @@ import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.console import console
-from vcohort.cli.notation import by_name, is_number, parse_setting
 from vcohort.cli.outputs import STORE, check_format
 from vcohort.cli.workers import workers_of
 from vcohort.errors import VcohortError
 from vcohort.files import check_writable
+from vcohort.studies.notation import by_name, is_number, parse_setting
 from vcohort.sweeps.store.absent import check_there
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from vcohort.cli.study import Study
+    from vcohort.studies.study import Study
 
 StoreFolder: TypeAlias = Annotated[Path, typer.Argument(help="A store that vcohort sweep wrote.")]
 LocalWorkers: TypeAlias = Annotated[

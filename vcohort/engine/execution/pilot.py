@@ -25,6 +25,16 @@ NO_DIGIT = 1.0
 # but a pilot without an error to speak of says nothing of strains a hundred times its own.
 _SLACK, _MOST_ROOM = 2.0, 1e3
 
+# A strain is what a step asks of the method, whatever the step's length: where that of no late
+# patient was lower, on any grid, this part of it lets hardly one pass. It is told by so many.
+_PART_OF_LATE, _LEAST_TOLD = 0.7, 16
+
+# Following a patient anew takes its steps and their halves, on a few grids, and once more.
+_ANEW_ON_THIS, _ANEW_ON_FINER = 4.0, 6.0
+
+# Two grids in place of one must save this factor.
+_WORTH = 1.5
+
 
 class Resolution(NamedTuple):
     """A grid that is fine enough, the error seen on it, and the strain up to which that is so."""
@@ -50,8 +60,12 @@ def resolve(
     dtype: np.dtype,
     *,
     mortal: bool,
+    anew: bool,
 ) -> Resolution:
     """Return the coarsest grid of the ladder whose error is within ``tolerance``.
+
+    Where patients whom it does not serve are followed ``anew``, that is the cheapest grid: a few
+    patients who need short steps do not make all take them.
 
     The error is the largest, over pilot patients, of those of ln N, ln C and ln B at every
     grid point (of one T cell or more; of ln B up to e^5 times the first tumour, and where the
@@ -61,7 +75,8 @@ def resolve(
     every step. Where even the finest grid fails, that one is returned, with its error.
     """
     pilot = table.take(_choose(table), dtype)
-    return settle(climb(model, pilot, plan, tolerance, mortal=mortal), plan, tolerance)
+    rungs = climb(model, pilot, plan, tolerance, mortal=mortal)
+    return settle(rungs, plan, tolerance, anew=anew)
 
 
 def climb(
@@ -95,24 +110,52 @@ def _ladder(plan: GridSpec) -> list[int]:
 
 
 def settle(
-    rungs: Sequence[Rung], plan: GridSpec, tolerance: float, rows: slice = slice(None)
+    rungs: Sequence[Rung],
+    plan: GridSpec,
+    tolerance: float,
+    rows: slice = slice(None),
+    *,
+    anew: bool,
 ) -> Resolution:
-    """Return the lowest rung that serves the pilot patients in ``rows``.
+    """Return the lowest rung that serves the pilot patients in ``rows``; ``anew``: the cheapest.
 
     Those whom even the last rung does not follow are left to themselves, unless all are such.
     """
-    followed = rungs[-1].error[rows] < NO_DIGIT
+    seen = [Rung(rung.steps, rung.error[rows], rung.strain[rows]) for rung in rungs]
+    followed = seen[-1].error < NO_DIGIT
     if not followed.any():
         return Resolution(plan.with_steps(rungs[-1].steps), float("inf"), 0.0)
-
-    def worst(rung: Rung) -> float:
-        return float(rung.error[rows][followed].max())
-
-    chosen = next((rung for rung in rungs if worst(rung) <= tolerance), rungs[-1])
-    error, strain = worst(chosen), float(chosen.strain[rows][followed].max())
+    seen = [Rung(rung.steps, rung.error[followed], rung.strain[followed]) for rung in seen]
+    chosen = next((rung for rung in seen if rung.error.max() <= tolerance), seen[-1])
+    error = float(chosen.error.max())
     # The error grows with the fifth power of a step, the strain with the third.
     room = np.clip(_SLACK * tolerance / max(error, 1e-30), 1.0, _MOST_ROOM) ** 0.6
-    return Resolution(plan.with_steps(chosen.steps), error, strain * float(room))
+    most_strain = float(chosen.strain.max()) * float(room)
+    all_served = Resolution(plan.with_steps(chosen.steps), error, most_strain)
+    return _cheapest(seen, plan, tolerance, all_served) if anew else all_served
+
+
+def _cheapest(
+    rungs: Sequence[Rung], plan: GridSpec, tolerance: float, all_served: Resolution
+) -> Resolution:
+    """Return the grid with which all take fewest steps, those included that are followed anew."""
+    late = [~(rung.error <= tolerance) for rung in rungs]
+    own_steps = np.select([~each for each in late], [rung.steps for rung in rungs], rungs[-1].steps)
+    best, least = all_served, all_served.plan.steps / _WORTH
+    told, lowest = 0, np.inf
+    for rung, is_late in zip(rungs, late, strict=True):
+        strained = rung.strain[is_late & np.isfinite(rung.strain)]
+        told, lowest = told + strained.size, min(lowest, strained.min(initial=np.inf))
+        limit = _PART_OF_LATE * lowest
+        again = is_late | ~(rung.strain <= limit)
+        if told < _LEAST_TOLD or again.all():
+            continue
+        steps = rung.steps * (1.0 + _ANEW_ON_THIS * np.mean(again))
+        steps += _ANEW_ON_FINER * np.mean(is_late * own_steps)
+        if steps < least:
+            error = float(rung.error[~again].max())
+            best, least = Resolution(plan.with_steps(rung.steps), error, limit), steps
+    return best
 
 
 def errors(

@@ -52,4 +52,4 @@ def _climb(plan: Plan, pilots: Sequence[Drawn]) -> list[Resolution]:
         rungs = climb(plan.population.model, patients, time, tolerance, mortal=mortal)
     size = len(table.number) // len(pilots)
     rows = (slice(first, first + size) for first in range(0, len(table.number), size))
-    return [settle(rungs, time, tolerance, each) for each in rows]
+    return [settle(rungs, time, tolerance, each, anew=True) for each in rows]

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vcohort.cli.notation import parse_axis
 from vcohort.errors import VcohortError
 from vcohort.models import Model, car_t
 from vcohort.regimens.treatments import Infusion, Lymphodepletion, Treatment
+from vcohort.studies.notation import parse_axis
 
 # A value of another type is a mistake, and is not turned into one of this type.
 AS_WRITTEN = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -12,16 +12,6 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 import vcohort as vc
-from vcohort.cli.endpoint_names import parse_endpoint
-from vcohort.cli.notation import parse_value
-from vcohort.cli.study_tables import (
-    AS_WRITTEN,
-    InfusionEntry,
-    Laws,
-    LymphodepletionEntry,
-    SweepEntry,
-)
-from vcohort.cli.uses import DEFAULT_PRESET, PAPER, unread_by
 from vcohort.errors import VcohortError, did_you_mean, one_of
 from vcohort.given import whole
 from vcohort.populations.designs import DESIGNS
@@ -30,6 +20,16 @@ from vcohort.populations.population import Population
 from vcohort.populations.shipped import shipped_names
 from vcohort.simulation.limits import numbers_within
 from vcohort.simulation.run import DEFAULTS, PLAIN, Run
+from vcohort.studies.endpoint_names import parse_endpoint
+from vcohort.studies.entries import (
+    AS_WRITTEN,
+    InfusionEntry,
+    Laws,
+    LymphodepletionEntry,
+    SweepEntry,
+)
+from vcohort.studies.notation import parse_value
+from vcohort.studies.uses import DEFAULT_PRESET, PAPER, unread_by
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +47,7 @@ class Study(_OfARun):
     overrides parameters, in cells and days, by a number or a distribution as text. ``endpoints``
     are what to read off, ``["Escaped", "Kinetics(auc_until=60)"]``. ``infusion``
     and ``lymphodepletion`` are the regimen; ``sweep`` is for ``vcohort sweep`` alone. What a
-    command does not read is refused: :mod:`vcohort.cli.uses`.
+    command does not read is refused: :mod:`vcohort.studies.uses`.
     """
 
     preset: str = DEFAULT_PRESET
@@ -121,7 +121,7 @@ class Study(_OfARun):
         """Return the settings of the run that were given, but for some.
 
         All that were given are read: what a command does not read has been refused by then, as
-        :mod:`vcohort.cli.uses` says.
+        :mod:`vcohort.studies.uses` says.
         """
         return self.given(*(name for name in PLAIN if name not in but))
 

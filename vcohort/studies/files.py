@@ -1,4 +1,4 @@
-"""Study files, read as TOML; what they mean is for :mod:`vcohort.cli.study`."""
+"""Study files, read as TOML; what they mean is for :mod:`vcohort.studies.study`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,32 @@ _MOST_BYTES = 10 << 20
 def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the fields of a study file."""
     try:
-        fields = tomllib.loads(read_plain(path, _MOST_BYTES).decode("utf-8-sig"))
-        _check_numbers(fields)
+        text = read_plain(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise VcohortError(f"There is no study file {path}.") from None
     except OSError as error:
         raise VcohortError(f"Cannot read the study file {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise VcohortError(f"Cannot read the study file {path}: it is not text in UTF-8.") from None
+    return parse_fields(text, f"The study file {path}")
+
+
+def parse_fields(text: str, what: str = "The study") -> dict[str, Any]:
+    """Return the fields that the text of a study file says.
+
+    ``what``: what messages call it.
+    """
+    try:
+        fields = tomllib.loads(text)
+        _check_numbers(fields)
     except RecursionError:
-        raise VcohortError(
-            f"The study file {path} is no study: its brackets are nested too deeply."
-        ) from None
+        raise VcohortError(f"{what} is no study: its brackets are nested too deeply.") from None
     except tomllib.TOMLDecodeError as error:
         raise VcohortError(
-            f'The study file {path} is not TOML: {error}. Texts stand in quotes: preset = "zuma1".'
+            f'{what} is not TOML: {error}. Texts stand in quotes: preset = "zuma1".'
         ) from None
     except ValueError:
-        raise VcohortError(
-            f"The study file {path} holds a whole number of more than 64 bits."
-        ) from None
+        raise VcohortError(f"{what} holds a whole number of more than 64 bits.") from None
     return fields
 
 

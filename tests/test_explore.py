@@ -1,0 +1,139 @@
+"""The page's settings, numbers and turns, without a browser."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+from vcohort.explorer import settings
+from vcohort.explorer.latest import Latest
+from vcohort.explorer.outlook import Patients
+from vcohort.explorer.sliders import sliders_of, value_of
+from vcohort.studies.study import make_study
+
+
+def small(**fields):
+    return settings.changed(settings.start("kimmel2021-figures"), patients=200, **fields)
+
+
+def test_an_address_holds_the_whole_study():
+    study = settings.with_treatments(
+        settings.with_law(settings.with_value(small(), "K_C", 9e10), "killing", "crowded"),
+        [{"day": 60.0, "cells": 1e9}], [{"day": 59.0, "survival": 0.1}],
+    )  # fmt: skip
+    assert settings.study_at(settings.address_of(study)) == study
+    assert settings.read_study(settings.text_of(study)) == study
+    assert settings.study_at("?other=1") is None
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("preset = 'zuma2'", "Did you mean"),
+    ("preset = ", "not TOML"),
+    ("save_at = [1.0]", "does not show save_at"),
+    ("[set]\nK_C = -1.0", "must be greater than 0"),
+    ("[[infusion]]\nday = 5000.0", "5000"),
+])  # fmt: skip
+def test_what_is_no_study_is_told(text, says):
+    with pytest.raises(vc.VcohortError, match=says):
+        settings.read_study(text)
+
+
+@pytest.mark.parametrize("preset", ["kimmel2021-figures", "zuma1"])
+def test_a_slider_moves_the_centre_and_its_mark_is_the_presets(preset):
+    study = settings.start(preset)
+    for name, slider in sliders_of(study).items():
+        here = value_of(study, name)
+        assert slider.value(slider.position(here)) == pytest.approx(here, rel=5e-4)
+        assert 0.0 <= slider.mark <= 1.0
+    moved = settings.with_value(study, "r_B", 2.0 * value_of(study, "r_B"))
+    assert value_of(moved, "r_B") == pytest.approx(2.0 * value_of(study, "r_B"), rel=1e-6)
+    assert sliders_of(moved)["r_B"] == sliders_of(study)["r_B"]
+    assert settings.with_value(moved, "r_B", None) == settings.changed(study, set={})
+
+
+def test_the_numbers_are_those_of_the_public_functions():
+    study = settings.with_treatments(small(), [{"day": 60.0}], [{"day": 60.0, "survival": 0.1}])
+    shown = Patients(study).outlook()
+    cohort, regimen = study.population().sample(200, study.run.seed), study.run.regimen
+    assert shown.cured == np.mean(vc.cure_probability(cohort, 1000.0, regimen=regimen), dtype=float)
+    free = np.asarray(vc.progression_free_probability(cohort, shown.days, regimen=regimen))
+    np.testing.assert_array_equal(shown.free, np.mean(free, axis=0, dtype=float))
+    assert shown.is_exact and not shown.told
+
+
+def test_fates_agree_with_the_chances_and_are_counted_where_there_is_no_law():
+    """200 patients: within five standard errors."""
+    exact, by_chance = small(), settings.with_law(small(sigma=0.05), "feedback", "both")
+    patients = Patients(exact)
+    fates, shown = patients.fates(), patients.outlook()
+    error = 5.0 * np.sqrt(shown.cured * (1.0 - shown.cured) / 200)
+    assert abs(fates.cure_days.size / 200 - shown.cured) < error
+    assert sum(fates.shares.values()) == pytest.approx(100.0)
+    counted = Patients(by_chance).outlook()
+    assert counted.cured * 200 == pytest.approx(round(counted.cured * 200))
+    assert not counted.is_exact
+
+
+def test_what_a_slider_has_passed_by_is_never_computed():
+    begun, go, found = threading.Event(), threading.Event(), []
+
+    def parts(wish):
+        begun.set()
+        go.wait(10)
+        yield wish
+
+    latest = Latest(parts, lambda wish, part: found.append(part), lambda wish, why: None)
+    latest.want(0)
+    assert begun.wait(10)
+    for wish in range(1, 100):
+        latest.want(wish)
+    go.set()
+    _until(lambda: found[-1:] == [99])
+    latest.end()
+    assert found == [0, 99]
+
+
+def test_a_failure_is_told_and_the_next_wish_is_granted(caplog):
+    told, found = [], []
+
+    def parts(wish):
+        if wish == "bad":
+            raise ZeroDivisionError("by nothing")
+        yield wish
+
+    latest = Latest(parts, lambda _, part: found.append(part), lambda _, why: told.append(why))
+    latest.want("bad")
+    _until(lambda: told)
+    latest.want("good")
+    _until(lambda: found)
+    latest.end()
+    assert "by nothing" in told[0] and found == ["good"]
+
+
+def test_a_population_that_no_study_can_hold_is_refused():
+    pytest.importorskip("panel")
+    own = vc.Population("kimmel2021", K_C=vc.LogNormal(7e10, 0.3))
+    with pytest.raises(vc.VcohortError, match="distributions of its own"):
+        vc.explore(own)
+    with pytest.raises(vc.VcohortError, match="no population"):
+        vc.explore(3)
+
+
+def test_a_page_in_a_notebook_shows_the_population():
+    pytest.importorskip("panel")
+    view = vc.explore(vc.Population("kimmel2021-figures", 0.1, K_C=8e10), trial=None)
+    assert view is not None
+
+
+def test_a_study_without_a_method_is_run_by_the_exact_one():
+    assert settings.as_shown({"preset": "kimmel2021"}).run.method == "exact"
+    assert make_study({"preset": "kimmel2021"}).run.method == "hybrid"
+
+
+def _until(there, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not there() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert there()

@@ -1,0 +1,229 @@
+"""The page in a real Chromium, as a user has it: sliders, arms, files, two browsers, a restart."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+import vcohort as vc
+from vcohort.explorer.settings import read_study, study_at
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+pytest.importorskip("panel", reason="pip install 'vcohort[explore]'")
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"there is no {CHROMIUM}"),
+]
+
+FIRST, MOVE = 180_000, 60_000
+
+
+class Server:
+    """`vcohort explore` in a process of its own."""
+
+    def __init__(self, port=0):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vcohort", "explore", "--preset", "kimmel2021-figures",
+             "--port", str(port), "--no-browser"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.address = re.search(r"http://\S+", self.process.stdout.readline()).group()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    found = Server()
+    yield found
+    found.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, server):
+    found = opened(chromium, server.address)
+    yield found
+    found.close()
+
+
+def opened(chromium, address, width=1440):
+    page = chromium.new_page(viewport={"width": width, "height": 1000})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("requestfailed", lambda request: page.errors.append(request.url))
+    page.goto(address)
+    page.locator("#p-cure").wait_for(timeout=FIRST)
+    settled(page)
+    return page
+
+
+def cured(page):
+    return float(page.locator("#p-cure").get_attribute("data-cured"))
+
+
+def settled(page):
+    """Wait until the address says what the page shows."""
+    page.wait_for_function("() => location.search.includes('study=')", timeout=FIRST)
+    return study_at(urlsplit(page.url).query)
+
+
+def moved(page, act):
+    """Do something to the page, and wait until another study is shown whole."""
+    before = page.url
+    act()
+    page.wait_for_function("before => location.href !== before", arg=before, timeout=MOVE)
+    return study_at(urlsplit(page.url).query)
+
+
+def exact(study):
+    cohort, run = study.population().sample(study.patients, study.run.seed), study.run
+    found = vc.cure_probability(cohort, run.horizon, regimen=run.regimen, tolerance=run.tolerance)
+    return float(np.mean(found, dtype=float))
+
+
+def push(page, name, presses):
+    """Move the slider of a parameter by its keys."""
+    handle = page.locator(".bk-panel-models-widgets-FloatSlider, .bk-Slider", has_text=name)
+    handle = handle.locator(".noUi-handle").first
+    handle.focus()
+    for _ in range(presses):
+        handle.press("ArrowRight")
+
+
+def test_a_moved_slider_shows_the_exact_probability_of_its_cohort(page):
+    study = moved(page, lambda: push(page, "K_C", 6))
+    assert study.set["K_C"] > 7e10
+    assert cured(page) == pytest.approx(exact(study), abs=1e-6)
+    assert not page.errors
+
+
+def test_a_second_infusion_is_told_against_what_was_pinned(page):
+    before = cured(page)
+    page.get_by_role("button", name="pin", exact=True).click()
+    study = moved(page, lambda: page.get_by_role("button", name="+ infusion").click())
+    assert [each.day for each in study.infusion] == [60.0]
+    change = re.search(r"([+-][\d.]+) against pinned", page.locator("#p-cure").inner_text())
+    assert float(change.group(1)) == pytest.approx(100.0 * (cured(page) - before), abs=0.06)
+    page.get_by_role("button", name="↶").click()
+    page.wait_for_function("() => !location.search.includes('infusion')", timeout=MOVE)
+    assert cured(page) == pytest.approx(before, abs=1e-12)
+
+
+def test_a_saved_study_gives_the_same_numbers(page, tmp_path):
+    moved(page, lambda: push(page, "r_B", 10))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="save study").or_(page.locator("a.bk-btn", has_text="save")
+                                                        ).first.click()  # fmt: skip
+    path = tmp_path / "study.toml"
+    download.value.save_as(path)
+    assert exact(read_study(path.read_text())) == pytest.approx(cured(page), abs=1e-6)
+    run = [sys.executable, "-m", "vcohort", "simulate", str(path), "-o",
+           str(tmp_path / "a.nc")]  # fmt: skip
+    subprocess.run(run, check=True, capture_output=True)
+    share = float((vc.load(tmp_path / "a.nc")["outcome"] == 1).mean())
+    assert abs(share - cured(page)) < 5.0 * np.sqrt(0.25 / 10_000)
+
+
+@pytest.mark.parametrize(("field", "text"), [
+    ("open a study", "preset = 'nonsense'"), ("open a study", "\x00\x01"),
+    ("a trial to lay over", "what,is\nthis,1\n"), ("a trial to lay over", ""),
+])  # fmt: skip
+def test_nonsense_is_told_and_the_page_lives_on(page, tmp_path, field, text):
+    path = tmp_path / ("a.toml" if "study" in field else "a.csv")
+    path.write_text(text or "\n")
+    place = page.locator(".bk-panel-models-widgets-FileInput, .bk-input-group", has_text=field)
+    place.locator("input[type=file]").first.set_input_files(path)
+    page.locator(".alert-danger").wait_for(timeout=MOVE)
+    study = moved(page, lambda: push(page, "K_C", 3))
+    assert cured(page) == pytest.approx(exact(study), abs=1e-6)
+
+
+def test_a_trial_of_ones_own_is_laid_over(page, tmp_path):
+    path = tmp_path / "trial.csv"
+    path.write_text("day,pfs\n0,1\n100,0.5\n300,0.25\n")
+    place = page.locator(".bk-panel-models-widgets-FileInput, .bk-input-group", has_text="a trial")
+    place.locator("input[type=file]").first.set_input_files(path)
+    page.wait_for_timeout(2000)
+    drawn = page.evaluate("""() => Bokeh.documents.flatMap(d => [...d._all_models.values()])
+        .filter(m => m.type === 'ColumnDataSource' && m.data.free)
+        .map(m => Array.from(m.data.free))""")
+    assert [100.0, 100.0, 50.0, 25.0, 25.0] in drawn
+
+
+def test_two_browsers_do_not_disturb_each_other(chromium, server, page):
+    other = opened(chromium, server.address)
+    before = cured(other)
+    moved(page, lambda: push(page, "gamma_B", 12))
+    other.wait_for_timeout(1000)
+    assert cured(other) == before != cured(page)
+    other.close()
+
+
+def test_each_tab_answers(page):
+    page.get_by_text("Arms", exact=True).click()
+    page.get_by_role("button", name="pin as arm").click()
+    moved(page, lambda: push(page, "K_C", 3))
+    page.get_by_role("button", name="pin as arm").click()
+    page.get_by_text("K_C", exact=False).first.wait_for()
+    page.get_by_text("The arms have the same patients.").wait_for(timeout=MOVE)
+    page.get_by_text("Sensitivity", exact=True).click()
+    page.get_by_role("button", name="differentiate here").click()
+    page.get_by_text("Map", exact=True).click()
+    page.get_by_role("button", name="draw the map").click()
+    page.wait_for_function("""() => Bokeh.documents.flatMap(d => [...d._all_models.values()])
+        .some(m => m.type === 'ColumnDataSource' && m.data.cured && m.data.width &&
+              m.data.cured.length === 225)""", timeout=FIRST)  # fmt: skip
+    page.get_by_text("Patient", exact=True).click()
+    page.wait_for_function("""() => Bokeh.documents.flatMap(d => [...d._all_models.values()])
+        .some(m => m.type === 'ColumnDataSource' && m.data.progressed &&
+              m.data.progressed.length > 20)""", timeout=FIRST)  # fmt: skip
+    assert not page.errors
+
+
+def test_a_page_outlives_its_server_by_its_address(chromium):
+    first = Server()
+    page = opened(chromium, first.address)
+    study = moved(page, lambda: push(page, "K_C", 5))
+    shown, address, port = cured(page), page.url, urlsplit(first.address).port
+    first.kill()
+    second = Server(port)
+    try:
+        page.goto(address)
+        page.locator("#p-cure").wait_for(timeout=FIRST)
+        page.wait_for_function(
+            "shown => document.querySelector && "
+            "Bokeh.documents.length > 0", arg=shown, timeout=FIRST
+        )  # fmt: skip
+        page.wait_for_timeout(3000)
+        assert cured(page) == pytest.approx(shown, abs=1e-12)
+        assert settled(page) == study
+    finally:
+        page.close()
+        second.kill()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_reaches_over_the_side(chromium, server, width):
+    page = opened(chromium, server.address, width)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.close()

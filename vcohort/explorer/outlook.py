@@ -1,0 +1,172 @@
+"""What the page shows of a study: numbers alone, no pictures."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import vcohort as vc
+from vcohort.endpoints.outcome import CURE, PROGRESSION
+from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.results.counted import counted
+from vcohort.studies.study import Study
+
+# Days of the first month, in which CAR T cells rise and fall, and of the time after it.
+_FIRST = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
+_LAST_COURSE, _LATER, _DAYS_OF_CURVE, _DAYS_OF_COURSES = 365.0, 8, 24, 40
+
+PERCENTILES = (5, 25, 50, 75, 95)
+
+# So many tumours are drawn one by one.
+COURSES = 50
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What becomes of a cohort.
+
+    ``cured``: the mean P(cure), or the share that is cured where no law tells it; ``cured_error``:
+    by how much another draw of as many patients would differ. ``days``, ``free``: days and the
+    progression-free survival on each. ``course_days``, ``car_t`` (percentile, day) in cells per
+    microlitre and ``normal`` alike. ``told``: what the engine warned of.
+    """
+
+    study: Study
+    cured: float
+    cured_error: float
+    days: np.ndarray
+    free: np.ndarray
+    is_exact: bool
+    course_days: np.ndarray
+    car_t: np.ndarray
+    normal: np.ndarray
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fates:
+    """What befalls patients one by one.
+
+    ``tumour_days``, ``tumours`` (patient, day) in millilitres; ``cure_days``,
+    ``progression_days``; ``shares``: of each response, by its name, in per cent.
+    """
+
+    tumour_days: np.ndarray
+    tumours: np.ndarray
+    cure_days: np.ndarray
+    progression_days: np.ndarray
+    shares: dict[str, float]
+
+
+class Patients:
+    """The patients of a study, drawn once for all that is shown of them."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.cohort = study.population().sample(study.patients, study.run.seed)
+
+    def outlook(self) -> Outlook:
+        """Return what becomes of the cohort."""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", VcohortWarning)
+            cured, is_exact = self._cured()
+            days, free = self._free()
+            courses = self._courses()
+        normal, car_t = (_percentiles(counted(courses, name)) for name in ("N", "C"))
+        return Outlook(
+            self.study, float(np.nanmean(cured)), _error_of_mean(cured), days, free, is_exact,
+            courses["time"].values, car_t, normal,
+            tuple(dict.fromkeys(str(each.message) for each in told)),
+        )  # fmt: skip
+
+    def fates(self) -> Fates:
+        """Return what befalls the patients one by one."""
+        few = self.cohort.select(np.arange(min(COURSES, len(self.cohort))))
+        days = np.linspace(0.0, self.study.run.horizon, _DAYS_OF_COURSES)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VcohortWarning)
+            run = replace(self.study.run, method="hybrid", save_at=days)
+            courses, ds = vc.simulate(few, run=run, progress=False), self._drawn
+        outcome, when = ds["outcome"].values, ds["event_time"].values
+        tumours = sum(courses[name].values for name in few.model.species.tumour)
+        return Fates(
+            days, vc.units.tumour_ml(tumours), when[outcome == CURE],
+            when[outcome == PROGRESSION], _responses(ds),
+        )  # fmt: skip
+
+    def _cured(self) -> tuple[np.ndarray, bool]:
+        """Return P(cure) (patient,), or by chance who is cured where no law tells it."""
+        try:
+            return np.asarray(
+                vc.cure_probability(self.cohort, **self._settings()), np.float64
+            ), True
+        except VcohortError:
+            return (self._drawn["outcome"].values == CURE).astype(float), False
+
+    def _free(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return days and the progression-free survival on each."""
+        days = np.linspace(0.0, self.study.run.horizon, _DAYS_OF_CURVE)
+        settings = self._settings(progression=self.study.run.progression)
+        settings.pop("horizon")
+        try:
+            free = vc.progression_free_probability(self.cohort, days, **settings)
+            return days, np.nanmean(np.asarray(free, np.float64), axis=0)
+        except VcohortError:
+            return days, vc.progression_free_survival(self._drawn, days).values
+
+    def _courses(self) -> xr.Dataset:
+        """Return the T cells of all patients, along the equations."""
+        last = min(self.study.run.horizon, _LAST_COURSE)
+        later = np.linspace(_FIRST[-1], last, _LATER + 1)
+        days = [*(day for day in _FIRST if day < last), *later[later > _FIRST[-1]], last]
+        run = replace(self.study.run, method="deterministic", horizon=last,
+                      save_at=sorted({*days}), endpoints=(vc.Outcome(),),
+                      regimen=_until(self.study.regimen, last))  # fmt: skip
+        return vc.simulate(self.cohort, run=run, progress=False)
+
+    @cached_property
+    def _drawn(self) -> xr.Dataset:
+        """The cohort's fates, by the closed form where there is one."""
+        try:
+            return vc.simulate(self.cohort, run=replace(self.study.run, method="exact"),
+                               progress=False)  # fmt: skip
+        except VcohortError:
+            return vc.simulate(self.cohort, run=replace(self.study.run, method="hybrid"),
+                               progress=False)  # fmt: skip
+
+    def _settings(self, **more: Any) -> dict[str, Any]:
+        """Return the settings of the run that a probability reads."""
+        run = self.study.run
+        return {"horizon": run.horizon, "regimen": run.regimen, "tolerance": run.tolerance,
+                "dtype": run.dtype, **more}  # fmt: skip
+
+
+def _percentiles(cells: xr.DataArray) -> np.ndarray:
+    """Return percentiles (percentile, day) of cells (patient, day), per microlitre."""
+    return np.nanpercentile(vc.units.t_cells_per_ul(cells.values), PERCENTILES, axis=0)
+
+
+def _until(regimen: vc.Regimen, last: float) -> vc.Regimen:
+    """Return the treatments up to a day."""
+    return vc.Regimen(*(each for each in regimen.treatments if each.day < last))
+
+
+def _error_of_mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.std() / np.sqrt(max(known.size, 1)))
+
+
+def _responses(ds: xr.Dataset) -> dict[str, float]:
+    """Return the share of each response on the last day that has one, in per cent."""
+    name = max((str(each) for each in ds.data_vars if str(each).startswith("response_day_")),
+               key=lambda each: float(each.rsplit("_", 1)[1]), default=None)  # fmt: skip
+    if name is None:
+        return {}
+    found, about = ds[name].values, ds[name].attrs
+    kinds = zip(about["flag_values"], about["flag_meanings"].split(), strict=True)
+    return {kind: 100.0 * float((found == flag).mean()) for flag, kind in kinds}

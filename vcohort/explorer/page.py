@@ -1,0 +1,289 @@
+"""One page in one browser: what is set, what was set before, and what is shown of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from vcohort import data
+from vcohort.errors import VcohortError
+from vcohort.explorer.controls import Controls
+from vcohort.explorer.figures import EventDays, Ribbons, Survival, Tumours
+from vcohort.explorer.latest import Latest
+from vcohort.explorer.outlook import Fates, Outlook, Patients
+from vcohort.explorer.settings import address_of, read_study, study_at, text_of
+from vcohort.explorer.tabs import TABS
+from vcohort.plots.style import BLUE, GREEN
+from vcohort.results.trial import read_curve
+from vcohort.studies.study import Study
+
+ZUMA1 = "zuma1"
+
+_MOST_UNDONE = 100
+
+_MOST_BYTES = 10 << 20
+
+
+class Page:
+    """The page of a study. ``trial``: a curve to lay over survival; ``"zuma1"``: the built-in one.
+
+    The study is changed through :meth:`edit` alone, whoever asks for it: a slider, a tab, undo, the
+    address.
+    """
+
+    def __init__(self, study: Study, trial: Any = ZUMA1) -> None:
+        self._document, self._location = pn.state.curdoc, pn.state.location
+        self._shown: Study | None = None
+        self.study, self.outlook, self.pinned = study, None, None
+        self._past, self._future = [study], list[Study]()
+        self._survival, self._tumours, self._when = Survival(), Tumours(), EventDays()
+        self._car_t = Ribbons("CAR T cells", BLUE, "car_t", "top_right")
+        self._normal = Ribbons("normal T cells", GREEN, "normal", "bottom_right")
+        self._cured = pn.pane.HTML(sizing_mode="stretch_width")
+        self._responses = pn.pane.HTML(sizing_mode="stretch_width")
+        self._told: Any = pn.pane.Alert("", alert_type="warning", visible=False)
+        self._busy = pn.indicators.LoadingSpinner(value=False, size=24, margin=(10, 8))
+        self._latest = Latest(_parts, self._done, self._failed)
+        self._overlay(trial)
+        self.controls = Controls(study, self.edit)
+        self.tabs = [tab(self) for tab in TABS]
+        self._buttons()
+        self.view = self._laid_out()
+        if self._location is not None:
+            self._location.param.watch(self._follow_address, "search")
+            self._location.param.trigger("search")
+        self._want()
+
+    def edit(self, edit: Callable[[Study], Study]) -> None:
+        """Change the study; what is impossible is told, and changes nothing."""
+        try:
+            found = edit(self.study)
+        except VcohortError as error:
+            self._tell(str(error), "danger")
+            self.controls.follow(self.study)
+            return
+        if found != self.study:
+            self.study = found
+            self.controls.follow(found)
+            self._want()
+
+    def _follow_address(self, event: Any) -> None:
+        """Show the study of an address that was typed, gone back to, or that a server began with.
+
+        A browser that has just come says what it has, and an address without a study gets one.
+        """
+        if event.new == address_of(self.study):
+            return
+        try:
+            found = study_at(event.new)
+        except VcohortError as error:
+            self._tell(f"The address holds no study: {error}", "danger")
+            return
+        if found is not None:
+            self.edit(lambda _: found)
+        elif self._shown == self.study:
+            self._location.search = address_of(self.study)
+
+    def later(self, callback: Callable[[], Any]) -> None:
+        """Call back where the page may be changed: from any thread."""
+        if self._document is None:
+            callback()
+        else:
+            self._document.add_next_tick_callback(callback)
+
+    def end(self) -> None:
+        """Leave nothing running: the browser has gone."""
+        self._latest.end()
+        for tab in self.tabs:
+            tab.end()
+
+    def _laid_out(self) -> pn.viewable.Viewable:
+        """Return what can be set beside what is shown of it; on a phone, above it."""
+        buttons = pn.FlexBox(*self.actions, self._busy, align_items="end", margin=0)
+        shown = pn.Column(buttons, self._told, self._cured, self._tabs(),
+                          styles={"flex": "3 1 340px", "min-width": "0"}, margin=0)  # fmt: skip
+        controls = pn.Column(self.controls.view, margin=(0, 12, 0, 0),
+                             styles={"flex": "1 1 320px", "max-width": "430px"})  # fmt: skip
+        return pn.FlexBox(controls, shown, align_items="start", sizing_mode="stretch_width")
+
+    def _tabs(self) -> pn.Tabs:
+        pictures = [self._survival, self._car_t, self._tumours, self._when, self._normal]
+        panes = [pn.pane.Bokeh(each.figure, sizing_mode="stretch_width") for each in pictures]
+        cells = [pn.Column(each, styles={"flex": "1 1 320px", "overflow": "hidden"}, margin=0)
+                 for each in (*panes, self._responses)]  # fmt: skip
+        trial = pn.FlexBox(*cells, sizing_mode="stretch_width")
+        self._chosen = pn.Tabs(("Trial", trial), *((tab.title, tab.view) for tab in self.tabs),
+                               sizing_mode="stretch_width")  # fmt: skip
+        self._chosen.param.watch(lambda _: self._tell_tab(), "active")
+        return self._chosen
+
+    def _tell_tab(self) -> None:
+        """Tell the tab that is seen of the study; others learn of it when they are."""
+        if self._chosen.active > 0:
+            self.tabs[self._chosen.active - 1].follow()
+
+    def _want(self) -> None:
+        self._busy.value = True
+        self._latest.want(self.study)
+
+    def _done(self, study: Study, part: object) -> None:
+        self.later(partial(self._draw, study, part))
+
+    def _failed(self, study: Study, why: str) -> None:
+        def tell() -> None:
+            if study == self.study:
+                self._busy.value = False
+                self._tell(f"{why} The pictures are those of before.", "danger")
+
+        self.later(tell)
+
+    def _draw(self, study: Study, part: object) -> None:
+        if isinstance(part, Outlook):
+            self.outlook = part
+            self._survival.show(part)
+            self._car_t.show(part)
+            self._normal.show(part)
+            self._show_numbers()
+            self._tell(" ".join(part.told), "warning")
+        elif isinstance(part, Fates):
+            self._tumours.show(part)
+            self._when.show(part)
+            self._responses.object = responses(part.shares)
+            if study == self.study:
+                self._settled()
+
+    def _settled(self) -> None:
+        """Everything that is set is shown: keep it for undo and in the address."""
+        self._busy.value, self._shown = False, self.study
+        if self._past[-1] != self.study:
+            self._past = [*self._past, self.study][-_MOST_UNDONE:]
+            self._future.clear()
+        if self._location is not None:
+            self._location.search = address_of(self.study)
+        self._tell_tab()
+
+    def _show_numbers(self) -> None:
+        if self.outlook is not None:
+            self._cured.object = headline(self.outlook, self.pinned)
+
+    def _tell(self, what: str, kind: str) -> None:
+        self._told.object, self._told.alert_type, self._told.visible = what, kind, bool(what)
+
+    def _overlay(self, trial: Any) -> None:
+        """Lay a trial over the curves.
+
+        :raises VcohortError: for what is no trial.
+        """
+        if isinstance(trial, str) and trial == ZUMA1:
+            self._survival.overlay(read_curve(data.progression_free_survival()))
+            self._car_t.overlay_zuma1()
+        elif trial is not None:
+            self._survival.overlay(read_curve(trial))
+            self._car_t.overlay_nothing()
+
+    def _buttons(self) -> None:
+        button = partial(pn.widgets.Button, color="light")
+        save = pn.widgets.FileDownload(
+            callback=lambda: io.StringIO(text_of(self.study)), filename="study.toml",
+            label="save study", color="light",
+        )  # fmt: skip
+        load, trial = (upload(kind, tip) for kind, tip in
+                       ((".toml", "open a study"), (".csv", "a trial to lay over")))  # fmt: skip
+        load.param.watch(self._load, "value")
+        trial.param.watch(self._upload_trial, "value")
+        self.actions = [
+            button(label="↶", description="undo", on_click=lambda _: self._back()),
+            button(label="↷", description="redo", on_click=lambda _: self._forth()),
+            button(label="pin", description="keep this as a pale curve",
+                   on_click=lambda _: self._pin(self.outlook)),
+            button(label="unpin", on_click=lambda _: self._pin(None)),
+            save, load, trial,
+        ]  # fmt: skip
+
+    def _load(self, event: Any) -> None:
+        def read(_: Study) -> Study:
+            if len(event.new) > _MOST_BYTES:
+                raise VcohortError("The file is too large for a study.")
+            try:
+                return read_study(event.new.decode("utf-8-sig"))
+            except UnicodeDecodeError:
+                raise VcohortError("The file is no study: it is not text in UTF-8.") from None
+
+        if event.new:
+            self.edit(read)
+
+    def _upload_trial(self, event: Any) -> None:
+        if event.new:
+            try:
+                self._overlay(pd.read_csv(io.BytesIO(event.new)))
+            except (VcohortError, ValueError) as error:
+                self._tell(f"The trial cannot be read: {error}", "danger")
+
+    def _back(self) -> None:
+        if len(self._past) > 1:
+            self._future.append(self._past.pop())
+            self._go(self._past[-1])
+
+    def _forth(self) -> None:
+        if self._future:
+            self._past.append(self._future.pop())
+            self._go(self._past[-1])
+
+    def _go(self, study: Study) -> None:
+        self.edit(lambda _: study)
+
+    def _pin(self, outlook: Outlook | None) -> None:
+        self.pinned = outlook
+        self._survival.pin(outlook)
+        self._car_t.pin(outlook)
+        self._normal.pin(outlook)
+        self._show_numbers()
+
+
+def _parts(study: Study) -> Iterator[object]:
+    patients = Patients(study)
+    yield patients.outlook()
+    yield patients.fates()
+
+
+def upload(kind: str, tip: str) -> pn.widgets.FileInput:
+    """Return what takes a small file."""
+    return pn.widgets.FileInput(accept=kind, label=tip, width=200)
+
+
+def headline(outlook: Outlook, pinned: Outlook | None) -> str:
+    """Return P(cure) as a large number, what it is of, and its change."""
+    percent, error = 100.0 * outlook.cured, 100.0 * outlook.cured_error
+    change = ""
+    if pinned is not None:
+        moved = percent - 100.0 * pinned.cured
+        change = f" <span style='font-size:22px'>{moved:+.1f} against pinned</span>"
+    how = "exact for each" if outlook.is_exact else "by chance"
+    patients, run = outlook.study.patients, outlook.study.run
+    about = (
+        f"of {patients:,} virtual patients by day {run.horizon:g}, {how}; ± {error:.1f} for others "
+        f"as many; error of logs at most {run.tolerance:g}"
+    )
+    return (
+        f"<div id='p-cure' data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"
+        f"P(cure) {percent:.1f} %{change}</div><div style='color:#555'>{about}</div>"
+    )
+
+
+def responses(shares: dict[str, float]) -> str:
+    """Return the shares of responses as bars."""
+    names = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progressive"}
+    rows = "".join(
+        f"<tr><td>{names[kind]}</td><td style='width:60%'><div style='background:{BLUE};"
+        f"height:12px;width:{share:.1f}%'></div></td><td>{share:.1f} %</td></tr>"
+        for kind, share in shares.items()
+        if kind in names
+    )
+    return (
+        f"<div style='padding:8px'>response on day 90<table style='width:100%'>{rows}</table></div>"
+    )

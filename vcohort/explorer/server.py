@@ -1,0 +1,50 @@
+"""The page served to browsers on this machine alone, or shown in a notebook."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+from vcohort.explorer.page import ZUMA1, Page
+from vcohort.studies.study import Study
+
+ADDRESS = "127.0.0.1"
+
+_TITLE = "vcohort explore"
+
+
+def serve(
+    study: Study,
+    trial: Any = ZUMA1,
+    *,
+    port: int = 0,
+    browser: bool = True,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve pages of a study until the process is ended, a page of its own to each browser.
+
+    :param port: 0: one that is free.
+    :param ready: called with the address, once it answers.
+    """
+    pn.extension(notifications=False, throttled=False)
+    # What a study or a trial refuses is told before there is a server.
+    server: Any = pn.serve(
+        {"/": lambda: page_of(study, trial)}, port=port, address=ADDRESS, show=False, start=False,
+        title=_TITLE, verbose=False,
+    )  # fmt: skip
+    at = f"http://{ADDRESS}:{server.port}/"
+    server.start()
+    ready(at)
+    if browser:
+        server.io_loop.add_callback(webbrowser.open, at)
+    server.io_loop.start()
+
+
+def page_of(study: Study, trial: Any = ZUMA1) -> pn.viewable.Viewable:
+    """Return a page for a browser; its study is that of the address, if that holds one."""
+    page = Page(study, trial)
+    pn.state.on_session_destroyed(lambda _: page.end())
+    return page.view

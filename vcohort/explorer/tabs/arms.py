@@ -1,0 +1,98 @@
+"""Arms: settings that are kept beside each other, their curves, and a table of differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from vcohort.explorer.figures import ARMS, curve_of, legend, plain, source
+from vcohort.explorer.outlook import Outlook
+from vcohort.explorer.tabs.base import button
+
+if TYPE_CHECKING:
+    from vcohort.explorer.page import Page
+
+_DAYS = (90.0, 180.0, 365.0)
+
+
+class Arms:
+    """What was pinned as an arm, up to as many as colours can be told apart."""
+
+    title = "Arms"
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._arms: list[Outlook] = []
+        self._name = "ABCDE"
+        self._sources = [source("day", "free") for _ in ARMS]
+        figure = plain("progression-free survival", "days since infusion", "share, %",
+                       y_range=(0, 102))  # fmt: skip
+        for name, colour, curve in zip(self._name, ARMS, self._sources, strict=True):
+            figure.line("day", "free", source=curve, color=colour, line_width=2.5,
+                        legend_label=f"arm {name}")  # fmt: skip
+        legend(figure)
+        self._table = pn.pane.DataFrame(pd.DataFrame(), sizing_mode="stretch_width", index=False)
+        self._note = pn.pane.Markdown("", sizing_mode="stretch_width")
+        self.view = pn.Column(
+            pn.Row(button("pin as arm", self._pin), button("clear", self._clear)),
+            pn.pane.Bokeh(figure, sizing_mode="stretch_width"), self._table, self._note,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+    def follow(self) -> None:
+        """Arms stay what they were when they were pinned."""
+
+    def end(self) -> None:
+        """Nothing runs here."""
+
+    def _pin(self) -> None:
+        outlook = self.page.outlook
+        if outlook is None:
+            return
+        if len(self._arms) == len(ARMS):
+            self._note.object = f"There are {len(ARMS)} arms already. Clear them first."
+            return
+        self._arms.append(outlook)
+        self._show()
+
+    def _clear(self) -> None:
+        self._arms.clear()
+        self._show()
+
+    def _show(self) -> None:
+        for index, curve in enumerate(self._sources):
+            is_there = index < len(self._arms)
+            curve.data = curve_of(self._arms[index]) if is_there else {"day": [], "free": []}
+        rows = [self._row(name, each) for name, each in zip(self._name, self._arms, strict=False)]
+        self._table.object = pd.DataFrame(rows)
+        same = len({(each.study.patients, each.study.run.seed) for each in self._arms}) <= 1
+        self._note.object = (
+            "Differences are to arm A. The arms have the same patients." if same else
+            "Differences are to arm A. The arms have other patients: their differences are also "
+            "those of the draw."
+        )  # fmt: skip
+
+    def _row(self, name: str, outlook: Outlook) -> dict[str, Any]:
+        first = self._arms[0]
+        row: dict[str, Any] = {"arm": name, "what": _changes(first, outlook)}
+        row |= _cells("P(cure), %", 100.0 * outlook.cured, 100.0 * first.cured)
+        for day in _DAYS:
+            if day <= min(outlook.days[-1], first.days[-1]):
+                here, there = (100.0 * np.interp(day, each.days, each.free)
+                               for each in (outlook, first))  # fmt: skip
+                row |= _cells(f"PFS day {day:g}, %", here, there)
+        return row
+
+
+def _cells(name: str, here: float, there: float) -> dict[str, str]:
+    return {name: f"{here:.1f}", f"{name}, difference": f"{here - there:+.1f}"}
+
+
+def _changes(first: Outlook, other: Outlook) -> str:
+    """Say what an arm has that the first has not."""
+    before, now = (each.study.model_dump(exclude_unset=True) for each in (first, other))
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} = {now.get(name)}" for name in changed) or "as arm A"
