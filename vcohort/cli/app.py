@@ -142,8 +142,8 @@ def demo(
 
 
 for command in (
-    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, survival,
-    plot, export,
+    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare,
+    survival, plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 import vcohort as vc
-from vcohort.cli.notation import by_name, parse_number, parse_setting
 from vcohort.errors import VcohortError
+from vcohort.studies.notation import by_name, parse_number, parse_setting
 from vcohort.tables.csv_files import read_lines
 
 Observable: TypeAlias = Annotated[
