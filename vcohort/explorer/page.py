@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -38,6 +39,8 @@ class Page:
 
     def __init__(self, study: Study, trial: Any = ZUMA1) -> None:
         self._document, self._location = pn.state.curdoc, pn.state.location
+        self._turn, self._waiting = threading.Lock(), list[Callable[[], Any]]()
+        self._is_loaded = self._document is None
         self._shown: Study | None = None
         self.study, self.outlook, self.pinned = study, None, None
         self._past, self._future = [study], list[Study]()
@@ -57,6 +60,8 @@ class Page:
         if self._location is not None:
             self._location.param.watch(self._follow_address, "search")
             self._location.param.trigger("search")
+        if not self._is_loaded:
+            pn.state.onload(self._begin)
         self._want()
 
     def edit(self, edit: Callable[[Study], Study]) -> None:
@@ -90,11 +95,22 @@ class Page:
             self._location.search = address_of(self.study)
 
     def later(self, callback: Callable[[], Any]) -> None:
-        """Call back where the page may be changed: from any thread."""
+        """Call back where the page may be changed: from any thread, once the browser has it."""
+        with self._turn:
+            if not self._is_loaded:
+                self._waiting.append(callback)
+                return
         if self._document is None:
             callback()
         else:
             self._document.add_next_tick_callback(callback)
+
+    def _begin(self) -> None:
+        """Show what was computed while the browser was loading the page."""
+        with self._turn:
+            self._is_loaded = True
+        for callback in self._waiting:
+            callback()
 
     def end(self) -> None:
         """Leave nothing running: the browser has gone."""
@@ -104,7 +120,7 @@ class Page:
 
     def _laid_out(self) -> pn.viewable.Viewable:
         """Return what can be set beside what is shown of it; on a phone, above it."""
-        buttons = pn.FlexBox(*self.actions, self._busy, align_items="end", margin=0)
+        buttons = pn.FlexBox(self._busy, *self.actions, align_items="end", margin=0)
         shown = pn.Column(buttons, self._told, self._cured, self._tabs(),
                           styles={"flex": "3 1 340px", "min-width": "0"}, margin=0)  # fmt: skip
         controls = pn.Column(self.controls.view, margin=(0, 12, 0, 0),
@@ -225,7 +241,10 @@ class Page:
                 self._tell(f"The trial cannot be read: {error}", "danger")
 
     def _back(self) -> None:
-        if len(self._past) > 1:
+        if self.study != self._past[-1]:
+            # What is not yet shown is undone first.
+            self._go(self._past[-1])
+        elif len(self._past) > 1:
             self._future.append(self._past.pop())
             self._go(self._past[-1])
 
