@@ -38,6 +38,15 @@ def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
         )
 
 
+def check_not_read(path: Path, *read: Path) -> None:
+    """Refuse to write over a file that the command reads, --force or not."""
+    for file in read:
+        if path.exists() and file.exists() and path.samefile(file):
+            raise VcohortError(
+                f"{path} is the file that is read: it would be lost. Give the output another name."
+            )
+
+
 class Outputs(NamedTuple):
     """The files of a command: a dataset, and if wanted a picture."""
 
@@ -45,8 +54,10 @@ class Outputs(NamedTuple):
     plot: Path | None = None
     force: bool = False
 
-    def check(self) -> None:
-        """Refuse, before any work, what cannot be written, or is there already."""
+    def check(self, *read: Path) -> None:
+        """Refuse, before any work, what cannot be written, is there already, or is to be read."""
+        for path in (self.dataset, *([self.plot] if self.plot else [])):
+            check_not_read(path, *read)
         check_saveable(self.dataset, overwrite=self.force)
         check_format(self.dataset, DATASET)
         if self.plot is not None:

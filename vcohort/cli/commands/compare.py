@@ -30,7 +30,7 @@ def compare(
 ) -> None:
     """Compare arms, patient by patient where they are the same: cure, survival, mean free days."""
     outputs = Outputs(output, plot, force)
-    outputs.check()
+    outputs.check(*files)
     names = [file.stem for file in files]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

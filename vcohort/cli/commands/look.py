@@ -14,7 +14,7 @@ from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
-from vcohort.cli.outputs import DATASET, PICTURE, TABLE, check_format, save_picture
+from vcohort.cli.outputs import DATASET, PICTURE, TABLE, check_format, check_not_read, save_picture
 from vcohort.cli.pictures import PICTURES
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.files import check_writable, replacing
@@ -60,6 +60,7 @@ def export(
     force: options.Force = False,
 ) -> None:
     """Write what a file holds as a table: one row per patient, cell of a sweep, or parameter."""
+    check_not_read(output, file)
     check_writable(output, overwrite=force)
     check_format(output, (*TABLE, *DATASET))
     is_table = output.suffix.lower() in TABLE

@@ -13,7 +13,7 @@ from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
-from vcohort.cli.outputs import PAGE, check_format
+from vcohort.cli.outputs import PAGE, check_format, check_not_read
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
 from vcohort.sweeps.store.absent import check_there
@@ -31,6 +31,7 @@ def report(
     Of a store, what is missing or damaged is left out, and the page says so; exit status 2 where it
     is damaged.
     """
+    check_not_read(output, file)
     check_writable(output, overwrite=force)
     check_format(output, PAGE)
     if file.is_file():
