@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError
 from vcohort.given import confidence_of, number
+from vcohort.results.followed import Followed
 from vcohort.results.trial import Patients, follow
 from vcohort.tables.days import days_of
 
@@ -111,23 +112,27 @@ def log_rank(first: xr.Dataset | Patients, second: xr.Dataset | Patients) -> Log
 
     :raises VcohortError: where nobody progresses while patients of both cohorts are followed.
     """
-    cohorts = follow(first), follow(second)
-    event_days, deaths = np.unique(
-        np.concatenate([each.event_days for each in cohorts]), return_counts=True
-    )
-    # In floating point: the products below pass what 64 bits hold.
-    at_risk, others = (each.at_risk(event_days).astype(float) for each in cohorts)
-    total, deaths = at_risk + others, deaths.astype(float)
-    share = at_risk / total
-    variance = share * (1 - share) * deaths * (total - deaths) / np.maximum(total - 1, 1)
-    if not variance.sum() > 0:
+    surplus, variance = log_rank_sums(follow(first), follow(second))
+    if not variance > 0:
         raise VcohortError(
             "Nobody progresses while patients of both cohorts are followed: there is nothing to "
             "compare. Simulate with a later horizon, or more patients."
         )
-    surplus = cohorts[0].event_days.size - (deaths * share).sum()
-    statistic = float(surplus / np.sqrt(variance.sum()))
+    statistic = float(surplus / np.sqrt(variance))
     return LogRank(statistic, float(2 * scipy.stats.norm.sf(abs(statistic))))
+
+
+def log_rank_sums(first: Followed, second: Followed) -> tuple[float, float]:
+    """Return how many more of the first progress than expected, and the variance of that."""
+    event_days, deaths = np.unique(
+        np.concatenate([first.event_days, second.event_days]), return_counts=True
+    )
+    # In floating point: the products below pass what 64 bits hold.
+    at_risk, others = (each.at_risk(event_days).astype(float) for each in (first, second))
+    total, deaths = at_risk + others, deaths.astype(float)
+    share = at_risk / total
+    variance = share * (1 - share) * deaths * (total - deaths) / np.maximum(total - 1, 1)
+    return float(first.event_days.size - (deaths * share).sum()), float(variance.sum())
 
 
 def check_days(days: np.ndarray, last: float) -> None:

@@ -15,6 +15,9 @@ from vcohort.results.arms.arm import Arm
 # Of each patient, by the closed form: what vc.cure_probability returns.
 EXACT = "cure_probability"
 
+# Of a response on a day the variable's name begins so.
+_OF_A_DAY = "response_day_"
+
 # Half of the confidence of the order statistics between which a density is told.
 _TAIL = 0.995
 
@@ -56,13 +59,28 @@ def measures_of(
     if "C_max" in variables:
         yield _mean("C_max", "cells", arm.values("C_max"))
     for name in variables:
-        if name == "best_response" or name.startswith("response_day_"):
-            yield from _responses(arm.values(name), name.removeprefix("best_response"))
+        if is_response(name):
+            flags = responses_of(name, arm.values(name))
+            yield from (_share(label, each) for label, each in flags.items())
 
 
 def is_measured(name: str) -> bool:
     """Whether a variable of a dataset is compared."""
-    return name in {EXACT, "C_max", "best_response"} or name.startswith("response_day_")
+    return name in {EXACT, "C_max"} or is_response(name)
+
+
+def is_response(name: str) -> bool:
+    """Whether a variable holds responses: the best, or those of a day."""
+    return name == "best_response" or name.startswith(_OF_A_DAY)
+
+
+def responses_of(name: str, codes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return who has a complete response, and who a complete or partial one, by statistic."""
+    day = f"_{name.removeprefix(_OF_A_DAY)}" if name.startswith(_OF_A_DAY) else ""
+    return {
+        f"complete_response{day}": codes == CR,
+        f"overall_response{day}": np.isin(codes, (CR, PR)),
+    }
 
 
 def median_of(days: np.ndarray) -> Measure:
@@ -80,13 +98,6 @@ def median_of(days: np.ndarray) -> Measure:
         sparsity = (ordered[high] - ordered[low]) / max((high - low) / count, 1.0 / count)
     sparsity = sparsity if np.isfinite(sparsity) else np.nan
     return Measure("median", "day", float(middle), sparsity * (0.5 - (days <= middle)))
-
-
-def _responses(codes: np.ndarray, suffix: str) -> Iterator[Measure]:
-    """Yield the shares of complete, and of complete and partial responses."""
-    suffix = suffix.replace("response_day_", "_")
-    yield _share(f"complete_response{suffix}", codes == CR)
-    yield _share(f"overall_response{suffix}", np.isin(codes, (CR, PR)))
 
 
 def _share(name: str, flags: np.ndarray) -> Measure:
