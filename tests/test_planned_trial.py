@@ -10,6 +10,9 @@ from tests.conftest import Z_LIMIT
 from tests.test_arms_measured import trial_of
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
+from vcohort.results.arms.arm import read_arm
+from vcohort.results.planned.estimates import Curves
+from vcohort.results.planned.watched import watch
 
 N = 20_000
 RATE = np.log(2.0) / 200.0
@@ -77,12 +80,10 @@ def test_what_a_trial_finds_is_what_its_patients_would():
 
 def test_survival_of_a_trial_is_the_estimate_of_kaplan_and_meier():
     arm = trial_of(np.random.default_rng(1).exponential(200.0, 40), horizon=300.0)
-    from vcohort.results.arms.arm import read_arm
-    from vcohort.results.planned.estimates import Curves
-    from vcohort.results.planned.watched import watch
-
-    seen = watch(read_arm("one", arm), 30, [np.random.default_rng(each) for each in range(5)],
-                 enrolment=100.0, dropout=0.3, visits=[28.0, 91.0, 182.0], analysis=300.0)  # fmt: skip
+    seen = watch(
+        read_arm("one", arm), 30, [np.random.default_rng(each) for each in range(5)],
+        enrolment=100.0, dropout=0.3, visits=[28.0, 91.0, 182.0], analysis=300.0,
+    )  # fmt: skip
     curves = Curves.of(seen)
     for trial in range(5):
         table = {"time": seen.days[trial], "event": seen.progressed[trial].astype(int)}
@@ -96,9 +97,6 @@ def test_survival_of_a_trial_is_the_estimate_of_kaplan_and_meier():
 
 
 def test_a_progression_is_seen_at_the_next_visit_of_who_is_still_there():
-    from vcohort.results.arms.arm import read_arm
-    from vcohort.results.planned.watched import watch
-
     arm = read_arm("one", trial_of([10.0, 28.0, 29.0, 200.0, 500.0], horizon=300.0))
     seen = watch(arm, 50, [np.random.default_rng(1)], enrolment=0.0, dropout=0.0,
                  visits=[28.0, 91.0, 182.0], analysis=300.0)  # fmt: skip
@@ -118,8 +116,8 @@ def test_a_trial_depends_on_its_number_alone():
 
 def test_assurance_is_the_mean_power_over_populations():
     ratios = (0.5, 0.7, 1.0)
-    arms = {"one": [exponential(RATE, 1)] * 3,
-            "two": [exponential(ratio * RATE, 2 + index) for index, ratio in enumerate(ratios)]}  # fmt: skip
+    others = [exponential(ratio * RATE, 2 + index) for index, ratio in enumerate(ratios)]
+    arms = {"one": [exponential(RATE, 1)] * 3, "two": others}
     ds = vc.Trial(arms, 60).predict(trials=1500).sel(arm="two")
     for place, ratio in enumerate(ratios):
         events = 60 * sum(1 - np.exp(-each * RATE * 730.5) for each in (1.0, ratio))
@@ -150,9 +148,11 @@ def test_impossible_trials_are_refused(settings, message):
 
 def test_impossible_predictions_are_refused():
     trial = vc.Trial({"one": trial_of([10.0, 900.0], horizon=730.5)}, 20)
-    for given, message in (({"trials": 3}, "at least 10"), ({"days": [800.0]}, "outside the run"),
-                           ({"reference": "two"}, "Unknown arm"), ({"alpha": 5}, "between 0 and 1"),
-                           ({"confidence": 95}, "between 0 and 1"), ({"days": []}, "at least one")):  # fmt: skip
+    for given, message in (
+        ({"trials": 3}, "at least 10"), ({"days": [800.0]}, "outside the run"),
+        ({"reference": "two"}, "Unknown arm"), ({"alpha": 5}, "between 0 and 1"),
+        ({"confidence": 95}, "between 0 and 1"), ({"days": []}, "at least one"),
+    ):  # fmt: skip
         with pytest.raises(vc.VcohortError, match=message):
             trial.predict(**given)
 
@@ -163,3 +163,22 @@ def test_visits_twice_are_refused(run, figures):
         with pytest.raises(vc.VcohortError, match="visits of its own"):
             vc.Trial({"one": each}, 10, visits=[28.0]).predict(trials=10)
     assert vc.Trial({"one": vc.seen_at_visits(ds)}, 10).predict(trials=10).sizes["arm"] == 1
+
+
+def test_in_the_shell(vcohort, tmp_path, run, figures):
+    for name, sigma in (("one", 0.1), ("two", 0.2)):
+        vc.save(run(figures(sigma).sample(60, seed=1), "exact"), tmp_path / f"{name}.nc")
+    flags = "-n 20 --enrolment 100 --trials 50 --dropout 0.1 --visits 91,182 --days 91 --seed 3"
+    told = vcohort("trial", "one.nc", "two.nc", *flags.split())
+    assert told.returncode == 0 and "power" in told.stdout, told.stderr
+    arms = {name: vc.load(tmp_path / f"{name}.nc") for name in ("one", "two")}
+    expected = vc.Trial(arms, 20, 100.0, 0.1, [91.0, 182.0]).predict(trials=50, days=[91.0], seed=3)
+    xr.testing.assert_equal(vc.load(tmp_path / "trial.nc"), expected)
+    for given, message in (
+        (["-n", "20.5"], "whole number"), (["-n", "x"], "whole number"),
+        (["-n", "one=20"], "How many patients has"), (["-n", "one=20", "-n", "one=30"], "twice"),
+        (["-n", "20", "--dropout", "5"], "share lost"), (["-n", "20", "-o", "one.nc"], "would be"),
+    ):  # fmt: skip
+        where = [] if "-o" in given else ["-o", "x.nc"]
+        refused(vcohort("trial", "one.nc", "two.nc", *given, *where, "--force"), message)
+    assert not (tmp_path / "x.nc").exists()

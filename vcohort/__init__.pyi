@@ -53,9 +53,9 @@ from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
 from .results.arms.compare import compare as compare
 from .results.competing_risks import cumulative_incidence as cumulative_incidence
-from .results.planned.trial import Trial as Trial
 from .results.netcdf import load as load
 from .results.netcdf import save as save
+from .results.planned.trial import Trial as Trial
 from .results.schema import validate as validate
 from .results.summary import summarise as summarise
 from .results.survival import log_rank as log_rank

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,9 @@ PICTURE = (".png", ".pdf", ".svg")
 PAGE = (".html", ".htm")
 STORE = (".zarr",)
 TABLE = (".csv",)
+
+# What the file is called that a command runs: itself, or this package by python -m.
+_PROGRAM = ("vcohort", "__main__")
 
 _WHAT: dict[tuple[str, ...], str] = {
     DATASET: "NetCDF",
@@ -47,6 +52,13 @@ def check_not_read(path: Path, *read: Path) -> None:
             )
 
 
+def command_line() -> dict[str, str]:
+    """Return the command that was typed, as an attribute; none where nobody typed one."""
+    if Path(sys.argv[0]).stem not in _PROGRAM:
+        return {}
+    return {"command": shlex.join(["vcohort", *sys.argv[1:]])}
+
+
 class Outputs(NamedTuple):
     """The files of a command: a dataset, and if wanted a picture."""
 
@@ -66,7 +78,9 @@ class Outputs(NamedTuple):
 
     def write(self, screen: Console, ds: Any, draw: Callable[[Any], Any] | None = None) -> None:
         """Write the dataset, and the picture that ``draw`` makes of it."""
-        written = [vc.save(ds, self.dataset, overwrite=self.force)]
+        told = ds.copy()
+        told.attrs |= command_line()
+        written = [vc.save(told, self.dataset, overwrite=self.force)]
         if self.plot is not None and draw is not None:
             draw(ds)
             written.append(save_picture(self.plot, self.force))

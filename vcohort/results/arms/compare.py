@@ -14,7 +14,7 @@ from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
 from vcohort.results.arms.arm import known_in_all, read_arm, settings_of, shared, warn_other_events
 from vcohort.results.arms.dataset import Row, dataset_of, over_populations
-from vcohort.results.arms.differences import difference, error_of
+from vcohort.results.arms.differences import ITSELF, difference, error_of
 from vcohort.results.arms.measures import is_measured, measures_of
 from vcohort.results.arms.treated import treated
 from vcohort.results.survival import check_days
@@ -119,7 +119,7 @@ def _of_one(
         Row(
             [each.value for each in mine],
             [error_of(each.each) for each in mine],
-            [difference(each, base, paired[name], confidence)
+            [ITSELF if name == against else difference(each, base, paired[name], confidence)
              for each, base in zip(mine, measured[against], strict=True)],
             read[name].outcome.size,
             paired[name],

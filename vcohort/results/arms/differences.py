@@ -19,6 +19,10 @@ class Difference(NamedTuple):
     upper: float
 
 
+# The reference differs from itself by nothing, for sure.
+ITSELF = Difference(0.0, 0.0, 0.0, 0.0)
+
+
 def error_of(each: np.ndarray) -> float:
     """Return the standard error of a mean; NaN of one patient."""
     return float(each.std(ddof=1) / np.sqrt(each.size)) if each.size > 1 else float("nan")

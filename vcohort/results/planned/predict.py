@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from vcohort.results.arms.arm import Arm, shared
+from vcohort.results.arms.arm import Arm, settings_of, shared
 from vcohort.results.arms.compare import days_within
 from vcohort.results.arms.measures import is_response, responses_of
 from vcohort.results.planned.estimates import Curves, log_rank_of
@@ -74,6 +74,7 @@ def predicted(
         **provenance("planned_trial"), reference=plan.reference, trials=trials,
         populations=len(populations), enrolment=plan.enrolment, dropout=plan.dropout,
         visits=visits, analysis=plan.analysis, confidence=confidence, alpha=alpha, seed=str(seed),
+        arms_record=settings_of({name: arm.ds for name, arm in populations[0].items()}),
     )  # fmt: skip
 
 

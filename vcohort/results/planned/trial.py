@@ -21,7 +21,7 @@ _EXAMPLE = '{"one": ds, "two": other}'
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial of virtual patients: how many, enrolled over how long, who is lost, when they are seen.
+    """A trial that is planned: how many patients, enrolled over how long, lost, seen when.
 
     :param arms: datasets of :func:`vcohort.simulate` by name, one or more; of each a list, one of
         each population that may be the true one, for the assurance.
@@ -84,8 +84,9 @@ class Trial:
     ) -> xr.Dataset:
         """Return what such a trial would show, by ``trials`` replicates of it.
 
-        The patients of each are drawn from the arms with replacement, each arm's by themselves: they
-        are no pairs. Survival is estimated by Kaplan and Meier, and tested by the log-rank test.
+        The patients of each are drawn from the arms with replacement, each arm's by themselves:
+        they are no pairs. Survival is estimated by Kaplan and Meier, and tested by the log-rank
+        test.
 
         :param days: days of survival, by default 90, 180 and 365, as far as the last patient is
             watched.
@@ -95,8 +96,8 @@ class Trial:
         :returns: over ``arm`` and ``statistic`` (``pfs_DAY``, ``rmst_DAY``, ``median``, and
             responses): the ``middle`` of the trials, ``lower`` and ``upper`` of what they find, and
             ``told``, the share of them that can tell it; ``difference``, ``difference_lower`` and
-            ``difference_upper`` of their differences to the reference. Over ``arm``: ``events``, the
-            mean number of progressions seen; ``power``, the share of the trials whose test is
+            ``difference_upper`` of their differences to the reference. Over ``arm``: ``events``,
+            the mean number of progressions seen; ``power``, the share of the trials whose test is
             significant, and its standard error ``power_error``; ``better``, significant in favour
             of the arm. Of several populations also ``power_of_each`` (population, arm) and
             ``assurance`` (arm), the mean of ``better`` over them (O'Hagan et al. 2005, Pharm. Stat.

@@ -16,7 +16,7 @@ _YEAR = 365.25
 class Watched(NamedTuple):
     """Patients of trials (trial, patient): which of the arm they are, and what was seen of them.
 
-    ``days``: of progression, or to which they were watched; ``progressed``: whether it is the first.
+    ``days``: of progression, or to which they were watched; ``progressed``: whether it is that.
     """
 
     chosen: np.ndarray
