@@ -8,7 +8,7 @@ import numpy as np
 
 from vcohort.results.followed import Followed
 from vcohort.results.planned.watched import Watched
-from vcohort.results.survival import log_rank_sums
+from vcohort.results.log_rank import surplus_of
 
 # The estimate is a product; rounding must not hide that it is one half.
 _ROUNDING = 1e-12
@@ -64,11 +64,11 @@ def log_rank_of(arm: Watched, base: Watched) -> np.ndarray:
     """
     found = np.zeros(len(arm.days))
     for trial in range(len(arm.days)):
-        surplus, variance = log_rank_sums(_followed(arm, trial), _followed(base, trial))
+        surplus, variance = surplus_of(_followed(arm, trial), _followed(base, trial))
         found[trial] = surplus / np.sqrt(variance) if variance > 0 else 0.0
     return found
 
 
 def _followed(watched: Watched, trial: int) -> Followed:
     days, progressed = watched.days[trial], watched.progressed[trial]
-    return Followed(days[progressed], days[~progressed], float(days.max()), 0)
+    return Followed(np.zeros(days.size), days, progressed, 0, np.ones(days.size, bool))
