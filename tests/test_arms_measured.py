@@ -259,3 +259,51 @@ def test_arms_that_make_no_sense_are_refused(arms, options, message, cohort):
         options = {**options, "cohort": cohort}
     with pytest.raises(vc.VcohortError, match=message):
         vc.compare(arms, **options)
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_the_hazard_ratio_is_the_known_one_with_the_bootstrap_s_error(is_paired):
+    random = np.random.default_rng(5)
+    base = random.exponential(300.0, 1500)
+    # The hazard is 0.6 of the other's; half of the time is the patient's own.
+    two = np.where(random.random(1500) < 0.5, base / 0.6, random.exponential(500.0, 1500))
+    labels = np.arange(1500) + (0 if is_paired else 10_000)
+    ds = rows(vc.compare({"one": trial_of(base), "two": trial_of(two, labels)}))
+    ends = np.log([float(ds[f"hazard_ratio{end}"]) for end in ("", "_lower", "_upper")])
+    error = (ends[2] - ends[1]) / (2 * scipy.stats.norm.ppf(0.975))
+    assert abs(ends[0] - np.log(0.6)) < Z_LIMIT * error
+    again = []
+    for _ in range(200):
+        chosen = random.integers(0, 1500, 1500)
+        other = chosen if is_paired else random.integers(0, 1500, 1500)
+        tables = [{"time": np.minimum(days, 1000.0), "event": (days <= 1000.0).astype(int)}
+                  for days in (two[other], base[chosen])]  # fmt: skip
+        again.append(np.log(vc.hazard_ratio(*tables).ratio))
+    np.testing.assert_allclose(error, np.std(again, ddof=1), rtol=0.25)
+
+
+def test_curves_that_cross_have_no_hazard_ratio():
+    random = np.random.default_rng(6)
+    # One loses more early, and few late.
+    one = random.exponential(300.0, 4000)
+    two = np.where(random.random(4000) < 0.5, random.exponential(60.0, 4000), 5000.0)
+    with pytest.warns(vc.VcohortWarning, match="cross, near day"):
+        ds = rows(vc.compare({"one": trial_of(one), "two": trial_of(two, np.arange(4000) + 9999)}))
+    assert np.isnan(float(ds["hazard_ratio"]))
+    # exp(-t/300) = (1 + exp(-t/60)) / 2
+    root = scipy.optimize.brentq(lambda t: np.exp(-t / 300) - (1 + np.exp(-t / 60)) / 2, 50, 900)
+    assert float(ds["crossing_day"]) == pytest.approx(root, rel=0.15)
+
+
+def test_curves_of_one_law_do_not_cross_but_by_chance():
+    random = np.random.default_rng(7)
+    for _ in range(20):
+        days = random.exponential(300.0, (2, 500))
+        ds = rows(vc.compare({"one": trial_of(days[0]), "two": trial_of(days[1])}))
+        assert np.isnan(float(ds["crossing_day"])) and 0.7 < float(ds["hazard_ratio"]) < 1.5
+
+
+def test_without_progressions_in_one_arm_there_is_no_hazard_ratio():
+    none, some = trial_of(np.full(30, 5000.0)), trial_of(np.linspace(10.0, 900.0, 30))
+    ds = rows(vc.compare({"one": some, "two": none}))
+    assert np.isnan(float(ds["hazard_ratio"])) and np.isnan(float(ds["crossing_day"]))

@@ -15,6 +15,7 @@ from vcohort.regimens.regimen import Regimen
 from vcohort.results.arms.arm import known_in_all, read_arm, settings_of, shared, warn_other_events
 from vcohort.results.arms.dataset import Row, dataset_of, over_populations
 from vcohort.results.arms.differences import ITSELF, difference, error_of
+from vcohort.results.arms.hazards import NONE, hazard_of
 from vcohort.results.arms.measures import is_measured, measures_of
 from vcohort.results.arms.treated import treated
 from vcohort.results.survival import check_days
@@ -60,7 +61,10 @@ def compare(
         reference, ``difference_error``, ``lower`` and ``upper``; of several populations the means
         over them, and ``parameter_lower`` and ``parameter_upper``, between which the share
         ``confidence`` of them has its difference, ``difference_of_each`` (population, …). Over
-        ``arm``: ``patients`` and ``paired``. Statistics, each with its ``unit``: ``cure``,
+        ``arm``: ``patients``, ``paired``; ``hazard_ratio`` of progression with ``…_lower`` and
+        ``…_upper``, NaN where nobody progresses in one arm, and, with a warning, where the curves
+        cross, on ``crossing_day``: a single ratio would say nothing there, and where the effect
+        comes late it is a mean over the events. Statistics, each with its ``unit``: ``cure``,
         ``cure_probability`` (of treatments), ``progression``, ``pfs_DAY``, ``rmst_DAY`` (the mean
         of free days until then), ``median`` (day of progression, infinite where it is not reached);
         where all arms have the endpoints, ``C_max``, and ``complete_response`` and
@@ -123,6 +127,9 @@ def _of_one(
              for each, base in zip(mine, measured[against], strict=True)],
             read[name].outcome.size,
             paired[name],
+            NONE if name == against else hazard_of(
+                read[name], read[against], last, paired[name], confidence, names=(name, against)
+            ),
         )
         for name, mine in measured.items()
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.results.arms.differences import Difference
+from vcohort.results.arms.hazards import Hazard
 
 _ABOUT = {
     "value": "mean of the patients, their share or their median",
@@ -17,6 +18,13 @@ _ABOUT = {
     "difference_error": "standard error of the difference",
     "lower": "lower end of the difference, of so many virtual patients",
     "upper": "upper end of the difference, of so many virtual patients",
+}
+_CROSSING = "crossing_day"
+_HAZARD = {
+    "hazard_ratio": "hazard of progression, relative to the reference",
+    "hazard_ratio_lower": "lower end of the hazard ratio, of so many virtual patients",
+    "hazard_ratio_upper": "upper end of the hazard ratio, of so many virtual patients",
+    _CROSSING: "day on which the survival curves cross",
 }
 _UNITS = "that of the statistic: coordinate unit"
 
@@ -29,6 +37,7 @@ class Row(NamedTuple):
     differences: Sequence[Difference]
     patients: int
     paired: bool
+    hazard: Hazard
 
 
 def dataset_of(
@@ -44,10 +53,15 @@ def dataset_of(
         "patients": ([row.patients for row in rows], "patients with an outcome"),
         "paired": ([row.paired for row in rows], "compared with the reference patient by patient"),
     }
+    of_arms |= {
+        name: ([row.hazard[place] for row in rows], text)
+        for place, (name, text) in enumerate(_HAZARD.items())
+    }
     found |= {
         name: (("arm",), np.array(values), {"units": "1", "long_name": text})
         for name, (values, text) in of_arms.items()
     }
+    found[_CROSSING][2]["units"] = "day"
     unit = ("statistic", [unit for _, unit in labels])
     return xr.Dataset(
         found, {"arm": list(names), "statistic": [name for name, _ in labels], "unit": unit}
@@ -82,4 +96,10 @@ def over_populations(each: Sequence[xr.Dataset], confidence: float) -> xr.Datase
         "patients": joined["patients"].min("population", keep_attrs=True),
         "paired": joined["paired"].all("population", keep_attrs=True),
     }
-    return mean.assign(**counts, **more, difference_of_each=of_each)
+    logs = np.log(joined[[name for name in _HAZARD if name != _CROSSING]])
+    hazards = np.exp(logs.mean("population", skipna=False))
+    crossing = joined[[_CROSSING]].min("population", keep_attrs=True)
+    return mean.assign(
+        **{str(name): each.assign_attrs(joined[name].attrs) for name, each in hazards.items()},
+        **crossing, **counts, **more, difference_of_each=of_each,
+    )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vcohort.results.followed import Followed
-from vcohort.results.planned.watched import Watched
 from vcohort.results.log_rank import surplus_of
+from vcohort.results.planned.watched import Watched
 
 # The estimate is a product; rounding must not hide that it is one half.
 _ROUNDING = 1e-12
