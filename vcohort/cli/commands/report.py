@@ -71,4 +71,4 @@ def report(
 def _credibility(found: Any) -> Any:
     from vcohort.cli.report.credibility import credibility_of
 
-    return credibility_of([each.dataset for each in found])
+    return credibility_of({each.section.title: each.dataset for each in found})

@@ -84,9 +84,11 @@ def accuracy_of(ds: Any) -> Iterator[str]:
         yield f"Numbers are {attrs['dtype']}, of about {digits} digits."
     missing = attrs.get("patients_missing", attrs.get("evaluations_left_out"))
     if missing is not None:
+        count = int(float(missing))
         yield (
-            f"{int(float(missing)):,} patients could not be followed, and are left out of all "
-            "numbers."
+            f"{count:,} patients could not be followed, and are left out of all numbers."
+            if count
+            else "No patient was lost: the equations of all could be followed."
         )
     yield from _chance(ds)
 

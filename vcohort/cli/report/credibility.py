@@ -7,7 +7,7 @@ author can write is named as such; no part is empty without saying so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,10 +35,11 @@ class Part(NamedTuple):
     to_write: Sequence[str] = ()
 
 
-def credibility_of(datasets: Sequence[Any]) -> list[Part]:
-    """Return the parts of the frame, for what a page reports."""
+def credibility_of(reported: Mapping[str, Any]) -> list[Part]:
+    """Return the parts of the frame, for the datasets that a page reports, by title."""
+    datasets = list(reported.values())
     return [
-        *_context(), _verification(datasets), _calculation(datasets), _validation(datasets),
+        *_context(), _verification(datasets), _calculation(reported), _validation(datasets),
         _sources(datasets), _acceptance(datasets), _limitations(datasets), _applicability(),
     ]  # fmt: skip
 
@@ -105,8 +106,9 @@ def _other_versions(datasets: Sequence[Any]) -> list[str]:
     return sorted(found - {vc.__version__})
 
 
-def _calculation(datasets: Sequence[Any]) -> Part:
-    rows = [[_name_of(ds), sentence] for ds in datasets for sentence in accuracy_of(ds)]
+def _calculation(reported: Mapping[str, Any]) -> Part:
+    rows = [[title, " ".join(accuracy_of(ds))] for title, ds in reported.items()]
+    rows = [row for row in rows if row[1]]
     findings = [] if rows else ["None of the files keeps a numerical error."]
     return Part(
         "Verification of the calculation", "calculation",
@@ -194,7 +196,3 @@ def _applicability() -> Part:
         to_write=["Is the credibility enough for the context of use? If not: what is missing, or "
                   "to what must the use be narrowed?"],
     )  # fmt: skip
-
-
-def _name_of(ds: Any) -> str:
-    return f"{kind_of(ds).replace('_', ' ')}"

@@ -10,6 +10,8 @@ from vcohort.cli.report.again import Recipe, recipes_of
 from vcohort.cli.report.assumptions import accuracy_of, assumptions_of
 from vcohort.cli.report.parameters import COLUMNS, parameter_rows
 from vcohort.cli.report.provenance import provenance_of
+from vcohort.cli.report.questions import question_of
+from vcohort.results.kinds import kind_of
 
 
 class Table(NamedTuple):
@@ -28,6 +30,7 @@ class Section(NamedTuple):
     title: str
     anchor: str
     what: str
+    question: str
     asked: Mapping[str, str]
     notes: Sequence[str]
     findings: Sequence[str]
@@ -48,7 +51,8 @@ def section_of(
 ) -> Section:  # fmt: skip
     """Return a section: what is particular to a kind is given, the rest is read off the dataset."""
     return Section(
-        title, anchor, what, asked, notes, findings, pictures, tables, parameter_rows(ds), COLUMNS,
+        title, anchor, what, question_of(kind_of(ds), ds), asked, notes, findings, pictures, tables,
+        parameter_rows(ds), COLUMNS,
         list(assumptions_of(ds)), list(accuracy_of(ds)),
         recipes_of(ds, source.name if source else "it.nc"), provenance_of(ds, source),
     )  # fmt: skip

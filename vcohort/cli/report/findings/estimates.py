@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.cli.report.findings.words import largest, listed, number, percent
+from vcohort.cli.report.findings.words import counted, largest, listed, number, percent
 
 # The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
 _LARGEST_R_HAT = 1.01
@@ -22,7 +22,10 @@ def of_a_fit(ds: xr.Dataset) -> Iterator[str]:
     names, units = ds["parameter"].values, ds["unit"].values
     fitted = ds.isel(patient=np.isfinite(ds["loss"].values))
     total, count = ds.sizes["patient"], fitted.sizes["patient"]
-    yield f"{count:,} of {total:,} patients were fitted by {len(names)} free parameters each."
+    yield (
+        f"{counted(count, 'patient')} of {total:,} fitted, each by "
+        f"{counted(len(names), 'free parameter')}."
+    )
     for patient in fitted["patient"].values[:_FEW].tolist():
         one = fitted.sel(patient=patient)
         values = [
@@ -73,7 +76,8 @@ def of_a_comparison(ds: xr.Dataset) -> Iterator[str]:
 def of_a_posterior(tree: Any) -> Iterator[str]:
     """Say what was found, and whether the chains have mixed."""
     summary, drawn = tree["summary"].to_dataset(), tree["posterior"].to_dataset()
-    yield f"{drawn.sizes['chain']} chains of {drawn.sizes['draw']} draws each."
+    chains, draws = drawn.sizes["chain"], drawn.sizes["draw"]
+    yield f"{counted(chains, 'chain')} of {counted(draws, 'draw')} each."
     for patient in summary["patient"].values[:_FEW].tolist():
         one = summary.sel(patient=patient)
         values = [f"{name} {number(float(one['median'].sel(parameter=name)))} "
@@ -86,7 +90,7 @@ def of_a_posterior(tree: Any) -> Iterator[str]:
     yield f"The largest R-hat is {worst:.3f} (mark {_LARGEST_R_HAT}): {verdict}."
     yield f"The smallest effective sample has {float(summary['ess'].min()):.0f} draws."
     diverging = int(tree["sample_stats"]["diverging"].sum())
-    yield f"{diverging:,} draws diverged." if diverging else "No draw diverged."
+    yield f"Diverged: {counted(diverging, 'draw')}." if diverging else "No draw diverged."
 
 
 def of_a_calibration(ds: xr.Dataset) -> Iterator[str]:

@@ -14,14 +14,17 @@ def of_slopes(ds: xr.Dataset) -> Iterator[str]:
     """Say which parameters move the states, and the cure, most."""
     mean = np.nanmean(ds["ranking"].values, axis=0)
     names = ds["parameter"].values
-    yield f"The states depend most on {_ranked(mean, names)} (root mean squares of derivatives)."
+    yield (
+        f"The states depend most on {_ranked(mean, names)} (squares of d ln(state) / d "
+        "ln(parameter) over time, relative to the largest)."
+    )
     if "cure_sensitivity" in ds:
         slopes = np.nanmean(ds["cure_sensitivity"].values, axis=0)
         order = largest(np.abs(slopes), names)
         signed = [f"{name} ({slopes[names.tolist().index(name)]:+.3g})" for name, _ in order]
         yield (
-            f"P(cure) depends most on {listed(signed)}: its mean change where the log of the "
-            "parameter rises by one."
+            f"P(cure) depends most on {listed(signed)}: slopes with the log of the parameter, "
+            "so that a hundredth of it is what one per cent more does."
         )
 
 
@@ -77,7 +80,7 @@ def of_a_map(ds: xr.Dataset) -> Iterator[str]:
     yield f"Over the map the mean probability of cure goes from {percent(low)} to {percent(high)}."
     slopes = np.abs(ds["sensitivity"]).mean([name for name in ds["sensitivity"].dims
                                             if name != "parameter"]).values  # fmt: skip
-    yield f"It depends most on {_ranked(slopes, ds['parameter'].values)} (mean slopes of logs)."
+    yield f"It depends most on {_ranked(slopes, ds['parameter'].values)} (mean size of d P(cure) / d ln(parameter))."
     lost = int(np.nansum(ds["missing"].values))
     if lost:
         yield f"{lost:,} patients could not be followed, and are in no number here."

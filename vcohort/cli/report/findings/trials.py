@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.cli.report.findings.words import listed, number, percent, points
+from vcohort.cli.report.findings.words import counted, listed, number, percent, points
 from vcohort.results.summary import summarise
 
 
@@ -121,8 +121,8 @@ def of_a_planned_trial(ds: xr.Dataset) -> Iterator[str]:
     for arm in ds["arm"].values.tolist():
         row = ds.sel(arm=arm)
         yield (
-            f"{arm}: {int(row['patients'])} patients, of whom {float(row['events']):.1f} are seen "
-            "to progress on average."
+            f"{arm}: {counted(int(row['patients']), 'patient')}, of whom "
+            f"{float(row['events']):.1f} are seen to progress on average."
         )
         if free:
             here, day = row.sel(statistic=free[-1]), free[-1].removeprefix("pfs_")

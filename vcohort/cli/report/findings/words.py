@@ -23,6 +23,11 @@ def number(value: float, unit: str = "") -> str:
     return text if unit in {"", "1"} or np.isnan(value) else f"{text} {unit}"
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a number of things, in the plural where it is not one."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
 def listed(names: Iterable[object], most: int = 6) -> str:
     """Return names as "a, b and c"; of more than ``most`` how many others there are."""
     texts = [str(name) for name in names]
