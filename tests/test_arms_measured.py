@@ -1,5 +1,7 @@
 """What arms are compared by: medians, peaks, responses, exact cures, several populations."""
 
+import shutil
+import subprocess
 import warnings
 
 import numpy as np
@@ -307,3 +309,36 @@ def test_without_progressions_in_one_arm_there_is_no_hazard_ratio():
     none, some = trial_of(np.full(30, 5000.0)), trial_of(np.linspace(10.0, 900.0, 30))
     ds = rows(vc.compare({"one": some, "two": none}))
     assert np.isnan(float(ds["hazard_ratio"])) and np.isnan(float(ds["crossing_day"]))
+
+
+def test_the_hazard_ratio_s_error_is_that_of_survival_in_r(tmp_path):
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        pytest.skip("R is not installed")
+    random = np.random.default_rng(8)
+    base = random.exponential(300.0, 200)
+    two = np.where(random.random(200) < 0.5, base / 0.6, random.exponential(500.0, 200))
+    lines = [
+        f"{label},{min(day, 1000.0)!r},{int(day <= 1000.0)},{group}"
+        for group, days in enumerate((base, two))
+        for label, day in enumerate(days.tolist())
+    ]
+    (tmp_path / "pairs.csv").write_text("\n".join(["id,time,event,g", *lines]))
+    program = (
+        'library(survival); d <- read.csv("pairs.csv")\n'
+        "a <- coxph(Surv(time, event) ~ g + cluster(id), d)\n"
+        "b <- coxph(Surv(time, event) ~ g, d, robust = TRUE)\n"
+        'cat(format(c(coef(a), sqrt(vcov(a)), sqrt(vcov(b))), digits = 10), sep = "\\n")'
+    )
+    done = subprocess.run([rscript, "-e", program], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    if done.returncode:
+        pytest.skip("R has no package survival")
+    log, *errors = map(float, done.stdout.split())
+    for shift, error in zip((0, 1000), errors, strict=True):
+        ds = rows(vc.compare({"one": trial_of(base),
+                              "two": trial_of(two, np.arange(200) + shift)}))  # fmt: skip
+        ends = np.log([float(ds[f"hazard_ratio{end}"]) for end in ("", "_lower", "_upper")])
+        assert ends[0] == pytest.approx(log, rel=1e-6)
+        wide = 2 * scipy.stats.norm.ppf(0.975)
+        assert (ends[2] - ends[1]) / wide == pytest.approx(error, rel=1e-5)

@@ -167,7 +167,9 @@ def _run_again(ds: xr.Dataset, population: Population) -> xr.Dataset | None:
         return None
     if any(not np.array_equal(cohort[name], ds[name].values) for name in cohort.values):
         return None
-    regimen = vc.Regimen.from_record(str(attrs["regimen_record"]), ds)
+    regimen = vc.Regimen.from_record(
+        str(attrs["regimen_record"]), {str(name): ds[name] for name in ds}
+    )
     endpoints = [restored(each) for each in json.loads(str(attrs["endpoints_record"]))]
     save_at = ds["time"].values.tolist() if "time" in ds.coords else None
     return vc.simulate(

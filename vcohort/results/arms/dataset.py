@@ -98,8 +98,8 @@ def over_populations(each: Sequence[xr.Dataset], confidence: float) -> xr.Datase
     }
     logs = np.log(joined[[name for name in _HAZARD if name != _CROSSING]])
     hazards = np.exp(logs.mean("population", skipna=False))
-    crossing = joined[[_CROSSING]].min("population", keep_attrs=True)
+    crossing = joined[_CROSSING].min("population", keep_attrs=True)
     return mean.assign(
         **{str(name): each.assign_attrs(joined[name].attrs) for name, each in hazards.items()},
-        **crossing, **counts, **more, difference_of_each=of_each,
+        crossing_day=crossing, **counts, **more, difference_of_each=of_each,
     )  # fmt: skip

@@ -78,8 +78,8 @@ def of_a_map(ds: xr.Dataset) -> Iterator[str]:
         return
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     yield f"Over the map the mean probability of cure goes from {percent(low)} to {percent(high)}."
-    slopes = np.abs(ds["sensitivity"]).mean([name for name in ds["sensitivity"].dims
-                                            if name != "parameter"]).values  # fmt: skip
+    over = [name for name in ds["sensitivity"].dims if name != "parameter"]
+    slopes = abs(ds["sensitivity"]).mean(over).values
     yield (
         f"It depends most on {_ranked(slopes, ds['parameter'].values)} (mean size of d P(cure) / d "
         "ln(parameter))."

@@ -36,7 +36,9 @@ def listed(names: Iterable[object], most: int = 6) -> str:
     return " and ".join([*([", ".join(texts[:-1])] if texts[1:] else []), *texts[-1:]])
 
 
-def largest(values: np.ndarray, names: Sequence[object], most: int = 3) -> list[tuple[str, float]]:
+def largest(
+    values: np.ndarray, names: Sequence[object] | np.ndarray, most: int = 3
+) -> list[tuple[str, float]]:
     """Return the names with the largest values, and these; NaN is none."""
     order = [place for place in np.argsort(-np.nan_to_num(values, nan=-np.inf))
              if np.isfinite(values[place])]  # fmt: skip
