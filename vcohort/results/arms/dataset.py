@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -99,7 +99,8 @@ def over_populations(each: Sequence[xr.Dataset], confidence: float) -> xr.Datase
     logs = np.log(joined[[name for name in _HAZARD if name != _CROSSING]])
     hazards = np.exp(logs.mean("population", skipna=False))
     crossing = joined[_CROSSING].min("population", keep_attrs=True)
-    return mean.assign(
+    found: dict[str, Any] = {
         **{str(name): each.assign_attrs(joined[name].attrs) for name, each in hazards.items()},
-        crossing_day=crossing, **counts, **more, difference_of_each=of_each,
-    )  # fmt: skip
+        _CROSSING: crossing, "difference_of_each": of_each, **counts, **more,
+    }  # fmt: skip
+    return mean.assign(found)
