@@ -10,9 +10,9 @@ import xarray as xr
 import vcohort as vc
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
-from tests.test_kinds import MAKERS, SLOW, groups
+from tests.test_kinds import MAKERS, SLOW
 from vcohort.cli.pictures import PICTURES
-from vcohort.results.kinds import KINDS
+from vcohort.results.kinds import KINDS, of_its_kind
 from vcohort.results.tidy import left_out, rows_of
 
 DRAWN = {name for names in PICTURES.values() for name in names}
@@ -30,7 +30,7 @@ def test_every_picture_is_of_some_kind():
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in MAKERS]
 )
 def test_each_kind_is_a_table_of_its_numbers(kind):
-    ds = groups(MAKERS[kind]())[KINDS[kind].group if kind in KINDS else "/"]
+    ds = of_its_kind(MAKERS[kind]())
     rows = rows_of(ds)
     table = vc.to_dataframe(ds)
     assert len(table) == np.prod([ds.sizes[name] for name in rows])

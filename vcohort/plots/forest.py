@@ -8,12 +8,15 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.plots.style import GREY, SERIES, as_it_is, legend_of, panels_of, row_of
+from vcohort.plots.layout import grid_of, panels_of, picture
+from vcohort.plots.style import GREY, SERIES
+from vcohort.plots.words import as_it_is, legend_of
 from vcohort.results.needed import need
 
 _NEEDED = ("value", "difference", "lower", "upper")
 
 
+@picture
 def forest(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw the differences of :func:`vcohort.compare`: of shares, and of mean days.
 
@@ -23,7 +26,7 @@ def forest(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     reference = str(ds.attrs["reference"])
     others = [name for name in ds["arm"].values.tolist() if name != reference]
     is_days = np.array([name.startswith("rmst_") for name in ds["statistic"].values])
-    panels = panels_of(axes, 2, row_of)
+    panels = panels_of(axes, 2, grid_of)
     titles = ("difference of shares, percentage points", "difference of mean free days")
     handles = []
     for axis, rows, unit, title in zip(panels, (~is_days, is_days), (100.0, 1.0), titles,
@@ -31,7 +34,7 @@ def forest(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
         handles = _rows(axis, unit * ds[["difference", "lower", "upper"]].isel(statistic=rows),
                         others)  # fmt: skip
         axis.set_xlabel(title)
-    legend_of(panels[0], handles, others, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    legend_of(panels[0], handles, others)
     as_it_is(panels[1].title, f"against {reference}")
     return panels
 

@@ -1,10 +1,11 @@
-"""Progression-free survival with confidence bands, against a trial."""
+"""Progression-free survival: steps, bands, marks of the censored, numbers at risk, a trial."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -14,12 +15,33 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
-from vcohort.plots.style import DAYS, GREY, legend_of, looks, panel
+from vcohort.plots.layout import panel, picture
+from vcohort.plots.style import DAYS, GREY, SMALL, looks
+from vcohort.plots.ticks import follow_up_ticks
+from vcohort.plots.words import as_it_is, legend_of, letters_within, under
+from vcohort.results.followed import Followed
 from vcohort.results.survival import progression_free_survival as estimate
 from vcohort.results.trial import Curve, Patients, Trial, follow, read_curve
 from vcohort.results.virtual_trials import virtual_trials
 
+# Of more events than this the steps are finer than the line is wide.
+_STEPS = 1000
 
+# Points between lines of the table.
+_LINE = 1.3 * SMALL
+
+
+class _Arm(NamedTuple):
+    """A group of patients: their curve, how they were followed, and how both are drawn."""
+
+    name: str
+    curve: xr.DataArray
+    followed: Followed
+    line: str
+    colour: str
+
+
+@picture
 def progression_free_survival(
     cohorts: xr.Dataset | Mapping[str, xr.Dataset | Patients],
     days: ArrayLike | None = None,
@@ -29,6 +51,9 @@ def progression_free_survival(
     axes: Axes | None = None,
 ) -> Axes:
     """Draw the survival of one dataset, or of several by name, with 95 % bands.
+
+    Short upright marks are the days on which patients were censored; below are the numbers at risk:
+    patients who are followed, and free of progression, on a day.
 
     Those by name may also be trials' patients, as of :func:`vcohort.progression_free_survival`.
     ``days``: where to evaluate; by default 0 to 720, or to the horizon. ``trial``: a curve or the
@@ -46,32 +71,72 @@ def progression_free_survival(
         raise VcohortError("Give a dataset of vc.simulate, or several by name: {'arm': ds}.")
     if days is not None and not np.size(days):
         raise VcohortError("days is empty: give at least one day, or leave it out.")
-    curves = {
-        name: estimate(ds, np.linspace(0.0, _last_day(ds), 361) if days is None else days)
-        for name, ds in named.items()
-    }
+    arms = [_arm(name, ds, days, look) for (name, ds), look in
+            zip(named.items(), looks(), strict=False)]  # fmt: skip
     axes = panel(axes)
-    drawn: list[Artist] = []
-    for (name, curve), (line, colour) in zip(curves.items(), looks(), strict=False):
-        axes.fill_between(curve.day, curve.lower, curve.upper, color=colour, alpha=0.25, lw=0)
-        label = f"{name} ({_counted(curve)})"
-        drawn += axes.plot(curve.day, curve, line, color=colour, label=label)
+    drawn = [_draw_arm(arm, axes) for arm in arms]
     if trial_size is not None:
-        first = next(iter(named))
-        drawn.append(_draw_trials(named[first], curves[first], trial_size, axes))
-    axes.set_xlim(0, max(float(curve.day.max()) for curve in curves.values()))
+        drawn.append(_draw_trials(named[next(iter(named))], arms[0].curve, trial_size, axes))
+    last = max(float(arm.curve["day"].max()) for arm in arms)
+    axes.set_xlim(0, last)
     if seen is not None:
         drawn += _draw_trial(seen, axes)
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
+    if last > 0:
+        _number_at_risk(arms, axes, last)
     legend_of(axes, drawn, [each.get_label() for each in drawn])
     return axes
+
+
+def _arm(name: Any, ds: Any, days: ArrayLike | None, look: tuple[str, str]) -> _Arm:
+    with warnings.catch_warnings():
+        # The estimate tells of the patients who are left out.
+        warnings.simplefilter("ignore", VcohortWarning)
+        followed = follow(ds)
+    if days is None:
+        last = min(720.0, followed.last)
+        steps = followed.event_days[followed.event_days <= last]
+        grid = np.linspace(0.0, last, 361)
+        days = grid if steps.size > _STEPS else np.union1d(grid, steps)
+    return _Arm(str(name), estimate(ds, days), followed, *look)
+
+
+def _draw_arm(arm: _Arm, axes: Axes) -> Line2D:
+    curve = arm.curve.sortby("day")
+    axes.fill_between(curve["day"], curve["lower"], curve["upper"], color=arm.colour, alpha=0.25,
+                      lw=0, step="post")  # fmt: skip
+    (line,) = axes.plot(curve["day"], curve, arm.line, color=arm.colour, drawstyle="steps-post",
+                        label=f"{arm.name} ({_counted(curve)})")  # fmt: skip
+    censored = np.unique(arm.followed.censored)
+    censored = censored[(censored >= curve["day"].min().item())
+                        & (censored <= curve["day"].max().item())]  # fmt: skip
+    place = np.searchsorted(curve["day"].values, censored, side="right") - 1
+    axes.scatter(censored, curve.values[place], marker="|", s=18, lw=0.7, color=arm.colour,
+                 zorder=3, clip_on=False)  # fmt: skip
+    return line
+
+
+def _number_at_risk(arms: Sequence[_Arm], axes: Axes, last: float) -> None:
+    """Write below the ticks how many are at risk, each arm under its name where there are more."""
+    days = follow_up_ticks(last)
+    axes.set_xticks(days)
+    under(axes, "number at risk", 0.0, 4.0, color=GREY, ha="left")
+    below = 4.0 + _LINE
+    for arm in arms:
+        if len(arms) > 1:
+            name = shorten(arm.name, max(letters_within(axes, SMALL), 16), placeholder=" …")
+            as_it_is(under(axes, "", 0.0, below, color=arm.colour, ha="left"), name)
+            below += _LINE
+        for day, count in zip(days, arm.followed.at_risk(days), strict=True):
+            under(axes, f"{count:,}", day / last, below, ha="center")
+        below += _LINE
 
 
 def _draw_trials(ds: Any, curve: xr.DataArray, size: int, axes: Axes) -> Artist:
     """Draw the band of virtual trials of a cohort, on the days of its curve."""
     band = virtual_trials(ds, curve["day"].values, size)
     return axes.fill_between(
-        band["day"], band["lower"], band["upper"], color=GREY, alpha=0.18, lw=0,
+        band["day"], band["lower"], band["upper"], color=GREY, alpha=0.18, lw=0, step="post",
         label=f"90 % of trials of {size:,}",
     )  # fmt: skip
 
@@ -81,13 +146,6 @@ def _draw_trial(trial: Curve, axes: Axes) -> list[Line2D]:
     days = np.append(trial.days, trial.last)
     survival = np.append(trial.survival, trial.survival[-1])
     return axes.step(days, survival, where="post", color=GREY, lw=1.5, label=trial.label)
-
-
-def _last_day(ds: xr.Dataset | Patients) -> float:
-    with warnings.catch_warnings():
-        # The estimate tells of the patients who are left out.
-        warnings.simplefilter("ignore", VcohortWarning)
-        return min(720.0, follow(ds).last)
 
 
 def _counted(curve: xr.DataArray) -> str:

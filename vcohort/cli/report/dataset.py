@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 
 from vcohort import plots
-from vcohort.cli.pictures import PICTURES
+from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
 from vcohort.cli.report.page import PROVENANCE, png, spread, write_page
 from vcohort.errors import VcohortError
 from vcohort.results.kinds import kind_of, of_its_kind
@@ -108,6 +108,8 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
     """Draw all pictures of a kind for which the dataset holds enough."""
     found: list[dict[str, str]] = []
     for name in PICTURES.get(kind, ()):
+        if name in OF_ONE_PATIENT:
+            continue
         draw: Callable[..., Any] = getattr(plots, name)
         try:
             found.append({"about": name.replace("_", " ").capitalize(),
