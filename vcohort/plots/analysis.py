@@ -63,7 +63,7 @@ def share_bars(axes: Axes, one: xr.Dataset) -> None:
 def _name_points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> None:
     """Write the names beside their points; of points too near for that, beside the last of them."""
     axes.autoscale_view()
-    size = axes.get_window_extent().size / axes.figure.dpi * 72.0
+    size = np.array(axes.get_window_extent().size) / axes.figure.dpi * 72.0
     places = size * axes.transLimits.transform(np.stack([x, y], axis=-1))
     groups: list[list[int]] = []
     for index in np.argsort(x, kind="stable"):

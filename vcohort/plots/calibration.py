@@ -58,6 +58,7 @@ def targets(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
                 label="90 % of virtual trials")  # fmt: skip
     axes.plot(gap("found"), place, "o", color=BLUE, label="calibrated")
     axes.set_yticks(place, shown["statistic"].values)
-    axes.set(xlabel="distance to the target, in standard errors")
+    axes.set(xlabel="distance to the target, in standard errors",
+             ylim=(-0.6, place.size - 0.4))  # fmt: skip
     own_legend(axes)
     return axes

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vcohort.plots.layout import grid_of, panels_of, picture
+from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
 from vcohort.plots.style import DAYS, DOUBLE, FEW, GREY, NORMAL, SMALL, gapped_looks
 from vcohort.plots.ticks import number_ticks
@@ -71,11 +71,11 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
         if not is_apart and axes is not None:
             _legend(own[0], own[0].lines if index == 0 else [], ds, over, found[0])
     if not is_apart and axes is None:
-        _legend(panels[0].figure, panels[0].lines, ds, over, seen)
+        _legend(figure_of(panels[0]), panels[0].lines, ds, over, seen)
     if is_apart:
         _shrink(panels, ds, is_own=axes is None)
         lines = panels[0].lines if over == "model" else []
-        _legend(panels[0].figure, lines, ds, over, seen)
+        _legend(figure_of(panels[0]), lines, ds, over, seen)
         if axes is None:
             _make_room_above(panels[0])
     elif over == "model":
@@ -174,7 +174,8 @@ def _small_multiples(count: int, sections: int) -> list[Axes]:
 
 def _make_room_above(axes: Axes) -> None:
     """Make a figure higher by its legend."""
-    figure, grid = axes.figure, axes.get_gridspec()
+    figure, grid = figure_of(axes), axes.get_gridspec()
+    assert grid is not None
     for legend in figure.legends:
         more = legend.get_window_extent().height / figure.dpi
         high = figure.get_figheight() + more

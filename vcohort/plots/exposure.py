@@ -17,12 +17,13 @@ from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import caption, literal, own_legend
 from vcohort.results.needed import need
 from vcohort.simulation.missing import NO_PATH, check_kept, known_outcomes
-from vcohort.units import CELLS_PER_UL
+from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
 _EVENTS = {"cure": CURE, "progression": PROGRESSION}
 
 # As clinics report them: a name, and how many of the dataset's units make one of theirs.
 _CLINICAL = {
+    "B0": ("tumour volume at infusion, ml", CELLS_PER_ML),
     "C_max": ("peak of CAR T cells per µl of blood", CELLS_PER_UL),
     "C_auc": ("exposure to CAR T cells, days x cells per µl", CELLS_PER_UL),
     "C_last_day": ("last day with CAR T cells seen", 1.0),
@@ -69,8 +70,8 @@ def exposure_response(
     ).T
     axes.errorbar(middle, share, np.stack([share - low, high - share]), fmt="o", color=colour,
                   capsize=3, label=f"{groups} groups of patients")  # fmt: skip
-    at = np.quantile(level, [0.01, 0.99])
-    line = np.geomspace(*at, 201) if is_log else np.linspace(*at, 201)
+    first, last = np.quantile(level, [0.01, 0.99]).tolist()
+    line = np.geomspace(first, last, 201) if is_log else np.linspace(first, last, 201)
     fitted = _logistic(np.log(level) if is_log else level, happened)
     if fitted is not None:
         curve = scipy.special.expit(fitted[0] + fitted[1] * (np.log(line) if is_log else line))
@@ -79,7 +80,7 @@ def exposure_response(
              xscale="log" if is_log else "linear")  # fmt: skip
     number_ticks(axes)
     own_legend(axes)
-    told = "" if fitted is not None else " The exposure tells all apart, so that no line is fitted."
+    told = "" if fitted is not None else " No regression: of all, none, or beyond a limit."
     caption(axes, f"{level.size:,} patients; bars: 95 % intervals.{told}")
     return axes
 

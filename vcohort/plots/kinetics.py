@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from vcohort.given import whole
 from vcohort.plots.layout import panel, picture
 from vcohort.plots.style import BLUE, DAYS, GREY
-from vcohort.plots.ticks import number_ticks
+from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import missing_title, own_legend
 from vcohort.results.counted import counted
 from vcohort.results.needed import need
@@ -57,6 +57,7 @@ def car_t_kinetics(
             label="trial: median and quartiles",
         )  # fmt: skip
     axes.set(xlabel=DAYS, ylabel="CAR T cells per µl of blood", yscale="log")
+    whole_cells(axes)
     number_ticks(axes)
     own_legend(axes, missing_title(kept))
     return axes

@@ -19,7 +19,7 @@ _Given = ParamSpec("_Given")
 _Drawn = TypeVar("_Drawn")
 
 # Inches of a panel's data, at least: what is told above and below it comes on top.
-_LEAST_HEIGHT = 1.5
+_LEAST_HEIGHT, _TALL = 1.5, 20.0
 
 _COLUMNS = 3
 
@@ -31,52 +31,60 @@ def picture(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
         if options.get("axes") is not None:
             return draw(*args, **options)
-        with plt.rc_context(dict(LOOK)):
+        with plt.rc_context(LOOK):
             found = draw(*args, **options)
-            _make_room(_figure_of(found))
+            _make_room(figure_of(_first(found)))
         return found
 
     return drawn
 
 
-def _figure_of(found: Any) -> Figure:
-    if isinstance(found, Figure):
-        return found
-    first = found if isinstance(found, Axes) else found[0]
-    figure = first.get_figure(root=True)
+def _first(found: Any) -> Axes:
+    return found if isinstance(found, Axes) else found[0]
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that axes belong to, also where they are in a part of it."""
+    figure = axes.get_figure(root=True)
     assert isinstance(figure, Figure)
     return figure
 
 
 def _make_room(figure: Figure) -> None:
-    """Make a figure higher where legends, captions and names have taken the room of its data."""
+    """Make a figure as high as its data need beside legends, captions, tables and names."""
     if figure.get_layout_engine() is None:
         return
-    # Numbers beside an axis may be others on a longer one, and take other room.
+    height = figure.get_figheight()
+    # Where decorations leave no room at all no layout can be found: so it begins with too much.
+    figure.set_figheight(height + _TALL)
+    figure.draw_without_rendering()
     for _ in range(3):
+        places = [axes.get_subplotspec() for axes in figure.axes]
+        rows = max((place.get_gridspec().nrows for place in places if place is not None), default=1)
+        least = min(axes.get_position().height for axes, place in
+                    zip(figure.axes, places, strict=True) if place is not None)  # fmt: skip
+        more = rows * (_LEAST_HEIGHT - least * figure.get_figheight())
+        figure.set_figheight(max(height, figure.get_figheight() + more))
         figure.draw_without_rendering()
-        _wrap_labels(figure)
-        heights, rows = [], 1
-        for axes in figure.axes:
-            place = axes.get_subplotspec()
-            if place is not None:
-                heights.append(axes.get_position().height * figure.get_figheight())
-                rows = max(rows, place.get_gridspec().nrows)
-        short = _LEAST_HEIGHT - min(heights, default=_LEAST_HEIGHT)
-        if short < 0.01:
+        # Labels that are broken take more room.
+        if not _wrap_labels(figure):
             return
-        figure.set_figheight(figure.get_figheight() + rows * short)
+        figure.draw_without_rendering()
 
 
-def _wrap_labels(figure: Figure) -> None:
-    """Break the labels that are longer than their axes."""
+def _wrap_labels(figure: Figure) -> bool:
+    """Break the labels that are longer than their axes; return whether there were any new ones."""
+    is_new = False
     for axes in figure.axes:
         size = axes.get_position().size * figure.get_size_inches()
         for axis, length in zip((axes.xaxis, axes.yaxis), size, strict=True):
             told = axis.label.get_text().replace("\n", " ")
             # Letters of mathematics are shorter than their source.
             if told.count("$") < 2:
-                axis.label.set_text(fill(told, letters_of(length, axis.label.get_size())))
+                broken = fill(told, letters_of(length, float(axis.label.get_fontsize())))
+                is_new |= broken != axis.label.get_text()
+                axis.label.set_text(broken)
+    return is_new
 
 
 def panel(axes: Axes | Sequence[Axes] | None = None) -> Axes:

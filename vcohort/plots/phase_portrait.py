@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import xarray as xr
@@ -61,8 +63,8 @@ def phase_portrait(
     if not all(np.isfinite(each).all() for each in way):
         raise VcohortError(f"The equations of {title} cannot be followed: there is no way to draw.")
     axes = panel(axes)
-    spans = [np.log10([each.min(), each.max()]) + _MARGIN * np.array([-1.0, 1.0]) for each in way]
-    across, up = (np.logspace(*span, _POINTS) for span in spans)
+    spans = [(np.log10(each.min()) - _MARGIN, np.log10(each.max()) + _MARGIN) for each in way]
+    across, up = (np.logspace(low, high, _POINTS) for low, high in spans)
     handles = _null_clines(axes, cohort, across, up)
     _arrows(axes, cohort, spans)
     per_ul = [t_cells_per_ul(each) for each in way]
@@ -92,11 +94,13 @@ def rates_of(cohort: Cohort, normal: np.ndarray, car: np.ndarray) -> tuple[np.nd
     """
     model = cohort.model
     species = model.species
-    values = {name: float(np.asarray(each)[0]) for name, each in cohort.values.items()}
+    values: dict[str, Any] = {
+        name: float(np.asarray(each)[0]) for name, each in cohort.values.items()
+    }
     fixed = {name: values[f"{name}0"] for name in (*species.grown, *species.tumour)}
     fixed |= dict.fromkeys(species.fed, 0.0)
 
-    def of_one(n: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def of_one(n: Any, c: Any) -> tuple[jax.Array, jax.Array]:
         numbers = {**fixed, "N": n, "C": c}
         found = model.rates(values, Cells.counted(species, numbers))
 
@@ -111,7 +115,8 @@ def rates_of(cohort: Cohort, normal: np.ndarray, car: np.ndarray) -> tuple[np.nd
     with jax.enable_x64(True):
         shape = np.broadcast_shapes(np.shape(normal), np.shape(car))
         given = [np.broadcast_to(each, shape).ravel().astype(float) for each in (normal, car)]
-        return tuple(np.asarray(each).reshape(shape) for each in jax.vmap(of_one)(*given))
+        found = jax.vmap(of_one)(*given)
+    return np.asarray(found[0]).reshape(shape), np.asarray(found[1]).reshape(shape)
 
 
 def _null_clines(axes: Axes, cohort: Cohort, across: np.ndarray, up: np.ndarray) -> list[Line2D]:
@@ -127,9 +132,9 @@ def _null_clines(axes: Axes, cohort: Cohort, across: np.ndarray, up: np.ndarray)
     return handles
 
 
-def _arrows(axes: Axes, cohort: Cohort, spans: list[np.ndarray]) -> None:
+def _arrows(axes: Axes, cohort: Cohort, spans: list[tuple[float, float]]) -> None:
     """Draw the directions on the logs, as long as each other."""
-    inner = [np.logspace(*span, _ARROWS + 2)[1:-1] for span in spans]
+    inner = [np.logspace(low, high, _ARROWS + 2)[1:-1] for low, high in spans]
     rates = rates_of(cohort, inner[0][None, :], inner[1][:, None])
     size = axes.get_window_extent().size
     steps = [rate * length / np.ptp(span)

@@ -42,6 +42,6 @@ def tumour_responses(
         at = [list(flags).index(name) for name in known]
         axes.plot(at, list(known.values()), "D", color=GREY, label="trial")
     axes.set_xticks(place, [_NAMES[name] for name in flags])
-    axes.set(ylabel="share of patients", ylim=(0.0, 1.0))
+    axes.set(ylabel="share of patients", ylim=(0.0, 1.1), yticks=np.linspace(0.0, 1.0, 6))
     own_legend(axes)
     return axes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import cycle, product
-from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -41,17 +40,17 @@ SINGLE, DOUBLE = 85 / 25.4, 174 / 25.4
 # Points: the least that can be read in print, and the rest.
 SMALL, NORMAL, LARGE = 6.5, 7.0, 8.0
 
-LOOK = MappingProxyType({
+LOOK: dict[Any, Any] = {
     "font.size": NORMAL, "axes.labelsize": LARGE, "axes.titlesize": LARGE,
     "figure.titlesize": LARGE, "xtick.labelsize": NORMAL, "ytick.labelsize": NORMAL,
     "legend.fontsize": NORMAL, "legend.title_fontsize": NORMAL, "legend.frameon": False,
     "lines.linewidth": 1.2, "lines.markersize": 4.0, "axes.linewidth": 0.7, "figure.dpi": 200,
-})  # fmt: skip
+}  # fmt: skip
 """Settings of Matplotlib of a figure of ours."""
 
 
 # How wide a letter is on average, in sizes of the font.
-_LETTER = 0.53
+_LETTER = 0.58
 
 
 def letters_of(inches: float, size: float) -> int:

@@ -74,7 +74,7 @@ def progression_free_survival(
     arms = [_arm(name, ds, days, look) for (name, ds), look in
             zip(named.items(), looks(), strict=False)]  # fmt: skip
     axes = panel(axes)
-    drawn = [_draw_arm(arm, axes) for arm in arms]
+    drawn: list[Artist] = [_draw_arm(arm, axes) for arm in arms]
     if trial_size is not None:
         drawn.append(_draw_trials(named[next(iter(named))], arms[0].curve, trial_size, axes))
     last = max(float(arm.curve["day"].max()) for arm in arms)

@@ -20,7 +20,7 @@ from vcohort.plots.grids import (
     scale_of,
     units_of,
 )
-from vcohort.plots.layout import grid_of, panel, panels_of, picture
+from vcohort.plots.layout import figure_of, grid_of, panel, panels_of, picture
 from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, some_of, with_ends
 from vcohort.plots.style import SHARES, looks
 from vcohort.plots.ticks import number_ticks
@@ -143,7 +143,7 @@ def lines(
     drawn, names = places[0].get_legend_handles_labels()
     if by:
         is_own = axes is None and len(places) > 1
-        legend_of(places[0].figure if is_own else places[0], drawn, names, is_mathematics=True)
+        legend_of(figure_of(places[0]) if is_own else places[0], drawn, names, is_mathematics=True)
     told = some_of(middle, panels), some_of(middle, by), fixed(taken, units_of(ds))
     _tell(places, *told)
     return places

@@ -93,7 +93,7 @@ def _marks(ds: xr.Dataset, outcome: np.ndarray, days: np.ndarray) -> Iterator[_M
     """Yield the marks of each kind, of all lanes."""
     until = np.where(outcome == PROGRESSION, days, np.inf)
     for response, name, face in ((CR, "complete response", GREY), (PR, "partial response", "none")):
-        look = {"marker": "o", "ms": 3, "mec": GREY, "mfc": face, "mew": 0.7, "zorder": 4}
+        look = {"marker": "o", "ms": 3, "color": GREY, "mfc": face, "mew": 0.7, "zorder": 4}
         judged = _judged(ds, response)
         yield _marks_of(name, look, [(has & (day <= until), day) for has, day in judged],
                         outcome.size)  # fmt: skip
@@ -101,7 +101,7 @@ def _marks(ds: xr.Dataset, outcome: np.ndarray, days: np.ndarray) -> Iterator[_M
     # On one day both are seen: an infusion stands on its lymphodepletion's head.
     for kind, name, mark, face in ((Infusion, "CAR T infusion", "^", "black"),
                                    (Lymphodepletion, "lymphodepletion", "v", "white")):  # fmt: skip
-        look = {"marker": mark, "ms": 4, "mfc": face, "mec": "black", "mew": 0.6, "zorder": 5}
+        look = {"marker": mark, "ms": 4, "color": "black", "mfc": face, "mew": 0.6, "zorder": 5}
         given = [np.asarray(each.day, float) for each in treatments if isinstance(each, kind)]
         yield _marks_of(name, look, [((day > 0) & np.isfinite(day), day) for day in given],
                         outcome.size)  # fmt: skip

@@ -43,7 +43,7 @@ def tornado(
         axes = panel(axes)
         share_bars(axes, one)
         return axes
-    slope, value, name, title = _slopes(ds, output)
+    slope, name, about = _slopes(ds, output)
     order = np.argsort(np.abs(slope.values), kind="stable")
     slopes = slope.values[order]
     axes = panel(axes)
@@ -55,21 +55,23 @@ def tornado(
     axes.set_yticks(place, np.array(symbols(slope["parameter"].values))[order])
     axes.set(xlabel=f"change of {name}")
     own_legend(axes)
-    at = "" if value is None else f", where {name} = {value:.3g}"
-    caption(axes, f"About {literal(title)}{at}.")
+    caption(axes, f"About {literal(about)}.")
     return axes
 
 
-def _slopes(ds: xr.Dataset, output: str | None) -> tuple[xr.DataArray, float | None, str, str]:
-    """Return d output / d ln(parameter), the output's value and name, and whose they are."""
+def _slopes(ds: xr.Dataset, output: str | None) -> tuple[xr.DataArray, str, str]:
+    """Return d output / d ln(parameter), the output's name, and about what they are taken."""
     if isinstance(ds, xr.Dataset) and "output_sensitivity" not in ds and output in (None, "cure"):
         need(ds, _LOCAL, {"cure_sensitivity": ("patient", "parameter")})
         one, title = first_patient(ds)
-        return one["cure_sensitivity"], None, "P(cure)", title
+        return one["cure_sensitivity"], "P(cure)", title
     over = {"output_sensitivity": ("patient", "output", "parameter"),
             "output_value": ("patient", "output")}  # fmt: skip
     need(ds, _LOCAL, over)
     one, title = first_patient(ds)
     one = one.isel(output=0) if output is None else labelled(one, "output", output)
-    told = str(one["output"].item())
-    return one["output_sensitivity"], float(one["output_value"]), told, title
+    told = {"cure": "P(cure)"}.get(one["output"].item(), str(one["output"].item()))
+    unit = one["unit"].item() if "unit" in one.coords else "1"
+    value = f"{told} = {float(one['output_value']):.3g}" + ("" if unit == "1" else f" {unit}")
+    named = told if unit == "1" else f"{told}, {unit}"
+    return one["output_sensitivity"], named, f"{title}, where {value}"

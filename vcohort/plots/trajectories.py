@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from vcohort.endpoints.outcome import CURE, MEANINGS
-from vcohort.plots.layout import grid_of, panels_of, picture
+from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import first_few
 from vcohort.plots.style import DAYS, GREY, OUTCOME
-from vcohort.plots.ticks import number_ticks
+from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import caption, legend_of, missing_title
 from vcohort.results.counted import counted, names_counted
 from vcohort.results.needed import need
@@ -52,16 +52,18 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
     day = ds["time"].values
     for patient in range(ds.sizes["patient"]):
         one = ds.isel(patient=patient)
-        look = {"color": OUTCOME[int(one["outcome"])], "lw": 0.7, "alpha": 0.7}
+        look: dict[str, Any] = {"color": OUTCOME[int(one["outcome"])], "lw": 0.7, "alpha": 0.7}
         normal.plot(day, t_cells_per_ul(one["N"]), **look)
         car.plot(day, t_cells_per_ul(counted(one, "C")), **look)
         _tumour(tumour, one, look)
     for axis, name in ((normal, "normal T cells"), (car, "CAR T cells")):
         axis.set(ylabel=f"{name} per µl", xlabel=DAYS, yscale="log")
+        whole_cells(axis)
         number_ticks(axis)
+    for axis in panels:
+        axis.set_xlim(0.0, max(float(day[-1]), 1.0))
     lines = _tumour_axis(tumour, ds)
-    where = tumour if axes is not None else tumour.get_figure(root=True)
-    assert where is not None
+    where = tumour if axes is not None else figure_of(tumour)
     legend_of(where, lines, [each.get_label() for each in lines], missing_title(kept))
     caption(normal, few)
     return panels

@@ -6,19 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
+from vcohort.plots.layout import figure_of
 from vcohort.plots.style import GREY, SMALL, letters_of, symbols
 
 _POINTS = 72.0
 
-# What the sample of a line takes in a legend, in letters.
-_SAMPLE = 6
+# What the sample of a line and the space about it take in a legend, in letters.
+_SAMPLE = 8
 
 
 def as_it_is(text: Text, label: object) -> None:
@@ -34,8 +37,7 @@ def literal(label: object) -> str:
 
 def letters_within(where: Axes | Figure, size: float) -> int:
     """Return how many letters of a size, in points, fit into the width."""
-    root = where.get_figure(root=True)
-    assert root is not None
+    root = where if isinstance(where, Figure) else figure_of(where)
     return letters_of(where.get_window_extent().width / root.dpi, size)
 
 
@@ -56,22 +58,29 @@ def legend_of(
     place: dict[str, Any] = {"loc": "outside upper left"}
     if isinstance(where, Axes):
         place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
+    told = [str(label) for label in labels]
+    size = FontProperties(size=plt.rcParams["legend.fontsize"]).get_size_in_points()
+    letters = letters_within(where, size)
+    columns = _columns(told, letters)
     # Matplotlib leaves out labels that begin with _, so they are set once the legend stands.
-    blank, told = ["…"] * len(handles), [str(label) for label in labels]
-    for columns in range(min(len(handles), 4), 0, -1):
-        drawn = where.legend(handles, blank, ncols=columns, frameon=False, alignment="left",
-                             title=title, **place)  # fmt: skip
-        letters = letters_within(where, float(drawn.get_texts()[0].get_size()))
-        widths = [max(map(len, part)) + _SAMPLE for part in np.array_split(told, columns)]
-        if columns == 1 or sum(widths) <= letters:
-            break
-        drawn.remove()
+    drawn = where.legend(handles, ["…"] * len(handles), ncols=columns, frameon=False,
+                         alignment="left", title=title, **place)  # fmt: skip
     for text, label in zip(drawn.get_texts(), told, strict=True):
         as_it_is(text, fill(label, max(letters - _SAMPLE, 12)) if columns == 1 else label)
         text.set_parse_math(is_mathematics)
     if isinstance(where, Axes) and where.get_title():
-        height = drawn.get_window_extent().height / where.get_figure(root=True).dpi * _POINTS
+        height = drawn.get_window_extent().height / figure_of(where).dpi * _POINTS
         where.set_title(where.get_title(), pad=height + 6.0)
+
+
+def _columns(labels: Sequence[str], letters: int) -> int:
+    """Return in how many columns labels fit into a line of so many letters; four at most."""
+    for columns in range(min(len(labels), 4), 1, -1):
+        # Matplotlib fills one column after the other, the first ones with one more.
+        widths = [max(map(len, part)) + _SAMPLE for part in np.array_split(labels, columns)]
+        if sum(widths) <= letters:
+            return columns
+    return 1
 
 
 def own_legend(axes: Axes, title: str | None = None) -> None:

@@ -27,7 +27,8 @@ def patients_of(ds: xr.Dataset, model: Model | None = None) -> Cohort:
 def regimen_of(ds: xr.Dataset) -> Regimen:
     """Return the regimen of a dataset of :func:`vcohort.simulate`, or of some of its patients."""
     need(ds, "vc.simulate", {}, ("regimen_record",))
-    return Regimen.from_record(str(ds.attrs["regimen_record"]), ds)
+    columns = {str(name): values for name, values in ds.variables.items()}
+    return Regimen.from_record(str(ds.attrs["regimen_record"]), columns)
 
 
 def _recorded(ds: xr.Dataset) -> Model:
