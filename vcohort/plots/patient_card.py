@@ -77,8 +77,8 @@ def patient_card(
     need(ds, "vc.simulate", {"outcome": ("patient",)}, ("progression", "horizon"))
     last = min(_LAST, float(ds.attrs["horizon"]))
     at = days_of("days", last * np.linspace(0.0, 1.0, _COUNT) ** 2 if days is None else days)
-    if at.size < 2 or (np.diff(at) <= 0).any():
-        raise VcohortError("days must increase, and be at least two: they are followed in time.")
+    if at.size < 2 or not (np.isfinite(at).all() and at[0] >= 0.0 and (np.diff(at) > 0).all()):
+        raise VcohortError("days must be two numbers at least that increase, from day 0 on.")
     ds, title = first_patient(ds)
     ds = ds.expand_dims("patient")
     cohort, regimen = patients_of(ds, model), regimen_of(ds)

@@ -17,7 +17,7 @@ _ONE_CELL = float(t_cells_per_ul(1.0))
 
 def follow_up_ticks(last: float) -> np.ndarray:
     """Return up to six days from 0 on, a round number apart."""
-    step = next((each for each in _STEPS if 5 * each >= last), last / 5)
+    step = next((each for each in _STEPS if each <= last <= 5 * each), last / 5)
     return step * np.arange(np.floor(last / step + 1e-9) + 1)
 
 
