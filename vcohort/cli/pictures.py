@@ -22,6 +22,7 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "calibration": ("calibration", "targets"),
     "regimen": ("regimen_map",),
     "arms": ("forest",),
+    "survival": ("progression_free_survival",),
 })  # fmt: skip
 """By kind, the names of functions of :mod:`vcohort.plots` that take such a dataset alone."""
 
