@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +24,9 @@ PICTURE = (".png", ".pdf", ".svg")
 PAGE = (".html", ".htm")
 STORE = (".zarr",)
 TABLE = (".csv", ".parquet")
+
+# What the file is called that a command runs: itself, or this package by python -m.
+_PROGRAM = ("vcohort", "__main__")
 
 _WHAT: dict[tuple[str, ...], str] = {
     DATASET: "NetCDF",
@@ -59,6 +64,22 @@ def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
         )
 
 
+def check_not_read(path: Path, *read: Path) -> None:
+    """Refuse to write over a file that the command reads, --force or not."""
+    for file in read:
+        if path.exists() and file.exists() and path.samefile(file):
+            raise VcohortError(
+                f"{path} is the file that is read: it would be lost. Give the output another name."
+            )
+
+
+def command_line() -> dict[str, str]:
+    """Return the command that was typed, as an attribute; none where nobody typed one."""
+    if Path(sys.argv[0]).stem not in _PROGRAM:
+        return {}
+    return {"command": shlex.join(["vcohort", *sys.argv[1:]])}
+
+
 class Outputs(NamedTuple):
     """The files of a command: a dataset, and if wanted a picture."""
 
@@ -66,8 +87,10 @@ class Outputs(NamedTuple):
     plot: Path | None = None
     force: bool = False
 
-    def check(self) -> None:
-        """Refuse, before any work, what cannot be written, or is there already."""
+    def check(self, *read: Path) -> None:
+        """Refuse, before any work, what cannot be written, is there already, or is to be read."""
+        for path in (self.dataset, *([self.plot] if self.plot else [])):
+            check_not_read(path, *read)
         check_saveable(self.dataset, overwrite=self.force)
         check_format(self.dataset, DATASET)
         if self.plot is not None:
@@ -76,7 +99,9 @@ class Outputs(NamedTuple):
 
     def write(self, screen: Console, ds: Any, draw: Callable[[Any], Any] | None = None) -> None:
         """Write the dataset, and the picture that ``draw`` makes of it."""
-        written = [vc.save(ds, self.dataset, overwrite=self.force)]
+        told = ds.copy()
+        told.attrs |= command_line()
+        written = [vc.save(told, self.dataset, overwrite=self.force)]
         if self.plot is not None and draw is not None:
             draw(ds)
             written.append(save_picture(self.plot, self.force))

@@ -19,6 +19,7 @@ from vcohort.cli.outputs import (
     PICTURE,
     TABLE,
     check_format,
+    check_not_read,
     check_table,
     save_picture,
     write_table,
@@ -69,6 +70,7 @@ def export(
     force: options.Force = False,
 ) -> None:
     """Write what a file holds as a table: one row per patient, cell of a sweep, or parameter."""
+    check_not_read(output, file)
     check_writable(output, overwrite=force)
     check_format(output, (*TABLE, *DATASET))
     check_table(output)
