@@ -203,7 +203,10 @@ DRAWN = {
         lambda: plots.car_t_kinetics(cohort()),
         lambda: plots.car_t_kinetics(cohort(), trial=data.moffitt_car_t_counts(), individuals=0),
     ],
-    "trajectories": [lambda: plots.trajectories(cohort())],
+    "trajectories": [
+        lambda: plots.trajectories(cohort()),
+        lambda: plots.trajectories(cohort().isel(time=slice(2))),
+    ],
     "tumour_responses": [
         lambda: plots.tumour_responses(cohort(), trial={"CR": 0.54, "PR": 0.28})
     ],
@@ -211,7 +214,10 @@ DRAWN = {
         lambda: plots.waterfall(cohort()),
         lambda: plots.waterfall(cohort(200).drop_dims("time").drop_vars("best_response")),
     ],
-    "spider": [lambda: plots.spider(cohort())],
+    "spider": [
+        lambda: plots.spider(cohort()),
+        lambda: plots.spider(cohort().isel(time=slice(2))),
+    ],
     "swimmer": [
         lambda: plots.swimmer(cohort()),
         lambda: plots.swimmer(cohort().isel(patient=slice(3)).drop_vars("best_response")),

@@ -177,6 +177,16 @@ def test_survival_has_steps_marks_and_numbers_at_risk():
     assert words[-ticks.size :] == list(map(str, free))
 
 
+@pytest.mark.parametrize("days", [None, [0.0, 10.0, 35.0]])
+def test_an_estimate_is_drawn_as_the_patients_that_it_is_of(days, tmp_path):
+    found = vc.load(vc.save(vc.kaplan_meier(NUMBERS), tmp_path / "it.nc"))
+    one, other = (plots.progression_free_survival({"a": each}, days) for each in (NUMBERS, found))
+    np.testing.assert_array_equal(one.lines[0].get_data(), other.lines[0].get_data())
+    assert words_below(one) == words_below(other)
+    with pytest.raises(vc.VcohortError, match="outside the run"):
+        plots.progression_free_survival({"a": found}, [41.0])
+
+
 @pytest.mark.parametrize("last", [0.2, 3.0, 28.0, 90.0, 365.0, 720.0, 2000.0, 9000.0])
 def test_days_of_a_follow_up_are_few_and_within_it(last):
     days = follow_up_ticks(last)

@@ -2,6 +2,7 @@
 
 import inspect
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,6 +60,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
 def test_all_pictures_are_looked_at():
     public = {name for name, each in vars(plots).items() if inspect.isfunction(each)}
     assert public - {"attach"} == set(DRAWN)
+
+
+def test_all_pictures_are_in_the_gallery_and_in_the_reference():
+    docs = Path(__file__).parent.parent / "docs"
+    gallery, reference = ((docs / f"{name}.md").read_text("utf-8") for name in
+                          ("gallery", "reference"))  # fmt: skip
+    assert not [name for name in DRAWN if f"vc.plots.{name}(" not in gallery]
+    assert not [name for name in DRAWN if f"autofunction:: vcohort.plots.{name}\n" not in reference]
 
 
 @every_picture

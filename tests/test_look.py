@@ -1,6 +1,7 @@
 """From a file to a picture and to a table, in the shell and in Python."""
 
 import inspect
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,19 @@ def test_a_store_is_drawn_and_exported_and_what_it_lacks_is_told(vcohort, tmp_pa
     (tmp_path / "it.zarr" / "cured" / "c" / "1" / "0").write_bytes(b"nothing")
     refused(vcohort("export", "it.zarr", "-o", "broken.csv"), "resume it.zarr --repair")
     assert not (tmp_path / "broken.csv").exists()
+
+
+def test_parquet_is_written_where_it_can_be(vcohort, tmp_path):
+    ds = xr.Dataset({"cured": ("K_C", [0.25, 0.5])}, {"K_C": [6e10, 7e10]})
+    vc.save(ds, tmp_path / "own.nc")
+    told = vcohort("export", "own.nc", "-o", "it.parquet", "--over", "K_C")
+    if find_spec("pyarrow") is None:
+        refused(told, 'pip install "vcohort[parquet]"')
+        assert not (tmp_path / "it.parquet").exists()
+    else:
+        assert told.returncode == 0, told.stderr
+        table = pd.read_parquet(tmp_path / "it.parquet")
+        assert table.to_dict("list") == {"K_C": [6e10, 7e10], "cured": [0.25, 0.5]}
 
 
 def test_of_a_tree_the_group_of_its_kind_is_the_table(vcohort, tmp_path):

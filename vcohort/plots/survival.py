@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike
 
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import DAYS, GREY, SMALL, looks
+from vcohort.plots.style import DAYS, GREY, looks
 from vcohort.plots.ticks import follow_up_ticks
-from vcohort.plots.words import as_it_is, legend_of, letters_within, under
+from vcohort.plots.words import as_it_is, legend_of, letters_within, small_size, under
 from vcohort.results.needed import need
 from vcohort.results.survival import check_days, kaplan_meier
 from vcohort.results.trial import Curve, Patients, Trial, follow, read_curve
@@ -30,8 +30,8 @@ _STEPS = 1000
 
 _CURVES = ("survival", "lower", "upper", "at_risk", "events", "censored")
 
-# Points between lines of the table.
-_LINE = 1.3 * SMALL
+# From line to line of the table, in sizes of its letters.
+_LINE = 1.3
 
 
 class _Arm(NamedTuple):
@@ -146,15 +146,16 @@ def _number_at_risk(arms: Sequence[_Arm], axes: Axes, last: float) -> None:
     days = follow_up_ticks(last)
     axes.set_xticks(days)
     under(axes, "number at risk", 0.0, 4.0, color=GREY, ha="left")
-    below = 4.0 + _LINE
+    size = small_size()
+    below = 4.0 + _LINE * size
     for arm in arms:
         if len(arms) > 1:
-            name = shorten(arm.name, max(letters_within(axes, SMALL), 16), placeholder=" …")
+            name = shorten(arm.name, max(letters_within(axes, size), 16), placeholder=" …")
             as_it_is(under(axes, "", 0.0, below, color=arm.colour, ha="left"), name)
-            below += _LINE
+            below += _LINE * size
         for day, count in zip(days, arm.at_risk(days).tolist(), strict=True):
             under(axes, f"{count:,}", day / last, below, ha="center")
-        below += _LINE
+        below += _LINE * size
 
 
 def _draw_trials(ds: Any, days: np.ndarray, size: int, axes: Axes) -> Artist:

@@ -72,7 +72,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
 def _tumour(axes: Axes, one: xr.Dataset, look: dict[str, Any]) -> None:
     day, cells = one["time"].values, counted(one, "B").values.astype(float)
     axes.plot(day, tumour_ml(np.where(cells > 0, cells, np.nan)), **look)
-    if int(one["outcome"]) == CURE:
+    if int(one["outcome"]) == CURE and float(one["event_time"]) <= day[-1]:
         axes.plot(float(one["event_time"]), tumour_ml(_FLOOR_CELLS), "o", color=look["color"],
                   ms=3, clip_on=False)  # fmt: skip
 

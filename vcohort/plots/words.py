@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
 from vcohort.plots.layout import figure_of
-from vcohort.plots.style import GREY, SMALL, letters_of, symbols
+from vcohort.plots.style import GREY, NORMAL, SMALL, letters_of, symbols
 
 _POINTS = 72.0
 
@@ -88,13 +88,18 @@ def own_legend(axes: Axes, title: str | None = None) -> None:
     legend_of(axes, *axes.get_legend_handles_labels(), title=title)
 
 
+def small_size() -> float:
+    """Return the size of small letters, in points, in a figure of ours or in the user's look."""
+    return float(plt.rcParams["font.size"]) * SMALL / NORMAL
+
+
 def caption(axes: Axes, text: str, below: float = 0.0) -> None:
     """Write a sentence below the panel, if there is one: what is fixed, what is left out.
 
     ``below``: points that are taken already.
     """
     if text:
-        letters = max(letters_within(axes, SMALL), 24)
+        letters = max(letters_within(axes, small_size()), 24)
         under(axes, fill(text, letters), 0.0, below + 3.0, ha="left", color=GREY)
 
 
@@ -102,7 +107,7 @@ def under(axes: Axes, text: str, x: float, below: float, **look: Any) -> Text:
     """Write a small text some points below the label of the axis; ``x`` is a share of its width."""
     return axes.annotate(
         text, (x, 0.0), xycoords=("axes fraction", axes.xaxis.label), xytext=(0.0, -below),
-        textcoords="offset points", va="top", fontsize=SMALL, annotation_clip=False, **look,
+        textcoords="offset points", va="top", fontsize=small_size(), annotation_clip=False, **look,
     )  # fmt: skip
 
 
@@ -130,4 +135,4 @@ def quarters_within(values: Any) -> list[float]:
 
 def name_levels(lines: ContourSet) -> None:
     """Write its level into each contour line."""
-    lines.axes.clabel(lines, fmt="%g", fontsize=SMALL)
+    lines.axes.clabel(lines, fmt="%g", fontsize=small_size())
