@@ -7,7 +7,8 @@ import pytest
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 
-# Rectangles of the lines of every text that is seen, each with the element that holds it.
+# Rectangles of the lines of every text that is seen, each with how it begins. What is pushed out of
+# the window, such as a menu that is closed, is not seen.
 _BOXES = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -18,7 +19,7 @@ _BOXES = """() => {
     range.selectNodeContents(node);
     const text = node.textContent.trim().slice(0, 40);
     for (const box of range.getClientRects())
-      if (box.width > 1 && box.height > 1)
+      if (box.width > 1 && box.height > 1 && box.right > 0 && box.left < innerWidth)
         found.push([box.left, box.top, box.right, box.bottom, text]);
   }
   return found;

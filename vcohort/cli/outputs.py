@@ -77,7 +77,9 @@ def command_line() -> dict[str, str]:
     """Return the command that was typed, as an attribute; none where nobody typed one."""
     if Path(sys.argv[0]).stem not in _PROGRAM:
         return {}
-    return {"command": shlex.join(["vcohort", *sys.argv[1:]])}
+    typed = shlex.join(["vcohort", *sys.argv[1:]])
+    # A name in bytes is no text in UTF-8, as files need it.
+    return {"command": typed.encode(errors="backslashreplace").decode()}
 
 
 class Outputs(NamedTuple):
@@ -100,7 +102,9 @@ class Outputs(NamedTuple):
     def write(self, screen: Console, ds: Any, draw: Callable[[Any], Any] | None = None) -> None:
         """Write the dataset, and the picture that ``draw`` makes of it."""
         told = ds.copy()
-        told.attrs |= command_line()
+        if "study" not in told.attrs:
+            # A study makes its dataset again, whatever command it came from.
+            told.attrs |= command_line()
         written = [vc.save(told, self.dataset, overwrite=self.force)]
         if self.plot is not None and draw is not None:
             draw(ds)

@@ -14,7 +14,6 @@ from vcohort.cli.console import console
 from vcohort.cli.outputs import PAGE, check_format, check_not_read
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
-from vcohort.sweeps.store.absent import check_there
 
 
 def report(
@@ -46,8 +45,6 @@ def report(
         if not source.exists():
             raise VcohortError(f"{source} does not exist. Give a file, a store or a folder.")
         load()
-    elif (source / "zarr.json").exists() or not any(source.iterdir()):
-        check_there(source)
     load("vcohort.sweeps.api")
     from vcohort.cli.report.folder import is_store, read, read_folder
     from vcohort.cli.report.page import write_page

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-import textwrap
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vcohort.cli.report.parameters import source_of
+from vcohort.errors import VcohortError
+from vcohort.records import restored
 from vcohort.results.kinds import kind_of
 
 
@@ -78,11 +81,25 @@ def _python_of_a_cohort(ds: Any, source: str) -> str:
         f"{name}={attrs[name]!r}" if isinstance(attrs[name], str) else f"{name}={attrs[name]:g}"
         for name in ("method", "horizon", "threshold", "progression", "tolerance", "dtype")
     )
-    return _python(source, textwrap.dedent(f"""\
-        cohort = population.sample({ds.sizes["patient"]}, seed={attrs["cohort_seed"]}, \
-design={attrs["design"]!r})
-        regimen = vc.Regimen.from_record(ds.attrs["regimen_record"])
-        vc.simulate(cohort, {settings}, seed={attrs["seed"]}, regimen=regimen)"""))  # fmt: skip
+    more = _endpoints_of(attrs)
+    if "time" in ds.coords:
+        more += f", save_at={ds['time'].values.tolist()}"
+    call = (
+        f"cohort = population.sample({ds.sizes['patient']}, seed={attrs['cohort_seed']}, "
+        f"design={attrs['design']!r})\n"
+        'regimen = vc.Regimen.from_record(ds.attrs["regimen_record"])\n'
+        f"vc.simulate(cohort, {settings}, seed={attrs['seed']}, regimen=regimen{more})"
+    )
+    return _python(source, call)
+
+
+def _endpoints_of(attrs: Mapping[Any, Any]) -> str:
+    """Return the endpoints as an argument; nothing where they are not told, or the user's own."""
+    try:
+        found = [restored(each) for each in json.loads(attrs.get("endpoints_record", "[]"))]
+    except VcohortError:
+        return ""
+    return f", endpoints=[{', '.join(f'vc.{each!r}' for each in found)}]" if found else ""
 
 
 def _python(source: str, call: str) -> str:

@@ -87,26 +87,39 @@ def _tables(ds: xr.Dataset) -> Iterator[Table]:
     if differs:
         yield Table("What the arms differ in", "", ("", *ds["arm"].values.tolist()), differs, False)
     rows = rows_of(ds)
-    table = to_dataframe(ds, rows)
+    others = left_out(ds, rows)
+    yield _table(ds, "Numbers", rows, "".join(
+        f" Over {', '.join(dims)} it holds {', '.join(names)}." for dims, names in others.items()
+    ))  # fmt: skip
+    for dims in dict.fromkeys(each.dims for each in ds.data_vars.values()):
+        if dims and {*dims} < {*rows}:
+            over = tuple(str(name) for name in dims)
+            yield _table(ds, f"Per {' and '.join(over)}", over)
+
+
+def _table(ds: xr.Dataset, title: str, rows: tuple[str, ...], more: str = "") -> Table:
+    """Return a table of what is over the dimensions ``rows``, and not over some of them alone."""
+    own = [name for name, each in ds.data_vars.items() if {*each.dims} == {*rows}]
+    table = to_dataframe(ds[own], rows)
     count = len(table)
-    shown = table.iloc[spread(count), :_COLUMNS]
+    # Units and other labels first, then as many columns as fit.
+    labels = [name for name in table.columns if name not in own]
+    columns = [*labels, *(name for name in table.columns if name in own)]
+    shown = table[columns].iloc[spread(count), :_COLUMNS]
     about = f"One row per {' and '.join(rows)}"
     if len(shown) < count:
         about += f": {len(shown)} of {count:,}, spread over them; the file holds all"
-    about += "." + "".join(
-        f" Over {', '.join(dims)} it holds {', '.join(names)}."
-        for dims, names in left_out(ds, rows).items()
-    )
-    if len(table.columns) > _COLUMNS:
-        about += f" Not shown: {', '.join(table.columns[_COLUMNS:])}."
+    about += f".{more}"
+    if len(columns) > _COLUMNS:
+        about += f" Not shown: {', '.join(columns[_COLUMNS:])}."
     texts = [[_text(value) for value in row] for row in shown.itertuples(index=False)]
-    yield Table("Numbers", about, list(shown.columns), texts)
+    return Table(title, about, list(shown.columns), texts)
 
 
 def _text(value: Any) -> str:
     """Return a cell of a table: a number to four digits, nothing where it is not known."""
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.4g}"
+        return "" if np.isnan(value) else "infinite" if np.isinf(value) else f"{value:.4g}"
     return str(value)
 
 

@@ -55,6 +55,8 @@ QUESTIONS: Mapping[str, Callable[[Any], str]] = MappingProxyType({
     "calibration": _always("Which population shows what the trial showed?"),
     "entropy_weights": _always("How must patients be weighed to meet the targets?"),
     "selection": _always("Which of the patients are plausible?"),
+    "survival": _always("How long are these patients free of progression?"),
+    "hazard_ratios": _always("What do the covariates do to the hazard of progression?"),
     "regimen": _always("Which treatment does most good?"),
     "local_sensitivity": _of_parameters("What changes if {} change a little?"),
     "identifiability": _of_parameters("Which of {} can such data tell apart?"),

@@ -13,6 +13,8 @@ FINDINGS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType({
     "sweep": trials.of_a_sweep,
     "arms": trials.of_arms,
     "planned_trial": trials.of_a_planned_trial,
+    "survival": trials.of_survival,
+    "hazard_ratios": trials.of_hazard_ratios,
     "regimen": trials.of_a_regimen,
     "fit": estimates.of_a_fit,
     "profile": estimates.of_a_profile,

@@ -80,7 +80,10 @@ def of_a_map(ds: xr.Dataset) -> Iterator[str]:
     yield f"Over the map the mean probability of cure goes from {percent(low)} to {percent(high)}."
     slopes = np.abs(ds["sensitivity"]).mean([name for name in ds["sensitivity"].dims
                                             if name != "parameter"]).values  # fmt: skip
-    yield f"It depends most on {_ranked(slopes, ds['parameter'].values)} (mean size of d P(cure) / d ln(parameter))."
+    yield (
+        f"It depends most on {_ranked(slopes, ds['parameter'].values)} (mean size of d P(cure) / d "
+        "ln(parameter))."
+    )
     lost = int(np.nansum(ds["missing"].values))
     if lost:
         yield f"{lost:,} patients could not be followed, and are in no number here."

@@ -141,6 +141,34 @@ def of_a_planned_trial(ds: xr.Dataset) -> Iterator[str]:
             yield f"{arm}: the assurance, over populations, is {percent(float(row['assurance']))}."
 
 
+def of_survival(ds: xr.Dataset) -> Iterator[str]:
+    """Say how many are free of progression, and for how long."""
+    patients, events = int(ds.attrs["patients"]), int(ds["events"].sum())
+    yield f"{counted(patients, 'patient')}, of whom {events:,} progressed."
+    share = 100 * float(ds.attrs["confidence"])
+    low, middle, high = (float(ds[name]) for name in ("median_lower", "median", "median_upper"))
+    if np.isfinite(middle):
+        upper = f"{high:.4g}" if np.isfinite(high) else "a day that is not reached"
+        yield f"The median is day {middle:.4g} ({share:g} %: {low:.4g} to {upper})."
+    else:
+        yield "The median is not reached: more than half are free of progression at the end."
+    mean, error = float(ds["restricted_mean"]), float(ds["restricted_mean_error"])
+    yield (
+        f"Until day {float(ds.attrs['until']):g} patients are free of progression for {mean:.1f} "
+        f"days on average (standard error {error:.1f})."
+    )
+
+
+def of_hazard_ratios(ds: xr.Dataset) -> Iterator[str]:
+    """Say what each covariate does to the hazard."""
+    share = 100 * float(ds.attrs["confidence"])
+    yield f"{counted(int(ds.attrs['patients']), 'patient')}, {int(ds.attrs['events']):,} events."
+    for name in ds["covariate"].values.tolist():
+        row = ds.sel(covariate=name, other=name)
+        ends = [number(float(row[each])) for each in ("hazard_ratio", "lower", "upper")]
+        yield f"{name}: the hazard ratio is {ends[0]} ({share:g} %: {ends[1]} to {ends[2]})."
+
+
 def of_a_regimen(ds: xr.Dataset) -> Iterator[str]:
     """Say which treatment is best, and by how much."""
     fields = [
