@@ -14,6 +14,7 @@ from tests.pictures import LONG, dosed, indices, local, swept
 from vcohort import plots
 from vcohort.models.species import Cells
 from vcohort.plots import style
+from vcohort.plots.layout import panel, picture
 from vcohort.plots.phase_portrait import rates_of
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.results.patients import patients_of, regimen_of
@@ -465,6 +466,22 @@ def test_a_dataset_gives_its_patients_and_their_treatment_back(tmp_path):
     assert patients_of(ds.assign_attrs(law_growth="mine"), model).model == model
     with pytest.raises(vc.VcohortError, match="the attribute model"):
         patients_of(ds.drop_attrs())
+
+
+def test_a_notebook_shows_each_picture():
+    """Its backend sets what it needs when it is first used, which may be for a picture of ours."""
+    before = plt.rcParams["interactive"]
+
+    def draws(*, axes=None):
+        plt.rcParams["interactive"] = not before
+        return panel(axes)
+
+    try:
+        picture(draws)()
+        assert plt.rcParams["interactive"] != before
+        assert plt.rcParams["font.size"] != style.LOOK["font.size"]
+    finally:
+        plt.rcParams["interactive"] = before
 
 
 def test_pictures_leave_the_users_own_look_alone():

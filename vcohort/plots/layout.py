@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from textwrap import fill
 from typing import Any, ParamSpec, TypeVar
@@ -31,12 +32,26 @@ def picture(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
         if options.get("axes") is not None:
             return draw(*args, **options)
-        with plt.rc_context(LOOK):
+        with _our_look():
             found = draw(*args, **options)
             _make_room(figure_of(_first(found)))
         return found
 
     return drawn
+
+
+@contextmanager
+def _our_look() -> Generator[None]:
+    """Have Matplotlib draw in our look.
+
+    Its own ``rc_context`` would also undo what a notebook's backend sets when it is first used.
+    """
+    before = {name: plt.rcParams[name] for name in LOOK}
+    plt.rcParams.update(LOOK)
+    try:
+        yield
+    finally:
+        plt.rcParams.update(before)
 
 
 def _first(found: Any) -> Axes:
