@@ -14,11 +14,14 @@ import vcohort as vc
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_kinds import MAKERS, SLOW
-from vcohort.cli.pictures import PICTURES
+from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
+from vcohort.cli.report.captions import CAPTIONS
 from vcohort.cli.report.credibility import credibility_of
 from vcohort.cli.report.dataset import WHAT, write_report
+from vcohort.cli.report.findings import FINDINGS
 from vcohort.cli.report.folder import read
 from vcohort.cli.report.page import write_page
+from vcohort.cli.report.questions import QUESTIONS
 from vcohort.cli.report.verification import checks_of
 from vcohort.results.kinds import KINDS
 
@@ -48,6 +51,15 @@ class Page(HTMLParser):
     @property
     def text(self):
         return " ".join(" ".join(self.words).split())
+
+
+def test_every_picture_of_a_page_has_a_caption():
+    drawn = {name for names in PICTURES.values() for name in names} - {*OF_ONE_PATIENT}
+    assert drawn <= CAPTIONS.keys()
+
+
+def test_every_kind_has_a_question_and_findings():
+    assert FINDINGS.keys() == QUESTIONS.keys() == {"cohort", *KINDS}
 
 
 def test_every_kind_but_sweeps_has_words():

@@ -22,6 +22,7 @@ from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity
+from vcohort.cli.commands.survival import survival
 from vcohort.cli.commands.sweep import resume, sweep, verify
 from vcohort.cli.console import console, forgive_letters
 from vcohort.cli.outputs import Outputs
@@ -140,7 +141,8 @@ def demo(
 
 
 for command in (
-    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, trial, plot,
+    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, trial, survival,
+    plot,
     export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)

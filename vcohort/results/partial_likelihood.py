@@ -91,24 +91,27 @@ def log_likelihood(
     Of d events on one day the k-th compares with those at risk less k / d of the d (Efron 1977,
     J. Am. Stat. Assoc. 72:557).
     """
-    value, count = 0.0, logs.size
-    gradient, information = np.zeros(count), np.zeros((count, count))
-    for each in strata:
-        risk = each.x @ logs
-        # Ratios alone matter: the largest weight is 1.
-        weight = np.exp(risk - risk.max(initial=-np.inf))
-        sums = _weighed(weight, each.x)
-        free = _from(sums, each.first)
-        late = _from(_Sums(*(part[each.by_entry] for part in sums)), each.entered)
-        own = _Sums(*(part[each.event] for part in sums))
-        tied = _Sums(*(_by_day(part, each.day) for part in own))
-        at_risk = free.less(late, np.ones(each.first.size)).at(each.day)
-        left = at_risk.less(tied.at(each.day), each.rank / each.ties)
+    parts = [_of_stratum(each, logs) for each in strata]
+    value, gradient, information = zip(*parts, strict=True)
+    return sum(value), np.sum(gradient, axis=0), np.sum(information, axis=0)
+
+
+def _of_stratum(each: _Stratum, logs: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    risk = each.x @ logs
+    # Ratios alone matter: the largest weight is 1.
+    risk -= risk.max()
+    sums = _weighed(np.exp(risk), each.x)
+    free = _from(sums, each.first)
+    late = _from(_Sums(*(part[each.by_entry] for part in sums)), each.entered)
+    tied = _Sums(*(_by_day(part[each.event], each.day) for part in sums))
+    at_risk = free.less(late, np.ones(each.first.size)).at(each.day)
+    left = at_risk.less(tied.at(each.day), each.rank / each.ties)
+    # Of a step too long all may be 0: it is halved.
+    with np.errstate(divide="ignore", invalid="ignore"):
         mean = left.one / left.zero[:, None]
-        value += float((risk[each.event] - risk.max(initial=-np.inf) - np.log(left.zero)).sum())
-        gradient += (each.x[each.event] - mean).sum(axis=0)
-        information += (left.two / left.zero[:, None, None]).sum(axis=0) - mean.T @ mean
-    return value, gradient, information
+        value = float((risk[each.event] - np.log(left.zero)).sum())
+        spread = (left.two / left.zero[:, None, None]).sum(axis=0) - mean.T @ mean
+    return value, (each.x[each.event] - mean).sum(axis=0), spread
 
 
 def _weighed(weight: np.ndarray, x: np.ndarray) -> _Sums:
@@ -148,15 +151,15 @@ def greatest(strata: list[_Stratum], count: int) -> Fitted:
         if _is_endless(information, first):
             return Fitted(logs, information, value, nothing, False)
         step = np.linalg.solve(information, gradient)
-        if float(gradient @ step) < _TOLERANCE * max(abs(value), 1.0):
-            break
+        is_last = float(gradient @ step) < _TOLERANCE * max(abs(value), 1.0)
         found = log_likelihood(strata, logs + step)
-        while not found[0] >= value and np.abs(step).max() > _TOLERANCE:
+        # The last step is so short that rounding hides what it gains.
+        while not (is_last or found[0] >= value):
             step = step / 2.0
             found = log_likelihood(strata, logs + step)
-        if not found[0] >= value:
-            break
         logs, (value, gradient, information) = logs + step, found
+        if is_last:
+            break
     return Fitted(logs, information, value, nothing, True)
 
 

@@ -43,16 +43,16 @@ class Rows(NamedTuple):
     def refuse_where(self, wrong: np.ndarray, why: str) -> None:
         """Refuse the first row that is ``wrong`` (row,)."""
         for row in np.flatnonzero(wrong).tolist():
-            raise VcohortError(
-                f"{self.column[row]} = {self.value[row]:g} in {self.place[row]}: {why}."
-            )
+            value = "" if np.isnan(self.value[row]) else f" = {self.value[row]:g}"
+            raise VcohortError(f"{self.column[row]}{value} in {self.place[row]}: {why}.")
 
 
 def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
     """Return the rows that are measurements; of NONMEM and Monolix: no dose, no other event."""
     name = columns["value"]
     cells = table.read(name, lambda cell: measured_of(cell, table.sign), WANTED)
-    value, below = (np.array(each) for each in zip(*cells, strict=True))
+    value = np.array([number for number, _ in cells], float)
+    below = np.array([is_below for _, is_below in cells], bool)
     flagged = table.flags_or_blank(columns["below"]) if "below" in columns else None
     limit = _numbers(table, columns, "limit")
     told = ~np.isnan(value) | below | (False if flagged is None else flagged)
@@ -95,9 +95,9 @@ def _are_measurements(table: Table, columns: Columns, told: np.ndarray) -> np.nd
     if "event" in columns and "dose" not in columns:
         table.refuse_where(~np.isin(events, (0, 2)), columns["event"],
                            "It speaks of a dose, and no column AMT says of which")  # fmt: skip
-    zero = np.array([not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
-                     for cell in table.columns[name]])  # fmt: skip
-    table.refuse_where((events == 1) & told & ~zero, name,
+    zero = [not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
+            for cell in table.columns[name]]  # fmt: skip
+    table.refuse_where((events == 1) & told & ~np.array(zero, bool), name,
                        "The row is a dose, of which nothing is measured: give the measurement a "
                        "row of its own")  # fmt: skip
     if "no value" not in columns:
@@ -114,19 +114,29 @@ def _kinds(
 ) -> dict[int, Observable | None]:
     """Return what the chosen rows measure; None for what is left out."""
     role = next((each for each in ("observable", "compartment") if each in columns), None)
-    if role == "compartment" and not naming.has_codes:
-        codes = {str(table.columns[columns[role]][row]).strip() for row in chosen}
-        if len(codes) > 1:
-            raise VcohortError(
-                f"Rows of measurements have several {columns[role]}: {', '.join(sorted(codes))}. "
-                f"Say what each is: observables={{{min(codes)}: 'C_per_ul', …}}."
-            )
-        role = None
-    if role is None:
-        only = naming.only(columns["value"])
-        return dict.fromkeys(map(int, chosen), only)
+    if role is None or naming.single is not None or (role == "compartment" and not naming.codes):
+        _refuse_several(table, columns, role, naming, chosen)
+        return dict.fromkeys(map(int, chosen), naming.only(columns["value"]))
     cells = table.columns[columns[role]]
     return {int(row): naming.of(cells[row], columns[role], table.places[row]) for row in chosen}
+
+
+def _refuse_several(
+    table: Table, columns: Columns, role: str | None, naming: Naming, chosen: np.ndarray
+) -> None:
+    """Refuse codes that tell several measurements apart, or another than the single one."""
+    if role is None:
+        return
+    name = columns[role]
+    codes = dict.fromkeys(str(table.columns[name][row]).strip() for row in chosen)
+    others = [
+        code for code in codes if naming.single and code in {*OBSERVABLES} - {naming.single.name}
+    ]
+    if len(codes) > 1 or others:
+        raise VcohortError(
+            f"{name} holds {', '.join(codes)}, and observables one name. Say what each is: "
+            f"observables={{{next(iter(codes))!r}: 'C_per_ul', …}}."
+        )
 
 
 def wide_columns(columns: Columns, naming: Naming) -> dict[str, tuple[Observable, float | None]]:

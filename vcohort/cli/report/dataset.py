@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort import plots
-from vcohort.cli.pictures import PICTURES
+from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
 from vcohort.cli.report.assumptions import differing
 from vcohort.cli.report.captions import caption_of
 from vcohort.cli.report.findings import FINDINGS
@@ -127,6 +127,8 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
     """Draw all pictures of a kind for which the dataset holds enough."""
     found: list[dict[str, str]] = []
     for name in PICTURES.get(kind, ()):
+        if name in OF_ONE_PATIENT:
+            continue
         draw: Callable[..., Any] = getattr(plots, name)
         try:
             found.append({"about": caption_of(name), "png": png(partial(draw, ds))})
