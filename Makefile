@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 GPU := .venv-gpu
 
-.PHONY: help demo test test-slow lint docs paper bench gpu-check wheel lock clean
+.PHONY: help demo test test-slow lint docs pictures paper bench gpu-check wheel lock clean
 
 help:
 	@echo "make demo       a virtual ZUMA-1 trial: table, datasets and picture in demo/"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-slow  the slow ones"
 	@echo "make lint       style, types, layers"
 	@echo "make docs       the documentation, in docs/_build/html"
+	@echo "make pictures   the pictures of README and first page anew: docs/images"
 	@echo "make paper      the paper's figures anew, and docs/paper.md"
 	@echo "make bench      speed, memory, peers: bench/results and docs/performance.md"
 	@echo "make gpu-check  all programs compiled for GPUs that are not there: bench/results"
@@ -43,6 +44,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+pictures: demo
+	cp demo/virtual-zuma1.png docs/images
+	$(BIN)/python docs/make_pictures.py
 
 docs: $(READY)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html

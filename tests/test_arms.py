@@ -134,3 +134,14 @@ def test_in_the_shell(vcohort, arms, tmp_path):
     refused(vcohort("compare", "one.nc", "tow.nc", "-o", "x.nc"), "no file tow.nc")
     refused(vcohort("compare", "one.nc", "one.nc", "-o", "x.nc"), "names of their own")
     assert not (tmp_path / "x.nc").exists()
+
+
+def test_what_is_read_is_never_written_over(vcohort, arms, tmp_path):
+    for name, ds in arms.items():
+        vc.save(ds.isel(patient=slice(0, 5)), tmp_path / f"{name}.nc")
+    before = {name: (tmp_path / f"{name}.nc").read_bytes() for name in arms}
+    (tmp_path / "link.nc").symlink_to("one.nc")
+    for output in ("one.nc", "two.nc", "link.nc", "./one.nc"):
+        refused(vcohort("compare", "one.nc", "two.nc", "-o", output, "--force"), "would be lost")
+    refused(vcohort("export", "one.nc", "-o", "link.nc", "--force"), "would be lost")
+    assert before == {name: (tmp_path / f"{name}.nc").read_bytes() for name in arms}

@@ -61,6 +61,7 @@ MAKERS = {
     "entropy_weights": lambda: vc.entropy_weights(np.arange(6.0), [2.0]),
     "selection": lambda: vc.select_patients({"peak": np.arange(6.0)}, {"peak": (1.0, 4.0)}, n=2),
     "arms": lambda: vc.compare({each: MAKERS["cohort"]() for each in ("one", "two")}),
+    "planned_trial": lambda: vc.Trial({"one": MAKERS["cohort"]()}, 5).predict(trials=10),
     "survival": lambda: vc.kaplan_meier([30.0, 90.0, 60.0, 30.0], [1, 1, 0, 1]),
     "hazard_ratios": lambda: vc.cox(
         {"time": [30.0, 90.0, 60.0, 45.0], "event": [1, 1, 0, 1], "AGE": [50, 60, 55, 70]}, ["AGE"]

@@ -1,14 +1,19 @@
 """What is written in pictures can be read: numbers and names lie apart, and say what they are."""
 
+import inspect
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.colors import to_hex
 
+from tests.pictures import CASES, DRAWN, figure_of
 from tests.test_plots import fit_of
 from vcohort import plots
+from vcohort.plots import style
 from vcohort.plots.ticks import number_ticks
 
 
@@ -23,9 +28,121 @@ def assert_apart(found):
 
 
 def shown_ticks(axis):
-    low, high = axis.get_view_interval()
+    low, high = sorted(axis.get_view_interval())
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     return [each.label1 for each in ticks if low <= each.get_loc() <= high]
+
+
+def words_of(figure):
+    """Return all texts of a figure that are shown."""
+    found = [*figure.texts, *(text for each in figure.legends for text in each.texts)]
+    for axes in figure.axes:
+        found += [*axes.texts, axes.title]
+        legend = axes.get_legend()
+        found += [] if legend is None else [*legend.texts, legend.get_title()]
+        for axis in (axes.xaxis, axes.yaxis):
+            found += [axis.label, axis.get_offset_text()]
+            found += shown_ticks(axis) if axis.get_visible() else []
+    return [text for text in found if text.get_text().strip() and text.get_visible()]
+
+
+def data_axes(figure):
+    """Return the axes of a figure that are no bar of colours."""
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+MILLIMETRES = 25.4
+
+every_picture = pytest.mark.parametrize(("name", "place"), CASES)
+pytestmark = pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+
+
+def test_all_pictures_are_looked_at():
+    public = {name for name, each in vars(plots).items() if inspect.isfunction(each)}
+    assert public - {"attach"} == set(DRAWN)
+
+
+def test_all_pictures_are_in_the_gallery_and_in_the_reference():
+    docs = Path(__file__).parent.parent / "docs"
+    gallery, reference = ((docs / f"{name}.md").read_text("utf-8") for name in
+                          ("gallery", "reference"))  # fmt: skip
+    assert not [name for name in DRAWN if f"vc.plots.{name}(" not in gallery]
+    assert not [name for name in DRAWN if f"autofunction:: vcohort.plots.{name}\n" not in reference]
+
+
+@every_picture
+def test_a_picture_is_as_wide_as_a_column_of_a_journal_or_two(name, place):
+    _, figure = figure_of(name, place)
+    width = figure.get_figwidth() * MILLIMETRES
+    known = [85.0, 174.0]
+    if (name, place) == ("model_weights", 1):
+        # Rows of patients are as wide as their models are many.
+        assert known[0] <= width <= known[1]
+    else:
+        assert min(abs(width - each) for each in known) < 0.1
+
+
+@every_picture
+def test_letters_can_be_read_in_print(name, place):
+    _, figure = figure_of(name, place)
+    assert min(text.get_fontsize() for text in words_of(figure)) >= 6.5
+
+
+@every_picture
+def test_words_lie_within_the_figure_and_apart(name, place):
+    _, figure = figure_of(name, place)
+    whole = figure.bbox.padded(1.0)
+    found = [(text.get_text(), text.get_window_extent()) for text in words_of(figure)]
+    outside = [text for text, box in found
+               if not (whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0
+                       and box.y1 <= whole.y1)]  # fmt: skip
+    assert not outside
+    over = [(one[0], other[0]) for one, other in combinations(found, 2)
+            if one[1].padded(-1.0).overlaps(other[1].padded(-1.0))]  # fmt: skip
+    assert not over
+
+
+@every_picture
+def test_legends_lie_beside_the_data(name, place):
+    _, figure = figure_of(name, place)
+    legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
+    for legend in legends:
+        box = legend.get_window_extent()
+        assert not any(box.overlaps(axes.get_window_extent().padded(-1.0)) for axes in figure.axes)
+
+
+@every_picture
+def test_nothing_squashes_the_data(name, place):
+    _, figure = figure_of(name, place)
+    for axes in data_axes(figure):
+        width, height = axes.get_window_extent().size / figure.dpi * MILLIMETRES
+        # Of many patients each has a small panel; else a panel is a fifth of a page at least.
+        small = (name, place) in {("fitted_curves", 1), ("fitted_curves", 2)}
+        assert width >= (20.0 if small else 30.0), axes.get_title()
+        assert height >= (15.0 if small else 35.0), axes.get_title()
+
+
+@every_picture
+def test_colours_are_those_that_all_readers_tell_apart(name, place):
+    _, figure = figure_of(name, place)
+    known = {to_hex(each) for each in (*style.SERIES, style.GREY, style.PALE, "black", "white")}
+    seen = set()
+    for axes in data_axes(figure):
+        seen |= {to_hex(line.get_color()) for line in axes.lines}
+        seen |= {to_hex(patch.get_facecolor() if patch.get_fill() else patch.get_edgecolor())
+                 for patch in axes.patches}  # fmt: skip
+        for each in axes.collections:
+            if each.get_array() is None:
+                colours = [*each.get_facecolor(), *each.get_edgecolor()]
+                seen |= {to_hex(colour) for colour in colours if len(colour)}
+    assert seen <= known
+
+
+@every_picture
+def test_a_picture_returns_its_axes(name, place):
+    found, figure = figure_of(name, place)
+    panels = [found] if isinstance(found, plt.Axes) else found
+    assert all(axes in figure.axes for axes in panels)
 
 
 @pytest.mark.parametrize("ratio", [1.05, 1.5, 2.9, 3.1, 6.0, 15.0, 25.0, 90.0, 1e4])

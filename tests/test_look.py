@@ -1,6 +1,7 @@
 """From a file to a picture and to a table, in the shell and in Python."""
 
 import inspect
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ import xarray as xr
 import vcohort as vc
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
-from tests.test_kinds import MAKERS, SLOW, groups
+from tests.test_kinds import MAKERS, SLOW
 from vcohort.cli.pictures import PICTURES
-from vcohort.results.kinds import KINDS
+from vcohort.results.kinds import KINDS, of_its_kind
 from vcohort.results.tidy import left_out, rows_of
 
 DRAWN = {name for names in PICTURES.values() for name in names}
@@ -30,7 +31,7 @@ def test_every_picture_is_of_some_kind():
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in MAKERS]
 )
 def test_each_kind_is_a_table_of_its_numbers(kind):
-    ds = groups(MAKERS[kind]())[KINDS[kind].group if kind in KINDS else "/"]
+    ds = of_its_kind(MAKERS[kind]())
     rows = rows_of(ds)
     table = vc.to_dataframe(ds)
     assert len(table) == np.prod([ds.sizes[name] for name in rows])
@@ -104,6 +105,19 @@ def test_a_store_is_drawn_and_exported_and_what_it_lacks_is_told(vcohort, tmp_pa
     (tmp_path / "it.zarr" / "cured" / "c" / "1" / "0").write_bytes(b"nothing")
     refused(vcohort("export", "it.zarr", "-o", "broken.csv"), "resume it.zarr --repair")
     assert not (tmp_path / "broken.csv").exists()
+
+
+def test_parquet_is_written_where_it_can_be(vcohort, tmp_path):
+    ds = xr.Dataset({"cured": ("K_C", [0.25, 0.5])}, {"K_C": [6e10, 7e10]})
+    vc.save(ds, tmp_path / "own.nc")
+    told = vcohort("export", "own.nc", "-o", "it.parquet", "--over", "K_C")
+    if find_spec("pyarrow") is None:
+        refused(told, 'pip install "vcohort[parquet]"')
+        assert not (tmp_path / "it.parquet").exists()
+    else:
+        assert told.returncode == 0, told.stderr
+        table = pd.read_parquet(tmp_path / "it.parquet")
+        assert table.to_dict("list") == {"K_C": [6e10, 7e10], "cured": [0.25, 0.5]}
 
 
 def test_of_a_tree_the_group_of_its_kind_is_the_table(vcohort, tmp_path):

@@ -120,7 +120,7 @@ def test_an_event_without_a_day_is_no_event(ds):
 
 def test_pictures_say_how_many_are_missing(ds):
     def words(axes):
-        legend = axes.get_legend()
+        legend = axes.get_legend() or axes.figure.legends[0]
         return legend.get_title().get_text() + "".join(text.get_text() for text in legend.texts)
 
     for draw in (plots.event_times, plots.car_t_kinetics, lambda ds: plots.trajectories(ds)[2]):

@@ -1,17 +1,28 @@
 """A page on whatever is in a file: its numbers, its pictures, nothing of it taken for HTML."""
 
+import hashlib
 import re
+import shlex
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import scipy
+import xarray as xr
 
 import vcohort as vc
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_kinds import MAKERS, SLOW
-from vcohort.cli.pictures import PICTURES
+from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
+from vcohort.cli.report.captions import CAPTIONS
+from vcohort.cli.report.credibility import credibility_of
 from vcohort.cli.report.dataset import WHAT, write_report
+from vcohort.cli.report.findings import FINDINGS
+from vcohort.cli.report.folder import read
+from vcohort.cli.report.page import write_page
+from vcohort.cli.report.questions import QUESTIONS
+from vcohort.cli.report.verification import checks_of
 from vcohort.results.kinds import KINDS
 
 ALONE = {"meta", "img", "link", "br"}
@@ -40,6 +51,15 @@ class Page(HTMLParser):
     @property
     def text(self):
         return " ".join(" ".join(self.words).split())
+
+
+def test_every_picture_of_a_page_has_a_caption():
+    drawn = {name for names in PICTURES.values() for name in names} - {*OF_ONE_PATIENT}
+    assert drawn <= CAPTIONS.keys()
+
+
+def test_every_kind_has_a_question_and_findings():
+    assert FINDINGS.keys() == QUESTIONS.keys() == {"cohort", *KINDS}
 
 
 def test_every_kind_but_sweeps_has_words():
@@ -108,3 +128,117 @@ def test_in_the_shell(vcohort, tmp_path):
     assert first.equals(again)
     refused(vcohort("report", "it.nc", "-o", "it.html"), "is there already")
     refused(vcohort("report", "it.csv"), "does not exist")
+
+
+SECTIONS = ("Key findings", "Assumptions", "Provenance")
+
+
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in MAKERS
+])  # fmt: skip
+def test_no_section_of_any_kind_is_empty(kind, tmp_path):
+    source = tmp_path / "it.nc"
+    vc.save(MAKERS[kind](), source)
+    section = read(source).section
+    assert section.findings and section.question.endswith("?")
+    for sentence in (*section.findings, *section.assumptions, *section.accuracy):
+        assert sentence.endswith(".") and "nan" not in sentence.lower().split(), sentence
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert section.provenance["SHA-256 of the file"] == digest
+    text = Page(write_page("it", [section], tmp_path / "it.html").read_text()).text
+    for heading in SECTIONS:
+        assert heading in text
+
+
+def test_parameters_are_told_with_units_sources_and_distributions(run, figures, tmp_path):
+    population = figures(0.1, r_B=vc.LogNormal(0.1, 0.4), N0=vc.Uniform(1e9, 6e9))
+    cohort = population.sample(50, seed=1).replace(K_C=7e10)
+    vc.save(run(cohort), tmp_path / "it.nc")
+    rows = {row[0]: row for row in read(tmp_path / "it.nc").section.parameters}
+    assert rows.keys() == set(population.distributions)
+    low, high = 0.1 * np.exp(np.array([-1, 1]) * 0.4 * scipy.stats.norm.ppf(0.95))
+    assert rows["r_B"][2:6] == ["/day", "0.1", f"{low:.4g} to {high:.4g}", "LogNormal"]
+    assert "name its source" in rows["r_B"][6] and "Kimmel" in rows["gamma_B"][6]
+    assert rows["N0"][3:5] == ["3.5e+09", f"{1.25e9:.4g} to {5.75e9:.4g}"]
+    assert rows["K_C"][3:6] == ["7e+10", "7e+10 to 7e+10", "replaced in the cohort by its values"]
+    assert rows["B0"][4] == "the same for all"
+
+
+def test_shipped_parameters_name_the_trial(run, tmp_path):
+    vc.save(run(vc.Population("zuma1").sample(20, seed=1)), tmp_path / "it.nc")
+    rows = {row[0]: row for row in read(tmp_path / "it.nc").section.parameters}
+    assert "zuma1" in rows["K_C"][6] and "correlated with others" in rows["K_C"][5]
+
+
+def test_a_page_tells_the_error_that_was_seen(run, figures, tmp_path):
+    ds = run(figures(0.1).sample(50, seed=1))
+    for error, verdict in ((5e-4, "was kept"), (0.5, "was NOT kept")):
+        vc.save(ds.assign_attrs(error_estimate=error), tmp_path / "it.nc")
+        assert verdict in read(tmp_path / "it.nc").section.accuracy[0]
+
+
+def test_what_made_a_file_makes_it_again(run, figures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    regimen = vc.Regimen(vc.Infusion(60.0), vc.Lymphodepletion(60.0, 0.01))
+    endpoints = [vc.Nadir(), vc.Kinetics(60.0), vc.BestResponse(visits=(28.0,))]
+    ds = run(figures(0.1).sample(30, seed=3), regimen=regimen, horizon=500.0, endpoints=endpoints,
+             save_at=[0.0, 30.0])  # fmt: skip
+    vc.save(ds, tmp_path / "it.nc")
+    (recipe,) = read(tmp_path / "it.nc").section.recipes
+    *before, last = recipe.text.splitlines()
+    scope = {}
+    exec("\n".join([*before, f"again = {last}"]), scope)
+    xr.testing.assert_equal(scope["again"], ds)
+
+
+def test_a_command_is_kept_and_shown(vcohort, tmp_path):
+    vcohort("simulate", "-n", "5", "--sigma", "0.1", "--horizon", "60", "-o", "it's one.nc")
+    arguments = ["trial", "it's one.nc", "-n", "5", "--trials", "10", "-o", "a b.nc"]
+    assert vcohort(*arguments).returncode == 0
+    command = vc.load(tmp_path / "a b.nc").attrs["command"]
+    assert shlex.split(command) == ["vcohort", *arguments]
+    section = read(tmp_path / "a b.nc").section
+    assert section.provenance["command"] == command == section.recipes[0].text
+
+
+def test_a_folder_is_one_page_and_says_what_it_leaves_out(vcohort, run, figures, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    for name in ("b", "a"):
+        vc.save(run(figures(0.1).sample(20, seed=1)), study / f"{name}.nc")
+    xr.Dataset({"x": 1.0}).to_netcdf(study / "other.nc")
+    (study / "notes.txt").write_text("no dataset")
+    told = vcohort("report", "study", "-o", "it.html")
+    assert told.returncode == 2 and "other.nc is left out" in told.stderr
+    page = Page((tmp_path / "it.html").read_text())
+    assert page.text.index("Virtual cohort: a.nc") < page.text.index("Virtual cohort: b.nc")
+    assert "Left out" in page.text and "notes.txt" not in page.text
+    (study / "other.nc").unlink()
+    assert vcohort("report", "study", "-o", "it.html", "--force").returncode == 0
+    (tmp_path / "empty").mkdir()
+    refused(vcohort("report", "empty", "-o", "x.html"), "nothing in empty")
+    (tmp_path / "empty" / "notes.txt").write_text("no dataset")
+    refused(vcohort("report", "empty", "-o", "x.html"), "nothing in empty that vcohort wrote")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+def test_checks_agree_and_a_cohort_that_is_not_its_record_is_seen(run, figures):
+    ds = run(figures(0.1).sample(400, seed=1), "hybrid", horizon=400.0)
+    checks = list(checks_of([ds]))
+    assert len(checks) == 4 and all(check.agrees for check in checks)
+    turned = ds.copy(deep=True)
+    turned["outcome"][:20] = (turned["outcome"][:20] + 1) % 3
+    assert [check.agrees for check in checks_of([turned])] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("kind", ["cohort", "arms", "calibration", "selection"])
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+def test_no_part_of_the_frame_is_empty(kind):
+    parts = credibility_of({"it": MAKERS[kind]()})
+    assert len({part.anchor for part in parts}) == len(parts) == 12
+    for part in parts:
+        assert part.about and (part.findings or part.rows or part.to_write), part.title
+        assert all(len(row) == len(part.columns) for row in part.rows)

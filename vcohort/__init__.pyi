@@ -21,6 +21,7 @@ from .analysis.sensitivity.local_sensitivity import local_sensitivity as local_s
 from .analysis.sensitivity.morris import morris as morris
 from .analysis.sensitivity.sensitivity_map import sensitivity_map as sensitivity_map
 from .analysis.sensitivity.sobol import sobol_indices as sobol_indices
+from .analysis.uncertain import drawn_populations as drawn_populations
 from .endpoints import BestResponse as BestResponse
 from .endpoints import Escaped as Escaped
 from .endpoints import Kinetics as Kinetics
@@ -51,13 +52,14 @@ from .populations.population import Population as Population
 from .regimens.regimen import Regimen as Regimen
 from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
-from .results.arms import compare as compare
+from .results.arms.compare import compare as compare
 from .results.competing_risks import cumulative_incidence as cumulative_incidence
 from .results.cox import cox as cox
 from .results.cox import hazard_ratio as hazard_ratio
 from .results.log_rank import log_rank as log_rank
 from .results.netcdf import load as load
 from .results.netcdf import save as save
+from .results.planned.trial import Trial as Trial
 from .results.schema import validate as validate
 from .results.summary import summarise as summarise
 from .results.survival import kaplan_meier as kaplan_meier

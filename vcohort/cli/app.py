@@ -15,8 +15,8 @@ from rich.text import Text
 import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
+from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
-from vcohort.cli.commands.compare import compare
 from vcohort.cli.commands.explore import explore
 from vcohort.cli.commands.fit import fit
 from vcohort.cli.commands.look import export, plot
@@ -142,7 +142,7 @@ def demo(
 
 
 for command in (
-    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare,
+    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, trial,
     survival, plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)

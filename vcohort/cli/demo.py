@@ -112,7 +112,7 @@ def _check(folder: Path, paths: Sequence[Path], force: bool) -> None:
 
 def _draw_trial(outcomes: dict[str, xr.Dataset]) -> None:
     """Draw survival, CAR T cell counts and responses beside the trial's."""
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(14, 5.6), layout="constrained")
     arms = {name: outcomes[name] for name in (CALIBRATED, AGAIN)}
     # Of a few patients no trials can be made.
     size = TRIAL_SIZE if outcomes[CALIBRATED].sizes["patient"] >= 20 * TRIAL_SIZE else None
@@ -127,7 +127,7 @@ def _draw_trial(outcomes: dict[str, xr.Dataset]) -> None:
 
 
 def _draw_presets(outcomes: dict[str, xr.Dataset]) -> None:
-    _, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    _, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
     plots.progression_free_survival(
         {name: outcomes[name] for name in PRESETS}, np.linspace(0.0, 720.0, 361),
         trial=data.progression_free_survival(), axes=axes,

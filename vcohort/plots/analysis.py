@@ -10,24 +10,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError
-from vcohort.plots.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILLION,
-    name_levels,
-    panel,
-    panels_of,
-    quarters_within,
-    row_of,
-    symbols,
-)
+from vcohort.plots.layout import grid_of, panel, panels_of, picture
+from vcohort.plots.style import BLUE, GREY, ORANGE, SHARES, SIGNED, VERMILLION, symbols
+from vcohort.plots.words import name_levels, own_legend, quarters_within
 from vcohort.results.needed import labelled, need
 
-# Names of points that are nearer to each other, in widths and heights of the axes, would overlap.
-_NEAR = np.array([0.04, 0.04])
+# Names of points that are nearer to each other, in points, would overlap.
+_NEAR = np.array([20.0, 11.0])
 
 
+@picture
 def global_sensitivity(
     ds: xr.Dataset, output: str | None = None, *, axes: Axes | None = None
 ) -> Axes:
@@ -49,6 +41,12 @@ def global_sensitivity(
                      symbols(one["parameter"].values))  # fmt: skip
         axes.set(xlabel=f"mean absolute effect on {one['output'].item()}", ylabel="its spread")
         return axes
+    share_bars(axes, one)
+    return axes
+
+
+def share_bars(axes: Axes, one: xr.Dataset) -> None:
+    """Draw the Sobol' indices of one output as bars, the largest on top."""
     one = one.sortby("total")
     place = np.arange(one.sizes["parameter"])
     meaning = {"first": "alone", "total": "with interactions"}
@@ -59,14 +57,14 @@ def global_sensitivity(
     axes.set_yticks(place, symbols(one["parameter"].values))
     axes.set(xlabel=f"share of the variance of {one['output'].item()}")
     axes.set_xlim(left=0)
-    axes.legend(frameon=False, loc="lower right")
-    return axes
+    own_legend(axes)
 
 
 def _name_points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> None:
     """Write the names beside their points; of points too near for that, beside the last of them."""
     axes.autoscale_view()
-    places = axes.transLimits.transform(np.stack([x, y], axis=-1))
+    size = np.array(axes.get_window_extent().size) / axes.figure.dpi * 72.0
+    places = size * axes.transLimits.transform(np.stack([x, y], axis=-1))
     groups: list[list[int]] = []
     for index in np.argsort(x, kind="stable"):
         near = [group for group in groups
@@ -81,6 +79,7 @@ def _name_points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str])
                       xytext=(4, 3), textcoords="offset points")  # fmt: skip
 
 
+@picture
 def sensitivity_map(
     ds: xr.Dataset, parameters: Sequence[str] = (), *, axes: Sequence[Axes] | None = None
 ) -> list[Axes]:
@@ -101,14 +100,14 @@ def sensitivity_map(
     size = abs(ds["sensitivity"]).mean(over).values
     strongest = ds["parameter"].values[np.argsort(-size)][:2]
     chosen = list(parameters) or [str(name) for name in strongest]
-    panels = panels_of(axes, 1 + len(chosen), row_of)
+    panels = panels_of(axes, 1 + len(chosen), grid_of)
     labels = [f"{symbol}, {ds[name].attrs['units']}"
               for name, symbol in zip(over, symbols(over), strict=True)]  # fmt: skip
-    drawn = [("mean P(cure)", ds["cure_probability"], "viridis", (0.0, 1.0))]
+    drawn = [("mean P(cure)", ds["cure_probability"], SHARES, (0.0, 1.0))]
     for name, symbol in zip(chosen, symbols(chosen), strict=True):
         slope = labelled(ds["sensitivity"], "parameter", name).transpose(*over)
         most = float(np.abs(slope).max()) or 1.0
-        drawn.append((f"dP(cure) / d ln {symbol}", slope, "RdBu_r", (-most, most)))
+        drawn.append((f"dP(cure) / d ln {symbol}", slope, SIGNED, (-most, most)))
     if len(over) == 1:
         for each, (title, values, _, _) in zip(panels, drawn, strict=True):
             each.plot(ds[over[0]], values, color=BLUE)
@@ -127,6 +126,7 @@ def sensitivity_map(
     return panels
 
 
+@picture
 def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the grid of :func:`vcohort.optimize_regimen` over one or two fields, and the best."""
     single = ("objective_best", "objective_without")
@@ -145,7 +145,7 @@ def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         axes.axhline(float(ds["objective_without"]), color=GREY, ls="--", lw=0.8)
         axes.set(xlabel=about[0], ylabel=target)
         return axes
-    shown = axes.pcolormesh(ds[over[0]], ds[over[1]], values.T, cmap="viridis", shading="gouraud")
+    shown = axes.pcolormesh(ds[over[0]], ds[over[1]], values.T, cmap=SHARES, shading="gouraud")
     axes.plot(best[over[0]], best[over[1]], "*", color=VERMILLION, ms=14, clip_on=False, zorder=5)
     axes.set(xlabel=about[0], ylabel=about[1])
     axes.figure.colorbar(shown, ax=axes, label=target)

@@ -7,10 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError
-from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION, panel
+from vcohort.plots.layout import panel, picture
+from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION
+from vcohort.plots.words import own_legend
 from vcohort.results.needed import need
 
 
+@picture
 def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the curves of :func:`vcohort.calibrate` with the trial's."""
     need(ds, "vc.calibrate", {"trial": ("day",)})
@@ -23,10 +26,11 @@ def calibration(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
             rms = float(ds.attrs[f"rms_{name}"])
             axes.plot(ds["day"], ds[name], line, color=colour, label=f"{name} (rms {rms:.3f})")
     axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02))
-    axes.legend(frameon=False)
+    own_legend(axes)
     return axes
 
 
+@picture
 def targets(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw what :func:`vcohort.calibrate` met of its targets, but for the days of a curve.
 
@@ -54,6 +58,7 @@ def targets(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
                 label="90 % of virtual trials")  # fmt: skip
     axes.plot(gap("found"), place, "o", color=BLUE, label="calibrated")
     axes.set_yticks(place, shown["statistic"].values)
-    axes.set(xlabel="distance to the target, in standard errors")
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+    axes.set(xlabel="distance to the target, in standard errors",
+             ylim=(-0.6, place.size - 0.4))  # fmt: skip
+    own_legend(axes)
     return axes

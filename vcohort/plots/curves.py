@@ -11,21 +11,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
-from vcohort.plots.style import (
-    DAYS,
-    FEW,
-    GREY,
-    as_it_is,
-    gapped_looks,
-    legend_of,
-    panels_of,
-    row_of,
-)
+from vcohort.plots.style import DAYS, DOUBLE, FEW, GREY, NORMAL, SMALL, gapped_looks
 from vcohort.plots.ticks import number_ticks
+from vcohort.plots.words import as_it_is, legend_of
 from vcohort.results.needed import need
 
 _Mark: TypeAlias = tuple[bool, bool]
@@ -38,14 +31,16 @@ _MARKS: dict[_Mark, str] = {
     (False, True): "below the limit, not counted",
 }
 
-_COLUMNS = 8
+_COLUMNS = 6
 
-_SMALL = 7
+# Below small panels there is no room for more.
+_DAYS = "days"
 
-# Inches for the legend beside the panels.
-_BESIDE = 1.6
+# Inches below the panels and above them.
+_BELOW, _ABOVE = 0.45, 0.2
 
 
+@picture
 def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw the curves of :func:`vcohort.fit` over its data, a panel per observable.
 
@@ -64,7 +59,7 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
     patients, kinds = ds.sizes["patient"], ds.sizes["kind"]
     is_apart = patients > (1 if over == "model" else FEW)
     groups = [ds.isel(patient=[index]) for index in range(patients)] if is_apart else [ds]
-    new = partial(_small_multiples, sections=kinds) if is_apart else partial(row_of, beside=_BESIDE)
+    new = partial(_small_multiples, sections=kinds) if is_apart else grid_of
     panels = panels_of(axes, kinds * len(groups), new)
     seen: list[_Mark] = []
     for index in range(kinds):
@@ -76,11 +71,13 @@ def fitted_curves(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list
         if not is_apart and axes is not None:
             _legend(own[0], own[0].lines if index == 0 else [], ds, over, found[0])
     if not is_apart and axes is None:
-        _legend(panels[0].figure, panels[0].lines, ds, over, seen, loc="outside right upper")
+        _legend(figure_of(panels[0]), panels[0].lines, ds, over, seen)
     if is_apart:
         _shrink(panels, ds, is_own=axes is None)
         lines = panels[0].lines if over == "model" else []
-        _legend(panels[0].figure, lines, ds, over, seen, loc="upper right", ncols=5)
+        _legend(figure_of(panels[0]), lines, ds, over, seen)
+        if axes is None:
+            _make_room_above(panels[0])
     elif over == "model":
         as_it_is(panels[0].title, first_patient(ds)[1])
     return panels
@@ -142,19 +139,18 @@ def _scale(panels: list[Axes], ds: xr.Dataset) -> None:
 
 
 def _legend(
-    where: Axes | FigureBase,
+    where: Axes | Figure,
     lines: Sequence[Line2D],
     ds: xr.Dataset,
     over: str,
     seen: list[_Mark],
-    **place: Any,
 ) -> None:
     """Name the first of the lines, the curves, and say what the marks mean."""
     marks = [mark for mark, word in _MARKS.items() if word and mark in seen]
     named = dict(zip(lines, ds[over].values, strict=False))
     handles = [*named, *(Line2D([], [], **_look(mark, GREY)) for mark in marks)]
     labels = [*named.values(), *(_MARKS[mark] for mark in marks)]
-    legend_of(where, handles, labels, title=over if named else None, **place)
+    legend_of(where, handles, labels, over if named else None)
 
 
 def _small_multiples(count: int, sections: int) -> list[Axes]:
@@ -162,13 +158,12 @@ def _small_multiples(count: int, sections: int) -> list[Axes]:
     each = count // sections
     columns = min(each, _COLUMNS)
     rows = -(-each // columns)
-    width = max(1.6, min(3.2, 10.0 / columns))
-    wide, high = width * columns + 0.9, 0.8 * width * rows * sections + 1.2
-    figure = plt.figure(figsize=(wide, high))
+    high = 0.95 * rows * sections + _BELOW + _ABOVE
+    figure = plt.figure(figsize=(DOUBLE, high))
     # To let matplotlib find a layout of so many panels takes longer than to draw them.
     grid = figure.add_gridspec(
-        rows * sections, columns, left=0.75 / wide, right=1.0 - 0.15 / wide, bottom=0.5 / high,
-        top=1.0 - 0.8 / high, wspace=0.12, hspace=0.3,
+        rows * sections, columns, left=0.65 / DOUBLE, right=1.0 - 0.1 / DOUBLE,
+        bottom=_BELOW / high, top=1.0 - _ABOVE / high, wspace=0.12, hspace=0.35,
     )  # fmt: skip
     return [
         figure.add_subplot(grid[section * rows + place // columns, place % columns])
@@ -177,21 +172,32 @@ def _small_multiples(count: int, sections: int) -> list[Axes]:
     ]
 
 
+def _make_room_above(axes: Axes) -> None:
+    """Make a figure higher by its legend."""
+    figure, grid = figure_of(axes), axes.get_gridspec()
+    assert grid is not None
+    for legend in figure.legends:
+        more = legend.get_window_extent().height / figure.dpi
+        high = figure.get_figheight() + more
+        figure.set_figheight(high)
+        grid.update(bottom=_BELOW / high, top=1.0 - (_ABOVE + more) / high)
+
+
 def _shrink(panels: list[Axes], ds: xr.Dataset, *, is_own: bool) -> None:
     """Write small, each panel under its patient, and label the outer panels alone."""
     patients = ds["patient"].values
     for index, each in enumerate(panels):
-        each.set_title("", fontsize=_SMALL + 1)
+        each.set_title("", fontsize=NORMAL)
         as_it_is(each.title, patients[index % len(patients)])
         each.minorticks_off()
-        each.tick_params(labelsize=_SMALL)
-        each.set_xlabel(each.get_xlabel(), fontsize=_SMALL)
-        each.set_ylabel(fill(each.get_ylabel(), 20), fontsize=_SMALL)
+        each.tick_params(labelsize=SMALL)
+        each.set_xlabel(_DAYS, fontsize=SMALL)
+        each.set_ylabel(fill(each.get_ylabel(), 20), fontsize=SMALL)
         for line in each.lines:
             line.set(lw=1, ms=4)
         each.label_outer()
     if is_own:
         # Nothing lies below the last of them, though their row may not be the last.
         for each in panels[-min(len(patients), _COLUMNS) :]:
-            each.set_xlabel(DAYS, fontsize=_SMALL)
+            each.set_xlabel(_DAYS, fontsize=SMALL)
             each.tick_params(labelbottom=True)

@@ -8,13 +8,16 @@ from matplotlib.axes import Axes
 
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.given import whole
-from vcohort.plots.style import DAYS, OUTCOME, missing_title, panel
+from vcohort.plots.layout import panel, picture
+from vcohort.plots.style import DAYS, OUTCOME
+from vcohort.plots.words import missing_title, own_legend
 from vcohort.simulation.missing import known_outcomes
 
 # Widths of bins that read well, in days.
 _WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
+@picture
 def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> Axes:
     """Draw how the days of cure and of progression are distributed, as shares of all patients.
 
@@ -37,5 +40,5 @@ def event_times(ds: xr.Dataset, *, bins: int = 60, axes: Axes | None = None) -> 
     axes.set(
         xlabel=DAYS, ylabel=f"share of patients per {width:g} days", xlim=(0, float(edges[-1]))
     )
-    axes.legend(frameon=False, title=missing_title(kept))
+    own_legend(axes, missing_title(kept))
     return axes

@@ -12,22 +12,23 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
 from vcohort.errors import VcohortError, one_of, refuse_other
+from vcohort.plots.layout import grid_of, panel, panels_of, picture
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
 from vcohort.plots.style import (
     BLUE,
+    DOUBLE,
     FEW,
     GREY,
     SERIES,
+    SHARES,
+    SINGLE,
+    SMALL,
     VERMILLION,
-    as_it_is,
-    grid_of,
-    legend_of,
     looks,
-    panel,
-    panels_of,
     symbols,
 )
 from vcohort.plots.ticks import number_ticks
+from vcohort.plots.words import as_it_is, legend_of
 from vcohort.results.needed import need
 
 _PROFILES: dict[str, tuple[str, ...]] = {
@@ -38,6 +39,7 @@ _PROFILES: dict[str, tuple[str, ...]] = {
 _WEIGHTS = {"aicc": "weight", "aic": "weight_aic"}
 
 
+@picture
 def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the losses at which the starts of a fit ended, in order: a plateau is trusted.
 
@@ -51,16 +53,17 @@ def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     rank = np.arange(1, starts + 1)
     if count > FEW:
         axes.plot(rank, loss.values.T, color=BLUE, lw=0.8, alpha=0.5, marker=".", ms=2)
+        lines = []
     else:
         lines = [axes.plot(rank, each, ".", color=colour, ms=4)[0]
                  for each, colour in zip(loss.values, SERIES, strict=False)]  # fmt: skip
-        legend_of(axes, lines, loss["patient"].values, title="patient")
     lost = int((~np.isfinite(loss.values)).sum())
     told = [f"{count:,} patients"] if count > FEW else []
     told += [f"{lost:,} of {loss.size:,} starts found no loss"] if lost else []
     scales = ["log" if asks_for_log(values) else "linear" for values in (rank, loss.values)]
     axes.set(xlabel="start, the best first", ylabel="loss", title=", ".join(told),
              xscale=scales[0], yscale=scales[1])  # fmt: skip
+    legend_of(axes, lines, loss["patient"].values, "patient")
     _keep_plateaus(axes)
     number_ticks(axes)
     if scales[0] == "linear":
@@ -77,6 +80,7 @@ def _keep_plateaus(axes: Axes) -> None:
         axes.set_ylim(middle - 0.5 * least, middle + 0.5 * least)
 
 
+@picture
 def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw the profiles of the first patient of :func:`vcohort.profile_likelihood`.
 
@@ -106,6 +110,7 @@ def profiles(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes
     return panels
 
 
+@picture
 def model_weights(ds: xr.Dataset, criterion: str = "aicc", *, axes: Axes | None = None) -> Axes:
     """Draw the Akaike weights of :func:`vcohort.compare_models`, for each patient.
 
@@ -142,12 +147,12 @@ def _weight_bars(weight: xr.DataArray, axes: Axes | None) -> Axes:
 def _weight_rows(weight: xr.DataArray, axes: Axes | None) -> Axes:
     patients, models = weight.shape
     if axes is None:
-        size = (2.8 + 0.6 * models, 1.6 + 0.16 * patients)
+        size = (min(DOUBLE, SINGLE + 0.3 * models), 1.6 + 0.12 * patients)
         axes = plt.subplots(figsize=size, layout="constrained")[1]
     axes.set_facecolor("lightgrey")
-    shown = axes.pcolormesh(weight.values, cmap="viridis", vmin=0, vmax=1)
+    shown = axes.pcolormesh(weight.values, cmap=SHARES, vmin=0, vmax=1)
     axes.invert_yaxis()
-    _name_ticks(axes.yaxis, weight["patient"].values, 0.5, fontsize=7)
+    _name_ticks(axes.yaxis, weight["patient"].values, 0.5, fontsize=SMALL)
     _name_ticks(axes.xaxis, weight["model"].values, 0.5, rotation=30, ha="right")
     lost = int(np.isnan(weight.values).all(axis=1).sum())
     axes.set(ylabel="patient", title=f"{lost:,} of {patients:,} patients: missing" if lost else "")
@@ -162,6 +167,7 @@ def _name_ticks(axis: Axis, labels: np.ndarray, offset: float = 0.0, **options: 
         as_it_is(tick, label)
 
 
+@picture
 def posterior(tree: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw the marginal posteriors of :func:`vcohort.posterior`, a line a chain.
 

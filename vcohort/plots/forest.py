@@ -8,32 +8,56 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.plots.style import GREY, SERIES, as_it_is, legend_of, panels_of, row_of
+from vcohort.plots.layout import grid_of, panels_of, picture
+from vcohort.plots.style import GREY, SERIES
+from vcohort.plots.words import caption, legend_of, literal
 from vcohort.results.needed import need
+from vcohort.units import CELLS_PER_UL
+
+# By unit: what a value is multiplied with, and the title of its panel.
+_TITLES = {
+    "1": (100.0, "difference of shares, percentage points"),
+    "day": (1.0, "difference, days free of progression"),
+    "cells": (1.0 / CELLS_PER_UL, "difference of mean peaks, CAR T cells per µl"),
+}
 
 _NEEDED = ("value", "difference", "lower", "upper")
+_ATTRS = ("reference", "confidence")
+
+# Of more arms than there are colours the marks differ too.
+_MARKS = "os^D"
 
 
+@picture
 def forest(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
-    """Draw the differences of :func:`vcohort.compare`: of shares, and of mean days.
+    """Draw the differences of :func:`vcohort.compare`: a panel of shares, of days, of peaks.
 
     A row for each statistic, a mark with its interval for each arm but the reference.
     """
-    need(ds, "vc.compare", dict.fromkeys(_NEEDED, ("arm", "statistic")), ("reference",))
+    need(ds, "vc.compare", dict.fromkeys(_NEEDED, ("arm", "statistic")), _ATTRS)
     reference = str(ds.attrs["reference"])
     others = [name for name in ds["arm"].values.tolist() if name != reference]
-    is_days = np.array([name.startswith("rmst_") for name in ds["statistic"].values])
-    panels = panels_of(axes, 2, row_of)
-    titles = ("difference of shares, percentage points", "difference of mean free days")
+    units = np.array([_unit_of(ds, name) for name in ds["statistic"].values])
+    shown = [unit for unit in _TITLES if unit in units]
+    panels = panels_of(axes, len(shown), grid_of)
     handles = []
-    for axis, rows, unit, title in zip(panels, (~is_days, is_days), (100.0, 1.0), titles,
-                                       strict=True):  # fmt: skip
-        handles = _rows(axis, unit * ds[["difference", "lower", "upper"]].isel(statistic=rows),
-                        others)  # fmt: skip
+    for axis, unit in zip(panels, shown, strict=True):
+        scale, title = _TITLES[unit]
+        rows = ds[["difference", "lower", "upper"]].isel(statistic=units == unit)
+        handles = _rows(axis, scale * rows, others)
         axis.set_xlabel(title)
-    legend_of(panels[0], handles, others, loc="lower left", bbox_to_anchor=(0.0, 1.0))
-    as_it_is(panels[1].title, f"against {reference}")
+    legend_of(panels[0], handles, others)
+    sure = f"{100 * float(ds.attrs['confidence']):g} %"
+    caption(panels[0], f"Against {literal(reference)}; bars: {sure} intervals of Monte Carlo.")
     return panels
+
+
+def _unit_of(ds: xr.Dataset, statistic: str) -> str:
+    """Return the unit of a row."""
+    if "unit" in ds.coords:
+        return str(ds["unit"].sel(statistic=statistic).item())
+    # Of files without units.
+    return "day" if statistic.startswith("rmst_") else "1"
 
 
 def _rows(axes: Axes, ds: xr.Dataset, others: Sequence[str]) -> list:
@@ -46,7 +70,8 @@ def _rows(axes: Axes, ds: xr.Dataset, others: Sequence[str]) -> list:
         shift = 0.5 * ((index + 1) / (len(others) + 1) - 0.5)
         middle = of_arm["difference"].values
         away = np.stack([middle - of_arm["lower"].values, of_arm["upper"].values - middle])
-        handles.append(axes.errorbar(middle, place - shift, xerr=away, fmt="o", capsize=3,
+        handles.append(axes.errorbar(middle, place - shift, xerr=away, capsize=3,
+                                     fmt=_MARKS[index // len(SERIES) % len(_MARKS)],
                                      color=SERIES[index % len(SERIES)]))  # fmt: skip
     axes.set_yticks(place, ds["statistic"].values)
     axes.set_ylim(-0.6, place.max() + 0.6)

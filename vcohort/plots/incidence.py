@@ -7,17 +7,21 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from vcohort.plots.style import DAYS, legend_of, panel
+from vcohort.endpoints.outcome import CURE, PROGRESSION
+from vcohort.plots.layout import panel, picture
+from vcohort.plots.style import DAYS, ORANGE, OUTCOME
+from vcohort.plots.words import own_legend
 from vcohort.results.competing_risks import cumulative_incidence as estimate
 from vcohort.results.followed import first_events
 
 # Cure, then relapses; of two clones the antigen-negative one stands out.
 _COLOURS = {
-    "cure": "#4c9f70", "progression": "#c44e52",
-    "antigen-positive relapse": "#8da0cb", "antigen-negative relapse": "#c44e52",
+    "cure": OUTCOME[CURE], "progression": OUTCOME[PROGRESSION],
+    "antigen-positive relapse": ORANGE, "antigen-negative relapse": OUTCOME[PROGRESSION],
 }  # fmt: skip
 
 
+@picture
 def cumulative_incidence(
     ds: xr.Dataset, days: ArrayLike | None = None, *, axes: Axes | None = None
 ) -> Axes:
@@ -37,6 +41,5 @@ def cumulative_incidence(
     )  # fmt: skip
     axes.set(xlabel=DAYS, ylabel="share of patients", ylim=(0, 1))
     axes.set_xlim(0, float(found["day"].max()))
-    handles, labels = axes.get_legend_handles_labels()
-    legend_of(axes, handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(names))
+    own_legend(axes)
     return axes

@@ -23,3 +23,10 @@ def asks_for_log(values: np.ndarray) -> bool:
     """Return whether all numbers are above 0 and span more than a factor of ten."""
     known = values[np.isfinite(values)]
     return bool(known.size) and bool(known.min() > 0) and bool(known.max() > 10 * known.min())
+
+
+def first_few(ds: xr.Dataset, most: int) -> tuple[xr.Dataset, str]:
+    """Return as many patients as can be told apart, and a sentence where there are more."""
+    count = ds.sizes["patient"]
+    told = f"The first {most:,} of {count:,} patients." if count > most else ""
+    return ds.isel(patient=slice(most)), told

@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from vcohort.endpoints.response import CR, PD, PR, SD
 from vcohort.errors import one_of
 from vcohort.given import number
-from vcohort.plots.style import BLUE, GREY, panel
+from vcohort.plots.layout import panel, picture
+from vcohort.plots.style import BLUE, GREY
+from vcohort.plots.words import own_legend
 from vcohort.results.needed import need
 
 _NAMES = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression"}
 
 
+@picture
 def tumour_responses(
     ds: xr.Dataset, *, trial: Mapping[str, float] | None = None, axes: Axes | None = None
 ) -> Axes:
@@ -39,6 +42,6 @@ def tumour_responses(
         at = [list(flags).index(name) for name in known]
         axes.plot(at, list(known.values()), "D", color=GREY, label="trial")
     axes.set_xticks(place, [_NAMES[name] for name in flags])
-    axes.set(ylabel="share of patients", ylim=(0.0, 1.0))
-    axes.legend(frameon=False)
+    axes.set(ylabel="share of patients", ylim=(0.0, 1.1), yticks=np.linspace(0.0, 1.0, 6))
+    own_legend(axes)
     return axes

@@ -6,11 +6,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from vcohort.plots.style import BLUE, panel, symbols
+from vcohort.plots.layout import panel, picture, wide_panel
+from vcohort.plots.style import BLUE, SIGNED, SMALL, symbols
 from vcohort.plots.ticks import number_ticks
 from vcohort.results.needed import need
 
+# Parameters in a figure of one column, and inches of a cell that a number fits into.
+_NARROW, _CELL = 6, 0.35
 
+
+@picture
 def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the ``ranking`` of one patient's parameters, from :func:`vcohort.local_sensitivity`.
 
@@ -26,19 +31,21 @@ def sensitivity_ranking(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     return axes
 
 
+@picture
 def sensitivity_correlation(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw the ``correlation`` of the estimates, from :func:`vcohort.identifiability`."""
     need(ds, "vc.identifiability", {"correlation": ("parameter", "other")})
-    axes = panel(axes)
     each = ds["parameter"].values
+    axes = (panel if each.size <= _NARROW else wide_panel)(axes)
     matrix = ds["correlation"].sel(other=each).transpose("parameter", "other").values
     names = symbols(each)
-    shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    shown = axes.imshow(matrix, cmap=SIGNED, vmin=-1, vmax=1, aspect="auto")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    for row, column in np.ndindex(matrix.shape):
+    width = axes.get_window_extent().width / axes.figure.dpi / each.size
+    for row, column in np.ndindex(matrix.shape) if width > _CELL else ():
         value = float(matrix[row, column])
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=SMALL,
                   color="white" if abs(value) > 0.6 else "black")  # fmt: skip
     axes.figure.colorbar(shown, ax=axes, label="correlation of the estimates")
     return axes

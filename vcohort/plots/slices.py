@@ -27,11 +27,16 @@ def names_of(ds: xr.Dataset) -> list[str]:
     return [str(name) for name in ds.coords if ds[name].dims == ("cell",) and name != "cell"]
 
 
-def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any]) -> xr.DataArray:
+def at_values(
+    values: xr.DataArray, kept: list[str], at: Mapping[str, Any]
+) -> tuple[xr.DataArray, dict[str, Any]]:
     """Take one value of each dimension that is not drawn: the one asked for, or the middle.
 
     ``kept``: what is drawn over, each another.
+
+    :returns: what is drawn, and at which values of the others.
     """
+    taken: dict[str, Any] = {}
     given = dict(at)
     for name in [*kept, *given]:
         if name not in values.dims:
@@ -43,17 +48,29 @@ def at_values(values: xr.DataArray, kept: list[str], at: Mapping[str, Any]) -> x
             )
     for name in [str(each) for each in values.dims if each not in kept]:
         if name not in given:
-            values = values.isel({name: values.sizes[name] // 2}, drop=True)
+            place = values.sizes[name] // 2
+            taken[name] = _label(values, name, place)
+            values = values.isel({name: place}, drop=True)
         elif isinstance(given[name], str):
+            taken[name] = given[name]
             values = labelled(values, name, given[name]).drop_vars(name)
         else:
             near = number(f"at[{name!r}]", given[name])
-            values = values.sel({name: near}, method="nearest", drop=True)
-    return values
+            values = values.sel({name: near}, method="nearest")
+            taken[name] = values[name].item()
+            values = values.drop_vars(name)
+    return values, taken
+
+
+def _label(values: xr.DataArray, name: str, place: int) -> Any:
+    return values[name].values[place].item() if name in values.coords else place
 
 
 def parts_of(values: xr.DataArray, over: str | None) -> list[tuple[str, dict[str, int]]]:
-    """Return the place of what goes into each panel, under its title; a few of many values."""
+    """Return the place of what goes into each panel, under its title; a few of many values.
+
+    :func:`some_of` says where these are not all.
+    """
     if over is None:
         return [("", {})]
     count = values.sizes[over]
@@ -61,6 +78,13 @@ def parts_of(values: xr.DataArray, over: str | None) -> list[tuple[str, dict[str
     (symbol,) = symbols([over])
     return [(f"{symbol} = {float(values[over][index]):.4g}", {over: int(index)})
             for index in chosen]  # fmt: skip
+
+
+def some_of(values: xr.DataArray, over: str | None) -> str:
+    """Return a sentence where of many values a few are drawn."""
+    if over is None or values.sizes[over] <= _PANELS:
+        return ""
+    return f"{_PANELS} of {values.sizes[over]} values of {symbols([over])[0]}."
 
 
 def with_ends(ds: xr.Dataset, variable: str) -> list[xr.DataArray]:

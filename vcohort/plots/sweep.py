@@ -6,30 +6,29 @@ import reprlib
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import by_name
-from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, with_ends
-from vcohort.plots.style import (
-    DAYS,
-    looks,
-    name_levels,
-    panel,
-    panels_of,
-    quarters_within,
-    row_of,
-    symbols,
+from vcohort.plots.grids import (
+    SHARES_OF_PATIENTS,
+    edges_of,
+    label_of,
+    name_of,
+    range_of,
+    scale_of,
+    units_of,
 )
+from vcohort.plots.layout import figure_of, grid_of, panel, panels_of, picture
+from vcohort.plots.slices import along_one_name, at_values, names_of, parts_of, some_of, with_ends
+from vcohort.plots.style import SHARES, looks
 from vcohort.plots.ticks import number_ticks
+from vcohort.plots.words import caption, fixed, legend_of, name_levels, quarters_within
 from vcohort.results.needed import need
 
-# A share of patients is drawn on the whole of its range; these are shares.
-_SHARES = ("cure_probability", "cured", "progressed", "undecided", "pfs", "pfs_probability")
 
-
+@picture
 def heatmap(
     ds: xr.Dataset,
     variable: str = "cure_probability",
@@ -60,31 +59,36 @@ def heatmap(
     if over == ["cell"]:
         if panels is not None:
             raise VcohortError("The points of a design are one picture. Leave out panels.")
-        return [_points(ds, at_values(ds[_known(ds, variable)], ["cell"], at), x, y, panel(axes))]
-    x, y = _pair(over, {panels, x, y, *at}, x, y)
+        values, taken = at_values(ds[_known(ds, variable)], ["cell"], at)
+        drawn = _points(ds, values, x, y, panel(axes))
+        caption(drawn, fixed(taken, units_of(ds)))
+        return [drawn]
+    x, y = pair_of(over, {panels, x, y, *at}, x, y)
     kept = [x, y, *([] if panels is None else [panels])]
-    values = at_values(ds.sortby([x, y])[_known(ds, variable)], kept, at)
+    values, taken = at_values(ds.sortby([x, y])[_known(ds, variable)], kept, at)
     parts = parts_of(values, panels)
     places = _places(axes, len(parts))
-    low, high = _range(variable, values)
+    low, high = range_of(variable, values)
     for place, (title, part) in zip(places, parts, strict=True):
         drawn = values.isel(part).transpose(y, x)
         shown = place.pcolormesh(
-            _edges(drawn[x]), _edges(drawn[y]), drawn, cmap="viridis", vmin=low, vmax=high
+            edges_of(drawn[x]), edges_of(drawn[y]), drawn, cmap=SHARES, vmin=low, vmax=high
         )
-        place.set(xlabel=_label(ds, x), ylabel=_label(ds, y), title=title,
-                  xscale=_scale(drawn[x]), yscale=_scale(drawn[y]))  # fmt: skip
+        place.set(xlabel=label_of(ds, x), ylabel=label_of(ds, y), title=title,
+                  xscale=scale_of(drawn[x]), yscale=scale_of(drawn[y]))  # fmt: skip
         number_ticks(place)
         levels = quarters_within(drawn)
-        if variable in _SHARES and min(drawn.shape) > 1 and levels:
+        if variable in SHARES_OF_PATIENTS and min(drawn.shape) > 1 and levels:
             name_levels(
                 place.contour(drawn[x], drawn[y], drawn, levels, colors="white", linewidths=0.8)
             )
         if place is places[-1]:
-            place.figure.colorbar(shown, ax=places, label=_named(ds, variable))
+            place.figure.colorbar(shown, ax=places, label=name_of(ds, variable))
+    _tell(places, some_of(values, panels), fixed(taken, units_of(ds)))
     return places
 
 
+@picture
 def lines(
     ds: xr.Dataset,
     variable: str = "cure_probability",
@@ -117,7 +121,9 @@ def lines(
     if x not in ds[_known(ds, variable)].dims:
         raise unknown("axis", x, [str(name) for name in ds[variable].dims])
     # Axes may be given in any order, and a line goes from left to right.
-    middle, *ends = (at_values(each, kept, at) for each in with_ends(ds.sortby(x), variable))
+    chosen = [at_values(each, kept, at) for each in with_ends(ds.sortby(x), variable)]
+    (middle, taken), *bands = chosen
+    ends = [each for each, _ in bands]
     parts = parts_of(middle, panels)
     places = _places(axes, len(parts))
     for place, (title, part) in zip(places, parts, strict=True):
@@ -129,60 +135,42 @@ def lines(
                 place.fill_between(line[x], lower, upper, color=colour, alpha=0.2, lw=0)
             marker = "o" if line.size == 1 else ""
             place.plot(line[x], line, style, color=colour, label=name, marker=marker)
-        place.set(xlabel=_label(ds, x), ylabel=_named(ds, variable), title=title,
-                  xscale=_scale(middle[x]))  # fmt: skip
+        place.set(xlabel=label_of(ds, x), ylabel=name_of(ds, variable), title=title,
+                  xscale=scale_of(middle[x]))  # fmt: skip
         number_ticks(place)
-        if variable in _SHARES:
+        if variable in SHARES_OF_PATIENTS:
             place.set_ylim(0, 1.02)
-        if by and axes is not None:
-            place.legend(frameon=False)
-    if by and axes is None:
-        # Lines may be anywhere in the panels.
-        places[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    drawn, names = places[0].get_legend_handles_labels()
+    if by:
+        is_own = axes is None and len(places) > 1
+        legend_of(figure_of(places[0]) if is_own else places[0], drawn, names, is_mathematics=True)
+    told = some_of(middle, panels), some_of(middle, by), fixed(taken, units_of(ds))
+    _tell(places, *told)
     return places
 
 
 def _places(axes: Axes | Sequence[Axes] | None, count: int) -> list[Axes]:
     """Return the axes given, or those of a new figure, for so many pictures."""
-    return [panel(axes)] if count == 1 else panels_of(axes, count, row_of)
+    return [panel(axes)] if count == 1 else panels_of(axes, count, grid_of)
 
 
-def _edges(centres: xr.DataArray) -> np.ndarray:
-    """Return the edges of cells about these centres; a single one is as wide as it is large."""
-    values = centres.values
-    if values.size == 1:
-        half = abs(values[0]) / 2 or 0.5
-        return np.array([values[0] - half, values[0] + half])
-    if _scale(centres) == "log":
-        return np.exp(_between(np.log(values)))
-    return _between(values)
-
-
-def _between(values: np.ndarray) -> np.ndarray:
-    between = (values[1:] + values[:-1]) / 2
-    return np.concatenate([[2 * values[0] - between[0]], between, [2 * values[-1] - between[-1]]])
-
-
-def _scale(values: xr.DataArray) -> str:
-    """Return "log" for values in even ratios, which lie on each other else."""
-    known = np.sort(values.values.astype(float))
-    if known.size < 3 or known[0] <= 0 or known[-1] < 10 * known[0]:
-        return "linear"
-    return (
-        "log" if np.ptp(np.diff(np.log(known))) < 0.01 * np.log(known[-1] / known[0]) else "linear"
-    )
+def _tell(places: Sequence[Axes], *told: str) -> None:
+    """Write below the first panel of the last row what is not seen in the picture."""
+    rows = [place.get_subplotspec() for place in places]
+    starts = [row.rowspan.start if row is not None else 0 for row in rows]
+    caption(places[starts.index(max(starts))], " ".join(each for each in told if each))
 
 
 def _points(ds: xr.Dataset, values: xr.DataArray, x: str | None, y: str | None, axes: Axes) -> Axes:
-    x, y = _pair(names_of(ds), {x, y}, x, y)
-    low, high = _range(str(values.name), values)
-    shown = axes.scatter(ds[x], ds[y], c=values, cmap="viridis", vmin=low, vmax=high, s=18)
-    axes.set(xlabel=_label(ds, x), ylabel=_label(ds, y))
-    axes.figure.colorbar(shown, ax=axes, label=_named(ds, str(values.name)))
+    x, y = pair_of(names_of(ds), {x, y}, x, y)
+    low, high = range_of(str(values.name), values)
+    shown = axes.scatter(ds[x], ds[y], c=values, cmap=SHARES, vmin=low, vmax=high, s=18)
+    axes.set(xlabel=label_of(ds, x), ylabel=label_of(ds, y))
+    axes.figure.colorbar(shown, ax=axes, label=name_of(ds, str(values.name)))
     return axes
 
 
-def _pair(
+def pair_of(
     over: list[str], taken: Container[str | None], x: str | None, y: str | None
 ) -> tuple[str, str]:
     """Return what is drawn over: x and y, else those of ``over`` that are not taken."""
@@ -211,24 +199,3 @@ def _known(ds: xr.Dataset, variable: str) -> str:
     if variable not in ds.data_vars:
         raise unknown("variable", variable, [str(name) for name in ds.data_vars])
     return variable
-
-
-def _range(variable: str, values: xr.DataArray) -> tuple[float | None, float | None]:
-    if variable in _SHARES or variable.endswith("_share"):
-        return 0.0, 1.0
-    known = values.values[np.isfinite(values.values)]
-    return (float(known.min()), float(known.max())) if known.size else (None, None)
-
-
-def _label(ds: xr.Dataset, name: str) -> str:
-    if name == "day":
-        return DAYS
-    units = ds[name].attrs.get("units", "1")
-    (symbol,) = symbols([name])
-    return symbol if units == "1" else f"{symbol}, {units}"
-
-
-def _named(ds: xr.Dataset, variable: str) -> str:
-    about = ds[variable].attrs
-    units = about.get("units", "1")
-    return about["long_name"] if units == "1" else f"{about['long_name']}, {units}"

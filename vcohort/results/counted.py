@@ -18,3 +18,9 @@ def counted(ds: xr.Dataset, name: str) -> xr.DataArray:
     """Return the cells of a state, with those of others that count with it."""
     first, *others = (ds[each] for each in names_counted(ds, name))
     return sum(others, first)
+
+
+def first_tumour(ds: xr.Dataset) -> xr.DataArray:
+    """Return the cells (patient,) of each tumour on day 0, of all clones."""
+    first, *others = (ds[f"{name}0"] for name in names_counted(ds, "B"))
+    return sum(others, first)

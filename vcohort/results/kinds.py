@@ -141,6 +141,14 @@ KINDS: Mapping[str, Kind] = {
         },
         ("reference", "confidence", "horizon"),
     ),
+    "planned_trial": Kind(
+        {
+            **dict.fromkeys(("middle", "lower", "upper", "told", "difference", "difference_lower",
+                             "difference_upper"), ("arm", "statistic")),
+            **dict.fromkeys(("patients", "events", "power", "better", "power_error"), ("arm",)),
+        },
+        ("reference", "trials", "analysis", "alpha", "seed"),
+    ),
     "survival": Kind(
         {
             **dict.fromkeys(("survival", "lower", "upper", "at_risk", "events", "censored"),

@@ -38,7 +38,7 @@ def log_rank(
     surplus = variance = 0.0
     for level in np.intersect1d(level_of_one, level_of_two):
         pair = one.select(level_of_one == level), two.select(level_of_two == level)
-        more, its_variance = _surplus(*pair)
+        more, its_variance = surplus_of(*pair)
         surplus, variance = surplus + more, variance + its_variance
     if not variance > 0:
         raise VcohortError(
@@ -49,7 +49,7 @@ def log_rank(
     return LogRank(statistic, float(2 * scipy.stats.norm.sf(abs(statistic))))
 
 
-def _surplus(first: Followed, second: Followed) -> tuple[float, float]:
+def surplus_of(first: Followed, second: Followed) -> tuple[float, float]:
     """Return how many more of the first progressed than expected, and the variance of that."""
     days, deaths = np.unique(
         np.concatenate([first.event_days, second.event_days]), return_counts=True

@@ -119,6 +119,13 @@ def _read(path: Path) -> dict[str, xr.Dataset]:
     return found
 
 
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends with a SHA-256 of vcohort's, which :func:`load` has held it against."""
+    with os.fdopen(open_plain(path), "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _SEALED))
+        return file.read().startswith(_SEAL)
+
+
 def _check_seal(path: Path) -> bool:
     """Refuse a file whose SHA-256 is not the one at its end, or that has something else there.
 
@@ -128,14 +135,14 @@ def _check_seal(path: Path) -> bool:
         head, size = file.read(64), file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _SEALED))
         end = file.read()
-    is_sealed = end.startswith(_SEAL)
-    if is_sealed:
+    has_seal = end.startswith(_SEAL)
+    if has_seal:
         is_whole = end[len(_SEAL) :] == _sha256(path, size - _SEALED).encode()
     else:
         is_whole = size <= _hdf5_length(head, size)
     if not is_whole:
         raise VcohortError("it is damaged: it is not what was written. Restore it from a copy.")
-    return is_sealed
+    return has_seal
 
 
 def _hdf5_length(head: bytes, size: int) -> int:

@@ -31,7 +31,7 @@ def seen_at_visits(ds: xr.Dataset, unscheduled: float = 0.0, seed: int = 0) -> x
     return ds.assign(
         outcome=ds["outcome"].copy(data=ds["seen_outcome"].values),
         event_time=ds["event_time"].copy(data=days),
-    )
+    ).assign_attrs(seen_at_visits=f"but for {share:g} of the progressions")
 
 
 def checked_share(unscheduled: float) -> float:

@@ -16,6 +16,7 @@ from vcohort.endpoints.outcome import MISSING
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort
 from vcohort.populations.population import Population
+from vcohort.records import plain
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
 
@@ -106,6 +107,7 @@ def _attributes(cohort: Cohort, run: Run, days: np.ndarray, error: float) -> dic
         "seed": str(run.seed),
         "regimen": repr(run.regimen),
         "regimen_record": json.dumps(run.regimen.to_record(by_variable=True)),
+        "endpoints_record": json.dumps([plain(each) for each in run.all_endpoints]),
         "error_estimate": error,
         "time_grid": days,
     }

@@ -14,7 +14,16 @@ from vcohort.cli import options
 from vcohort.cli.at_once import load
 from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
-from vcohort.cli.outputs import DATASET, PICTURE, TABLE, check_format, save_picture
+from vcohort.cli.outputs import (
+    DATASET,
+    PICTURE,
+    TABLE,
+    check_format,
+    check_not_read,
+    check_table,
+    save_picture,
+    write_table,
+)
 from vcohort.cli.pictures import PICTURES
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.files import check_writable, replacing
@@ -52,7 +61,8 @@ def plot(
 def export(
     file: File,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Table to write, .csv, or .nc of a store.")
+        Path,
+        typer.Option("-o", "--output", help="Table to write, .csv or .parquet, or .nc of a store."),
     ],
     over: Annotated[
         str | None, typer.Option(help="Dimensions of a row: patient,time. See the note it prints.")
@@ -60,8 +70,10 @@ def export(
     force: options.Force = False,
 ) -> None:
     """Write what a file holds as a table: one row per patient, cell of a sweep, or parameter."""
+    check_not_read(output, file)
     check_writable(output, overwrite=force)
     check_format(output, (*TABLE, *DATASET))
+    check_table(output)
     is_table = output.suffix.lower() in TABLE
     if over is not None and not is_table:
         raise VcohortError("--over says what a row of a table is; a NetCDF file holds all.")
@@ -85,7 +97,7 @@ def _write_table(
     rows = rows_of(ds, names)
     table = vc.to_dataframe(ds, rows)
     with replacing(output, overwrite=force) as temporary:
-        table.to_csv(temporary, index=False)
+        write_table(table, temporary)
     screen.print(f"{len(table):,} rows, one per {' and '.join(rows)}", highlight=False)
     for dims, left in left_out(ds, rows).items():
         screen.print(

@@ -1,62 +1,71 @@
-"""The command `report`: one page on whatever is in a file or a store."""
+"""The command `report`: one page on whatever is in a file, a store or a study's folder."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
-from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
-from vcohort.cli.outputs import PAGE, check_format
+from vcohort.cli.outputs import PAGE, check_format, check_not_read
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import check_writable
-from vcohort.sweeps.store.absent import check_there
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="A NetCDF file, or a sweep's Zarr store.")],
+    source: Annotated[
+        Path, typer.Argument(help="A NetCDF file, a sweep's Zarr store, or a folder with these.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
         "report.html"
     ),
+    credibility: Annotated[
+        bool,
+        typer.Option(
+            "--credibility",
+            help="Begin with the frame of a credibility assessment (ICH M15, ASME V&V 40): what "
+            "the software knows is filled in, what you must write is named.",
+        ),
+    ] = False,
     force: options.Force = False,
 ) -> None:
-    """Write one self-contained page: findings, pictures, tables, settings, provenance.
+    """Write one self-contained page: findings, pictures, tables, assumptions, provenance.
 
-    Of a store, what is missing or damaged is left out, and the page says so; exit status 2 where it
-    is damaged.
+    All is verified before it is reported. What is missing or damaged is left out, and the page says
+    so; exit status 2 where something is damaged.
     """
+    check_not_read(output, source)
     check_writable(output, overwrite=force)
     check_format(output, PAGE)
-    if file.is_file():
+    if not source.is_dir():
+        if not source.exists():
+            raise VcohortError(f"{source} does not exist. Give a file, a store or a folder.")
         load()
-        from vcohort.cli.report import dataset
-
-        dataset.write_report(vc.load(file), file, output, overwrite=force)
-        console().print(f"wrote {output}", soft_wrap=True)
-        return
-    check_there(file)
     load("vcohort.sweeps.api")
-    _of_a_store(file, output, force)
+    from vcohort.cli.report.folder import is_store, read, read_folder
+    from vcohort.cli.report.page import write_page
 
-
-def _of_a_store(store: Path, output: Path, force: bool) -> None:
-    from vcohort.cli.report.sweep import write_report
-    from vcohort.sweeps.api import open_whole
-    from vcohort.sweeps.compute.variables import missing_note
-
-    ds, found = open_whole(store)
-    notes = lacks_of_store(store, found)
-    lost = missing_note(ds)
-    notes += [lost] if lost else []
-    write_report(ds, output, notes, overwrite=force)
+    is_folder = source.is_dir() and not is_store(source)
+    found, left_out = read_folder(source) if is_folder else ([read(source)], {})
+    title = f"Study: {source.resolve().name}" if is_folder else found[0].section.title
+    write_page(
+        title, [each.section for each in found], output, overwrite=force, left_out=left_out,
+        credibility=_credibility(found) if credibility else (),
+    )  # fmt: skip
     console().print(f"wrote {output}", soft_wrap=True)
-    if found.damaged:
+    notes = [note for each in found for note in each.notes]
+    notes += [f"{name} is left out: {why}" for name, why in left_out.items()]
+    if left_out or any(each.is_damaged for each in found):
         raise VcohortError(f"{output} leaves something out. {' '.join(notes)}")
     for note in notes:
         warnings.warn(note, VcohortWarning, stacklevel=1)
+
+
+def _credibility(found: Any) -> Any:
+    from vcohort.cli.report.credibility import credibility_of
+
+    return credibility_of({each.section.title: each.dataset for each in found})

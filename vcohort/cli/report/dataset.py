@@ -8,19 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from vcohort import plots
-from vcohort.cli.pictures import PICTURES
-from vcohort.cli.report.page import PROVENANCE, png, spread, write_page
+from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
+from vcohort.cli.report.assumptions import differing
+from vcohort.cli.report.captions import caption_of
+from vcohort.cli.report.findings import FINDINGS
+from vcohort.cli.report.page import png, spread, write_page
+from vcohort.cli.report.section import Section, Table, section_of
 from vcohort.errors import VcohortError
 from vcohort.results.kinds import kind_of, of_its_kind
-from vcohort.results.summary import summarise
 from vcohort.results.tidy import left_out, rows_of, to_dataframe
 
 WHAT: Mapping[str, tuple[str, str]] = {
     "cohort": ("Virtual cohort", "Virtual patients of CAR T cell therapy, one run each."),
     "arms": ("Arms compared", "The same virtual trial under several treatments."),
+    "planned_trial": ("Planned trial", "What a trial of so many patients would show."),
     "fit": ("Fit", "Parameters estimated from each patient's data, by least squares."),
     "profile": ("Profile likelihood", "How far data bound each parameter, all others fitted anew."),
     "comparison": ("Models compared", "Laws fitted to the same data, by information criteria."),
@@ -39,8 +44,14 @@ WHAT: Mapping[str, tuple[str, str]] = {
 }
 """What a kind of dataset is: a title, and a sentence."""
 
-# Records for programs, and what the page shows elsewhere.
+# Columns that a table has at most, so that it fits a page.
+_COLUMNS = 12
+
+# Texts that are no answer to what was asked, and what the page shows elsewhere.
 _LONG = 300
+_ELSEWHERE = ("kind", "title", "Conventions", "time_grid", "study", "command", "vcohort_version",
+              "jax_version", "numpy_version", "xarray_version", "device", "schema_version",
+              "error_estimate", "patients_missing")  # fmt: skip
 
 
 def write_report(
@@ -51,85 +62,85 @@ def write_report(
 
     :raises VcohortError: for a kind that nothing is known of.
     """
+    section = dataset_section(ds, source)
+    return write_page(section.title, [section], path, overwrite=overwrite)
+
+
+def dataset_section(
+    ds: xr.Dataset | xr.DataTree, source: Path, *, anchor: str = "result"
+) -> Section:
+    """Return what a page says of a dataset; refuse a kind that nothing is known of."""
     kind = kind_of(ds)
     if kind not in WHAT:
         raise VcohortError(f"There is no report of this kind, {kind!r}. Try vcohort export.")
     title, what = WHAT[kind]
-    group = of_its_kind(ds)
-    rows = rows_of(group)
-    table = to_dataframe(group, rows)
-    study = str(ds.attrs.get("study", ""))
-    provenance = {name: ds.attrs[name] for name in PROVENANCE if name in ds.attrs}
-    return write_page(
-        "dataset.html.jinja", path, overwrite=overwrite,
-        title=f"{title}: {source.name}", what=what, findings=list(_findings(kind, ds)),
-        pictures=_pictures(kind, ds), rows=rows, others=left_out(group, rows), count=len(table),
-        table=_shown(table), study=study, provenance={"file": source.name, **provenance},
-        settings=_settings(ds.attrs),
+    return section_of(
+        ds, source, title=f"{title}: {source.name}", what=what, asked=_asked(ds.attrs),
+        findings=list(FINDINGS[kind](ds)), pictures=_pictures(kind, ds),
+        tables=list(_tables(of_its_kind(ds))), anchor=anchor,
     )  # fmt: skip
 
 
-def _findings(kind: str, ds: Any) -> Iterator[str]:
-    """Say in sentences what a reader asks first."""
-    if kind == "cohort":
-        yield from _of_a_cohort(ds)
-    elif kind == "arms":
-        yield from _of_arms(ds)
+def _tables(ds: xr.Dataset) -> Iterator[Table]:
+    """Yield the tables: what arms differ in, and a row for each that the kind has."""
+    differs = differing(ds)
+    if differs:
+        yield Table("What the arms differ in", "", ("", *ds["arm"].values.tolist()), differs, False)
+    rows = rows_of(ds)
+    others = left_out(ds, rows)
+    yield _table(ds, "Numbers", rows, "".join(
+        f" Over {', '.join(dims)} it holds {', '.join(names)}." for dims, names in others.items()
+    ))  # fmt: skip
+    for dims in dict.fromkeys(each.dims for each in ds.data_vars.values()):
+        if dims and {*dims} < {*rows}:
+            over = tuple(str(name) for name in dims)
+            yield _table(ds, f"Per {' and '.join(over)}", over)
 
 
-def _of_a_cohort(ds: xr.Dataset) -> Iterator[str]:
-    found = summarise(ds)
-    yield f"{found.patients:,} patients, followed to day {float(ds.attrs['horizon']):g}."
-    for share, word, day in ((found.cured, "are cured", found.cure_day),
-                             (found.progressed, "progress", found.progression_day)):  # fmt: skip
-        yield f"{share:.1%} {word}" + (f", at the median on day {day:.0f}." if share else ".")
-    if found.undecided:
-        yield f"{found.undecided:.1%} are undecided at the end."
-    if found.missing:
-        yield f"{found.missing:,} more could not be followed, and are in no number here."
-    yield (
-        f"The largest error of the time steps, in ln N, ln C and ln B, is "
-        f"{float(ds.attrs['error_estimate']):.1g}."
-    )
+def _table(ds: xr.Dataset, title: str, rows: tuple[str, ...], more: str = "") -> Table:
+    """Return a table of what is over the dimensions ``rows``, and not over some of them alone."""
+    own = [name for name, each in ds.data_vars.items() if {*each.dims} == {*rows}]
+    table = to_dataframe(ds[own], rows)
+    count = len(table)
+    # Units and other labels first, then as many columns as fit.
+    labels = [name for name in table.columns if name not in own]
+    columns = [*labels, *(name for name in table.columns if name in own)]
+    shown = table[columns].iloc[spread(count), :_COLUMNS]
+    about = f"One row per {' and '.join(rows)}"
+    if len(shown) < count:
+        about += f": {len(shown)} of {count:,}, spread over them; the file holds all"
+    about += f".{more}"
+    if len(columns) > _COLUMNS:
+        about += f" Not shown: {', '.join(columns[_COLUMNS:])}."
+    texts = [[_text(value) for value in row] for row in shown.itertuples(index=False)]
+    return Table(title, about, list(shown.columns), texts)
 
 
-def _of_arms(ds: xr.Dataset) -> Iterator[str]:
-    against, sure = ds.attrs["reference"], 100 * float(ds.attrs["confidence"])
-    for arm in ds["arm"].values.tolist():
-        row = ds.sel(arm=arm, statistic="cure")
-        share = f"{arm}: {float(row['value']):.1%} of {int(row['patients']):,} patients are cured"
-        if arm == against:
-            yield f"{share}. The others are set against it."
-            continue
-        gain, low, high = (100 * float(row[name]) for name in ("difference", "lower", "upper"))
-        yield f"{share}, {gain:+.1f} percentage points ({low:+.1f} to {high:+.1f})."
-    yield f"Intervals of {sure:g} % are those of so many virtual patients, not those of a trial."
+def _text(value: Any) -> str:
+    """Return a cell of a table: a number to four digits, nothing where it is not known."""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else "infinite" if np.isinf(value) else f"{value:.4g}"
+    return str(value)
 
 
 def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
     """Draw all pictures of a kind for which the dataset holds enough."""
     found: list[dict[str, str]] = []
     for name in PICTURES.get(kind, ()):
+        if name in OF_ONE_PATIENT:
+            continue
         draw: Callable[..., Any] = getattr(plots, name)
         try:
-            found.append({"about": name.replace("_", " ").capitalize(),
-                          "png": png(partial(draw, ds))})  # fmt: skip
+            found.append({"about": caption_of(name), "png": png(partial(draw, ds))})
         except VcohortError:
             # It needs an endpoint, or states, that this one does not hold.
             continue
     return found
 
 
-def _shown(table: Any) -> dict[str, Any]:
-    """Return rows of a table, spread over it, as text."""
-    rows = [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
-            for row in table.iloc[spread(len(table))].itertuples(index=False)]  # fmt: skip
-    return {"columns": list(table.columns), "rows": rows}
-
-
-def _settings(attrs: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the attributes that are neither records for programs nor shown elsewhere."""
-    elsewhere = {*PROVENANCE, "study", "kind", "title", "Conventions", "time_grid"}
-    texts = {str(name): str(value) for name, value in attrs.items() if name not in elsewhere}
-    return {name: text for name, text in texts.items()
-            if not name.endswith("_record") and len(text) <= _LONG}  # fmt: skip
+def _asked(attrs: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the settings: attributes that are neither records for programs nor told elsewhere."""
+    texts = {str(name): str(value) for name, value in attrs.items() if name not in _ELSEWHERE}
+    return {name.replace("_", " "): text for name, text in texts.items()
+            if not name.endswith("_record") and not name.startswith("law_")
+            and len(text) <= _LONG}  # fmt: skip

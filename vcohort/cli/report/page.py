@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,30 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+import vcohort as vc
+from vcohort.cli.report.provenance import today
+from vcohort.cli.report.section import Section
 from vcohort.files import replacing
-
-PROVENANCE = ("vcohort_version", "jax_version", "numpy_version", "xarray_version", "device",
-              "dtype")  # fmt: skip
 
 # Rows of a table; of more, some spread over them.
 ROWS = 60
 
 
 def write_page(
-    template: str, path: str | os.PathLike[str], *, overwrite: bool = True, **filling: Any
-) -> Path:
-    """Write a page; it appears under its name when it is whole. All text is escaped."""
+    title: str, sections: Sequence[Section], path: str | os.PathLike[str], *,
+    overwrite: bool = True, **more: Any,
+) -> Path:  # fmt: skip
+    """Write a page of sections; it appears under its name when it is whole. All text is escaped.
+
+    ``more``: what the template shows before and after them.
+    """
     page = Environment(
         loader=PackageLoader("vcohort.cli.report", "."), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    ).get_template(template).render(**filling)  # fmt: skip
+    ).get_template("page.html.jinja").render(
+        title=title, sections=sections, day=today(), version=vc.__version__,
+        **{"notes": (), "left_out": (), "credibility": (), **more},
+    )  # fmt: skip
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from vcohort.cli.report.page import PROVENANCE, ROWS, png, spread, write_page
+from vcohort.cli.report.findings import FINDINGS
+from vcohort.cli.report.page import png, spread, write_page
+from vcohort.cli.report.section import Section, Table, section_of
 from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
 from vcohort.simulation.run import PLAIN
 
-_PROVENANCE = (*PROVENANCE, "study_hash")
-
 _STUDY = (
     "population", "model", "regimen", "patients_per_cell", "design", "common_random_numbers",
-    *(name for name in PLAIN if name not in _PROVENANCE),
+    *(name for name in PLAIN if name != "dtype"),
 )  # fmt: skip
 
 
@@ -30,28 +30,48 @@ def write_report(
     notes: Sequence[str] = (),
     *,
     overwrite: bool = True,
+    source: Path | None = None,
 ) -> Path:
     """Write the page of a sweep's dataset; it appears under its name when it is whole.
 
     ``notes``: what a reader must know before all else. ``overwrite``: replace a file that is there.
+    ``source``: the store that it came from.
     """
+    section = sweep_section(ds, source, notes)
+    return write_page(section.title, [section], path, overwrite=overwrite)
+
+
+def sweep_section(
+    ds: xr.Dataset, source: Path | None, notes: Sequence[str] = (), *, anchor: str = "result"
+) -> Section:
+    """Return what a page says of a sweep."""
     ds = along_one_name(ds.load())
-    return write_page(
-        "sweep.html.jinja", path, overwrite=overwrite,
+    cells = ds["steps"].size
+    patients = cells * int(ds.attrs["patients_per_cell"])
+    return section_of(
+        ds, source,
         title=f"Sweep: {' by '.join(_swept(ds))}",
-        cells=ds["steps"].size,
-        patients=ds["steps"].size * int(ds.attrs["patients_per_cell"]),
-        notes=notes,
-        empty=int((ds["steps"] < 0).sum()),
-        coarse=int((ds["error_estimate"] > ds.attrs["tolerance"]).sum()),
-        largest_error=float(ds["error_estimate"].max()),
-        axes=[_axis(ds, name) for name in _swept(ds)],
-        study={name: ds.attrs[name] for name in _STUDY},
-        provenance={name: ds.attrs[name] for name in _PROVENANCE},
+        what=f"{cells:,} cells, {patients:,} virtual patients of CAR T cell therapy.",
+        asked={name.replace("_", " "): str(ds.attrs[name]) for name in _STUDY},
+        notes=[*notes, *_lacks(ds)],
+        findings=list(FINDINGS["sweep"](ds)),
         pictures=_pictures(ds),
-        table=_table(ds),
-        rows_left_out=max(0, ds["steps"].size - ROWS),
+        tables=[_axes(ds), _table(ds)],
+        anchor=anchor,
     )  # fmt: skip
+
+
+def _lacks(ds: xr.Dataset) -> Iterator[str]:
+    """Say of how many cells there is nothing, and in how many the error is too large."""
+    empty = int((ds["steps"] < 0).sum())
+    coarse = int((ds["error_estimate"] > ds.attrs["tolerance"]).sum())
+    if empty:
+        yield f"{empty:,} of {ds['steps'].size:,} cells are empty in all that follows."
+    if coarse:
+        yield (
+            f"In {coarse} cells the error misses the tolerance: up to "
+            f"{float(ds['error_estimate'].max()):.1e}."
+        )
 
 
 def _swept(ds: xr.Dataset) -> list[str]:
@@ -60,10 +80,15 @@ def _swept(ds: xr.Dataset) -> list[str]:
             if ds[name].dims == (over,) and name != "cell"]  # fmt: skip
 
 
-def _axis(ds: xr.Dataset, name: str) -> dict[str, Any]:
-    values = ds[name].values
-    return {"name": name, "meaning": ds[name].attrs["long_name"], "units": ds[name].attrs["units"],
-            "count": np.unique(values).size, "low": values.min(), "high": values.max()}  # fmt: skip
+def _axes(ds: xr.Dataset) -> Table:
+    rows = [
+        [name, ds[name].attrs["long_name"], ds[name].attrs["units"],
+         str(np.unique(ds[name].values).size), f"{ds[name].values.min():.4g}",
+         f"{ds[name].values.max():.4g}"]
+        for name in _swept(ds)
+    ]  # fmt: skip
+    columns = ("name", "meaning", "units", "values", "from", "to")
+    return Table("What was swept", "", columns, rows, is_numeric=False)
 
 
 def _pictures(ds: xr.Dataset) -> list[dict[str, str]]:
@@ -101,7 +126,7 @@ def _picture(
     return {"about": about, "png": png(drawn)}
 
 
-def _table(ds: xr.Dataset) -> dict[str, Any]:
+def _table(ds: xr.Dataset) -> Table:
     known = ("cure_probability", "cured", "cured_lower", "cured_upper", "progressed", "undecided",
              "rmst", "steps")  # fmt: skip
     names = [name for name in known if name in ds]
@@ -110,4 +135,9 @@ def _table(ds: xr.Dataset) -> dict[str, Any]:
     chosen = spread(flat.sizes["row"])
     columns = [*_swept(ds), *names]
     rows = [[f"{flat[name].values[index]:.4g}" for name in columns] for index in chosen]
-    return {"columns": columns, "rows": rows}
+    about = ""
+    if len(rows) < ds["steps"].size:
+        about = (
+            f"{len(rows)} cells, spread over the sweep; the dataset holds all {ds['steps'].size:,}."
+        )
+    return Table("Cells", about, columns, rows)

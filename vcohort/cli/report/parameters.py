@@ -1,0 +1,92 @@
+"""Parameters as a table: what each means, its unit, how it varies, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import vcohort as vc
+from vcohort.populations.distributions import values_at, varies
+from vcohort.populations.population import Population
+from vcohort.populations.shipped import shipped, shipped_names
+
+COLUMNS = ("parameter", "meaning", "unit", "median", "5 to 95 %", "distribution", "source")
+
+_LEVELS = np.array([0.05, 0.5, 0.95])
+
+# What parameters were before a calibration is asked for by nobody who reads its result.
+_RECORDS = ("calibrated_population_record", "population_record")
+
+
+class Source(NamedTuple):
+    """A population, and what parameters were replaced after it was sampled."""
+
+    population: Population
+    replaced: tuple[str, ...] = ()
+
+
+def source_of(ds: Any) -> Source | None:
+    """Return the population that a dataset was made from; None where it does not say."""
+    attrs = ds.attrs
+    record = next((attrs[name] for name in _RECORDS if name in attrs), None)
+    if record is None and "study_record" in attrs:
+        record = json.dumps(json.loads(attrs["study_record"])["population"])
+    if record is None:
+        record = _of_all_arms(attrs)
+    if record is None:
+        return None
+    try:
+        population = Population.from_record(record)
+    except vc.VcohortError:
+        # It holds a distribution or a law of the user's own.
+        return None
+    replaced = str(attrs.get("replaced", ""))
+    return Source(population, tuple(replaced.split(", ")) if replaced else ())
+
+
+def _of_all_arms(attrs: Mapping[Any, Any]) -> str | None:
+    """Return the population that all arms have."""
+    arms = json.loads(attrs.get("arms_record", "{}"))
+    found = {arm.get("population_record") for arm in arms.values()}
+    return found.pop() if len(found) == 1 else None
+
+
+def parameter_rows(ds: Any) -> list[list[str]]:
+    """Return the rows of the table, under :data:`COLUMNS`; none where nothing is known."""
+    source = source_of(ds)
+    if source is None:
+        return []
+    return list(_rows(ds, source))
+
+
+def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
+    population = source.population
+    preset = vc.presets()[population.preset]
+    calibrated = _calibrated_to(population)
+    together = set(population.joint.names) if population.joint else set()
+    for name, law in population.distributions.items():
+        param = population.model.param(name)
+        low, middle, high = values_at(law, _LEVELS)
+        spread = f"{low:.4g} to {high:.4g}" if varies(law) else "the same for all"
+        words = "none" if not varies(law) else type(law).__name__
+        words += ", correlated with others" if name in together else ""
+        where = preset.sources.get(name, param.source)
+        if name in population.overrides or name in together:
+            where = calibrated or "given for this study: name its source"
+        if name in source.replaced and name in ds:
+            low, middle, high = np.nanquantile(ds[name].values, _LEVELS)
+            spread, words = f"{low:.4g} to {high:.4g}", "replaced in the cohort by its values"
+            where = "given for this study: name its source"
+        yield [name, param.description, param.unit, f"{middle:.4g}", spread, words, where]
+
+
+def _calibrated_to(population: Population) -> str | None:
+    """Return what a population that comes with the package was calibrated to."""
+    record = json.loads(json.dumps(population.to_record()))
+    for name in shipped_names():
+        if json.loads(json.dumps(shipped(name)["record"])) == record:
+            return f"the package's population {name}: {shipped(name)['description']}"
+    return None

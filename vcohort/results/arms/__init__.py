@@ -1,0 +1,1 @@
+"""Arms compared: what one does that another does not, and how sure that is."""

@@ -1,0 +1,1 @@
+"""Trials that are planned: what so many patients would show, were they of virtual cohorts."""
