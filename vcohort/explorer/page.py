@@ -38,7 +38,8 @@ class Page:
     """
 
     def __init__(self, study: Study, trial: Any = ZUMA1) -> None:
-        self._document, self._location = pn.state.curdoc, pn.state.location
+        self._document = pn.state.curdoc
+        self._location: Any = pn.state.location
         self._turn, self._waiting = threading.Lock(), list[Callable[[], Any]]()
         self._is_loaded = self._document is None
         self._shown: Study | None = None
