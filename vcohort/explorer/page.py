@@ -59,8 +59,8 @@ class Page:
         self._buttons()
         self.view = self._laid_out()
         if self._location is not None:
-            self._location.param.watch(self._follow_address, "search")
-            self._location.param.trigger("search")
+            self._location.param.watch(lambda event: self._follow_address(event.new), "search")
+            self._follow_address(self._location.search or "")
         if not self._is_loaded:
             pn.state.onload(self._begin)
         self._want()
@@ -78,15 +78,15 @@ class Page:
             self.controls.follow(found)
             self._want()
 
-    def _follow_address(self, event: Any) -> None:
+    def _follow_address(self, address: str) -> None:
         """Show the study of an address that was typed, gone back to, or that a server began with.
 
         A browser that has just come says what it has, and an address without a study gets one.
         """
-        if event.new == address_of(self.study):
+        if address == address_of(self.study):
             return
         try:
-            found = study_at(event.new)
+            found = study_at(address)
         except VcohortError as error:
             self._tell(f"The address holds no study: {error}", "danger")
             return
