@@ -1,29 +1,21 @@
 """The page in a real Chromium, as a user has it: sliders, arms, files, two browsers, a restart."""
 
-import os
 import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
 import vcohort as vc
+from tests.browser import SIZES, browser
 from vcohort.explorer.settings import read_study, study_at
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytest.importorskip("panel", reason="pip install 'vcohort[explore]'")
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}"),
-]
+pytestmark = pytest.mark.slow
 
 FIRST, MOVE = 180_000, 60_000
 
@@ -54,10 +46,8 @@ def server():
 
 @pytest.fixture(scope="module")
 def chromium():
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
-        yield browser
-        browser.close()
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture
@@ -67,8 +57,9 @@ def page(chromium, server):
     found.close()
 
 
-def opened(chromium, address, width=1440):
-    page = chromium.new_page(viewport={"width": width, "height": 1000})
+def opened(chromium, address, size="desk"):
+    width, height = SIZES[size]
+    page = chromium.new_page(viewport={"width": width, "height": height})
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("requestfailed", lambda request: page.errors.append(request.url))
@@ -222,8 +213,8 @@ def test_a_page_outlives_its_server_by_its_address(chromium):
         second.kill()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_reaches_over_the_side(chromium, server, width):
-    page = opened(chromium, server.address, width)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_reaches_over_the_side(chromium, server, size):
+    page = opened(chromium, server.address, size)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= SIZES[size][0]
     page.close()

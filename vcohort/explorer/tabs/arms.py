@@ -37,7 +37,7 @@ class Arms:
         self._table = pn.pane.DataFrame(pd.DataFrame(), sizing_mode="stretch_width", index=False)
         self._note = pn.pane.Markdown("", sizing_mode="stretch_width")
         self.view = pn.Column(
-            pn.Row(button("pin as arm", self._pin), button("clear", self._clear)),
+            pn.FlexBox(button("pin as arm", self._pin), button("clear", self._clear)),
             pn.pane.Bokeh(figure, sizing_mode="stretch_width"), self._table, self._note,
             sizing_mode="stretch_width",
         )  # fmt: skip

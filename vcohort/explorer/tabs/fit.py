@@ -72,8 +72,9 @@ class Fit(Tab):
             pn.pane.Markdown(f"A CSV of one patient: {_EXAMPLE}. Move the sliders until the curve "
                              "is near, then fit."),
             self._file, self._free,
-            pn.Row(button("fit from here", self._ask), button("cancel", self._cancel), self.busy,
-                   self._progress), self.told, pn.pane.Bokeh(figure, sizing_mode="stretch_width"),
+            pn.FlexBox(button("fit from here", self._ask), button("cancel", self._cancel),
+                       self.busy, self._progress),
+            self.told, pn.pane.Bokeh(figure, sizing_mode="stretch_width"),
         ]  # fmt: skip
 
     def follow(self) -> None:

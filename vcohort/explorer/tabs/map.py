@@ -51,7 +51,7 @@ class Map(Tab):
         self._figure = self._drawn()
         self._shown: Wish | None = None
         self.view[:] = [
-            pn.Row(self._across, self._up, button("draw the map", self._ask, margin=(20, 8)),
+            pn.FlexBox(self._across, self._up, button("draw the map", self._ask, margin=(20, 8)),
                    self.busy), self.told,
             pn.pane.Bokeh(self._figure, sizing_mode="stretch_width"),
         ]  # fmt: skip

@@ -52,7 +52,7 @@ class Patient(Tab):
         legend(figure, "center_right")
         self.view[:] = [
             self.told,
-            pn.Row(self._number, button("another chance", self._again), self.busy),
+            pn.FlexBox(self._number, button("another chance", self._again), self.busy),
             pn.pane.Bokeh(self._courses.figure, sizing_mode="stretch_width"),
             pn.pane.Bokeh(figure, sizing_mode="stretch_width"),
         ]

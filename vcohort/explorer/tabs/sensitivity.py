@@ -40,7 +40,7 @@ class Sensitivity(Tab):
         self._figure.height = 380
         self._figure.hbar(y="name", right="change", height=0.7, color="colour", source=self._bars)
         self._figure.add_layout(Span(location=0, dimension="height", line_width=1))
-        self.view[:] = [pn.Row(button("differentiate here", self._ask), self.busy), self.told,
+        self.view[:] = [pn.FlexBox(button("differentiate here", self._ask), self.busy), self.told,
                         pn.pane.Bokeh(self._figure, sizing_mode="stretch_width")]  # fmt: skip
 
     def _ask(self) -> None:
