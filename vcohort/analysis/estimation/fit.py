@@ -39,6 +39,7 @@ def fit(
     cohort: Cohort | None = None,
     *,
     loss: str | Residuals = "log",
+    limits: str = "M3",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 1000,
     regimen: Regimen | None = None,
@@ -69,9 +70,13 @@ def fit(
     :param free: names of the parameters to fit; each patient has its own.
     :param cohort: the model and the values of what is not free, for one patient or for each of
         the data's; by default the preset ``"kimmel2021-figures"``.
-    :param loss: ``"log"``, ``"linear"``, ``"kimmel2021"`` (the paper's weights and penalty; its
-        largest value of each observable is one that was observed), or a function of (predicted
-        (row,), measured, values) that returns residuals (row,).
+    :param loss: ``"log"``, ``"linear"``, ``"proportional"`` (standard deviation b f, f the
+        prediction), ``"combined"`` (sqrt(a^2 + b^2 f^2)), ``"student_t"`` (robust: residuals of
+        logs with Student's t, 4 degrees of freedom), ``"kimmel2021"`` (the paper's weights and
+        penalty; its largest value of each observable is one that was observed), or a function of
+        (predicted (row,), measured, values) that returns residuals (row,).
+    :param limits: what upper limits are worth: ``"M3"``, their likelihood, or ``"M1"``, nothing:
+        their rows are left out.
     :param bounds: lowest and highest value by name; by default the parameter's usual range.
     :param starts: starts for each patient, a Latin hypercube in logs within the bounds.
     :param regimen: and ``seed``, ``tolerance`` (by default 1e-4): settings of a :class:`Run`.
@@ -83,7 +88,8 @@ def fit(
         and the data with ``predicted``, ``residual`` and ``information`` (…, observation), how much
         of an observed datum each row is, from 0 to 1. The loss is the sum of squared residuals S;
         with limits and known errors S - 2 sum ln Phi; with limits and errors that are not known,
-        the S that what was observed would have alone at the same greatest likelihood.
+        and with the losses that are not normal residuals of one width, the S that what was observed
+        would have alone, normal and of one width, at the same greatest likelihood.
         A patient who cannot be fitted (limits alone, fewer rows that tell anything than free
         parameters, equations that cannot be followed) is told of by a warning, and missing: its
         numbers are NaN, its data are there.
@@ -91,7 +97,7 @@ def fit(
         parameters, impossible bounds, and where no patient can be fitted.
     """
     run = settle_fit("fit", run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     problem, solved, lost = estimate(problem, starts, run.seed, progress)
     fitted = uncertainty(problem, solved.logs[:, 0], lost)
     return _dataset(problem, solved, fitted, run.seed)
@@ -171,6 +177,7 @@ def _dataset(problem: Problem, solved: Solved, fitted: Fitted, seed: int) -> xr.
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.spec.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
+        "scales": problem.spec.loss.scatter.scales,
         **recorded(regimen=problem.run.regimen),
         "tolerance": problem.run.tolerance, "error_estimate": problem.error,
         **provenance("fit"),

@@ -15,7 +15,7 @@ from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subjec
 from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import by_name, floats
 from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
@@ -23,6 +23,9 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
 from vcohort.simulation.preparation import make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
+
+# What upper limits are worth: the probability of a value below, or nothing (Beal 2001).
+LIMITS = ("M3", "M1")
 
 
 def make_problem(
@@ -33,27 +36,30 @@ def make_problem(
     bounds: Mapping[str, tuple[float, float]] | None,
     run: Run,
     observables: Iterable[Observable],
+    limits: str = "M3",
 ) -> Problem:
     """Return the checked problem; see :func:`vcohort.fit` for its parts.
 
     :raises VcohortError: for one that cannot be solved.
     """
     rows, known_loss = read_observations(data, observables), find_loss(loss)
+    if one_of("limits", limits, LIMITS) == "M1":
+        rows = replace(rows, weight=np.where(rows.below, 0.0, rows.weight))
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
     known_loss.check(rows)
-    limits = _limits(names, cohort.model, {} if bounds is None else bounds)
+    bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
     run = _followed_to_the_last_day(run, rows)
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = prepare(cohort, run).resolution
     with jax.enable_x64(True):
-        sides = Bounds(*(jnp.asarray(side) for side in np.log(limits).T))
+        sides = Bounds(*(jnp.asarray(side) for side in np.log(bounded).T))
     limited = bool((rows.below & rows.counted).any())
     spec = FitSpec(cohort.model, rows.kinds, names, known_loss, rows.errors_known, limited)
     subjects = _subjects(cohort, run, resolution.plan, rows)
     steps, error = resolution.plan.steps, resolution.error
-    return Problem(spec, subjects, sides, limits, cohort, rows, run, steps, error)
+    return Problem(spec, subjects, sides, bounded, cohort, rows, run, steps, error)
 
 
 def refined(problem: Problem, logs: np.ndarray) -> Problem:

@@ -12,6 +12,7 @@ from jax import Array
 
 from vcohort.analysis.estimation.likelihood import as_squares
 from vcohort.analysis.estimation.losses import Loss, Measured
+from vcohort.analysis.estimation.scattered import scattered_squares
 from vcohort.engine.closed_forms.path import path
 from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.integrator.treatment import Schedule
@@ -132,15 +133,22 @@ def data_residuals(spec: FitSpec, subject: Subject, logs: Array) -> Array:
 
 def all_residuals(spec: FitSpec, subject: Subject, logs: Array) -> Array:
     """Return residuals whose squares sum to the loss: the rows', then the penalty's."""
-    own = data_residuals(spec, subject, logs)
-    return squares_of(spec, subject, own, penalty_of(spec, logs))
+    found = predict(spec, subject, logs)
+    own = residuals_of(spec, subject, logs, found)
+    return squares_of(spec, subject, own, found, penalty_of(spec, logs))
 
 
-def squares_of(spec: FitSpec, subject: Subject, own: Array, penalty: Array) -> Array:
-    """Return residuals whose squares sum to the loss of the rows' ``own`` and the ``penalty``."""
+def squares_of(spec: FitSpec, subject: Subject, own: Array, found: Array, penalty: Array) -> Array:
+    """Return residuals whose squares sum to the loss of the rows' ``own`` and the ``penalty``.
+
+    ``found``: the predictions (row,).
+    """
+    rows = observed_and_limits(subject.measured)
+    if not spec.loss.scatter.is_plain:
+        told = scattered_squares(spec.loss.scatter, own, found, *rows)
+        return jnp.concatenate([told, penalty])
     if not spec.limited:
         return jnp.concatenate([own, penalty])
-    rows = observed_and_limits(subject.measured)
     return as_squares(own, penalty, *rows, known=spec.errors_known)
 
 

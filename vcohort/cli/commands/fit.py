@@ -60,8 +60,15 @@ def fit(
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
     ] = "fit",
     loss: Annotated[
-        str | None, typer.Option(help="log, linear, kimmel2021; by default log, of zuma1 the last.")
+        str | None,
+        typer.Option(
+            help="log, linear, proportional, combined, student_t, kimmel2021; by default "
+            "log, of zuma1 the last."
+        ),
     ] = None,
+    limits: Annotated[
+        str, typer.Option(help="What upper limits are worth: M3 (their probability), M1 (nothing).")
+    ] = "M3",
     bounds: Annotated[
         list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
     ] = None,
@@ -81,10 +88,10 @@ def fit(
     outputs.check()
     command, names = way("fit", how, _FIT_WAYS), _free_names(free, how)
     check_table(table, "vcohort.measurements.observations", "read_observations")
-    limits = by_name("--bounds", map(pair, bounds or []))
+    bounded = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
         command, study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
-        own={"--starts": starts}, parameters=(*names, *limits),
+        own={"--starts": starts}, parameters=(*names, *bounded),
         defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     rows = vc.data.fit_table() if table == BUILT_IN else table
@@ -92,7 +99,7 @@ def fit(
     posed: dict[str, Any] = {
         "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
         "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
-        "bounds": limits,
+        "limits": limits, "bounds": bounded,
         **({} if starts is None else {"starts": starts}), **chosen.settings(),
     }  # fmt: skip
     screen = console()
