@@ -74,5 +74,8 @@ from .sweeps.api import resume as resume
 from .sweeps.api import sweep as sweep
 from .sweeps.api import verify as verify
 from .sweeps.estimate import estimate_sweep as estimate_sweep
+from .trials.read_trial import read_trial as read_trial
+from .trials.trial_data import Events as Events
+from .trials.trial_data import TrialData as TrialData
 
 __version__: str

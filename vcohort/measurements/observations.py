@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +69,18 @@ class Observations:
 def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Observations:
     """Return a table of measurements, checked.
 
-    ``rows``: a CSV file's path, a data frame, or columns by name. Columns ``day``,
-    ``observable``, ``value`` and, if wanted, ``weight`` (of the squared error) or ``error``
-    (standard deviation), ``below`` (1: the value is an upper limit, else 0) and ``patient``: a
-    label in every row, of which 1, 1.0 and "1" are one. ``observables``: what names may mean beside
-    the known ones; the column ``observable`` may also hold :class:`Observable` objects.
+    ``rows``: a CSV file's path, a data frame, or columns by name; or what is checked already.
+    Columns ``day``, ``observable``, ``value`` and, if wanted, ``weight`` (of the squared error) or
+    ``error`` (standard deviation), ``below`` (1: the value is an upper limit, else 0) and
+    ``patient``: a label in every row, of which 1, 1.0 and "1" are one. ``observables``: what names
+    may mean beside the known ones; the column ``observable`` may also hold :class:`Observable`
+    objects.
 
     :raises VcohortError: for missing or unknown columns, unknown observables, values that are
         no numbers, days before 0, rows without a patient, an empty table.
     """
+    if isinstance(rows, Observations):
+        return rows
     table = read_table(rows, _EXAMPLE)
     for name in table.columns:
         if name not in _COLUMNS:
@@ -97,13 +100,36 @@ def _named(cell: Any) -> Observable | str:
     return cell if isinstance(cell, Observable) else label_of(cell)
 
 
+def gathered(
+    patients: Sequence[str],
+    labels: Sequence[str],
+    day: np.ndarray,
+    kinds: Sequence[Observable],
+    value: np.ndarray,
+    weight: np.ndarray,
+    error: np.ndarray,
+    below: np.ndarray,
+) -> Observations:
+    """Return checked rows (row,) by patient; ``labels``: whose each is, one of ``patients``."""
+    places = {label: place for place, label in enumerate(patients)}
+    index = np.array([places[label] for label in labels], int)
+    order = np.argsort(index, kind="stable")
+    return Observations(
+        tuple(patients),
+        index[order],
+        day[order],
+        tuple(kinds[row].name for row in order),
+        value[order],
+        weight[order],
+        error[order],
+        below[order],
+        tuple(dict.fromkeys(kinds[row] for row in order)),
+    )
+
+
 def _checked(table: Table, kinds: list[Observable]) -> Observations:
     rows = len(table)
     labels = table.labels("patient") if "patient" in table else ["all"] * rows
-    patients = tuple(dict.fromkeys(labels))
-    places = {label: place for place, label in enumerate(patients)}
-    index = np.array([places[label] for label in labels])
-    order = np.argsort(index, kind="stable")
     positive = np.finfo(float).tiny
     weight, error = (
         _numbers(table, name, lowest) if name in table else np.full(rows, default)
@@ -112,17 +138,10 @@ def _checked(table: Table, kinds: list[Observable]) -> Observations:
     if table.units.get("value") != _OWN_UNIT:
         table.check_unit("value", (kind.unit for kind in kinds))
     below = table.flags("below") if "below" in table else np.zeros(rows, bool)
-    return Observations(
-        patients,
-        index[order],
-        _numbers(table, "day", 0.0)[order],
-        tuple(kinds[row].name for row in order),
-        _numbers(table, "value", 0.0, _VALUES)[order],
-        weight[order],
-        error[order],
-        below[order],
-        tuple(dict.fromkeys(kinds[row] for row in order)),
-    )
+    return gathered(
+        tuple(dict.fromkeys(labels)), labels, _numbers(table, "day", 0.0), kinds,
+        _numbers(table, "value", 0.0, _VALUES), weight, error, below,
+    )  # fmt: skip
 
 
 def _numbers(table: Table, name: str, lowest: float, wanted: str = "numbers") -> np.ndarray:

@@ -18,7 +18,24 @@ def doses(rows: Any) -> list[Infusion]:
     """Return the infusions of a data set; see :meth:`vcohort.Regimen.from_nonmem`."""
     table = _table(rows)
     is_dose = dose_rows(table)
-    return _infusions([_given(table, own[is_dose[own]]) for own in patient_rows(table)])
+    if "ID" in table:
+        table.numbers("ID")  # Those of NONMEM are numbers.
+    return _infusions(_by_patient(table, is_dose))
+
+
+def doses_of(table: Table) -> tuple[list[str], list[Infusion]]:
+    """Return the patients' labels, in the order of first appearance, and their infusions.
+
+    ``table``: with TIME and AMT, names in capitals; other columns as of
+    :meth:`vcohort.Regimen.from_nonmem`, and any text in ID.
+    """
+    given = _by_patient(table, dose_rows(table))
+    return list(given), _infusions(given)
+
+
+def _by_patient(table: Table, is_dose: np.ndarray) -> dict[str, list[tuple[float, float]]]:
+    rows = patient_rows(table)
+    return {label: _given(table, own[is_dose[own]]) for label, own in rows.items()}
 
 
 def _table(rows: Any) -> Table:
@@ -43,18 +60,19 @@ def _given(table: Table, rows: np.ndarray) -> list[tuple[float, float]]:
     return sorted(zip(days.tolist(), zeros(table, "AMT")[row].tolist(), strict=True))
 
 
-def _infusions(patients: list[list[tuple[float, float]]]) -> list[Infusion]:
+def _infusions(patients: dict[str, list[tuple[float, float]]]) -> list[Infusion]:
     """Return the k-th doses of all patients as one infusion; who has none gets it never."""
-    for given in patients:
+    for label, given in patients.items():
         if not given or given[0][0] != 0.0:
             first = f"at TIME {given[0][0]:g}" if given else "missing"
+            whose = f"patient {label}" if label else "a patient"
             raise VcohortError(
-                f"The first dose of a patient is {first}: it must be at TIME 0, since days are "
+                f"The first dose of {whose} is {first}: it must be at TIME 0, since days are "
                 "counted from the first infusion."
             )
-    most = max(len(given) for given in patients)
+    most = max(len(given) for given in patients.values())
     never = (np.inf, 0.0)
-    padded = np.array([given + [never] * (most - len(given)) for given in patients])
+    padded = np.array([given + [never] * (most - len(given)) for given in patients.values()])
     if len(patients) == 1:
         return [Infusion(float(day), float(cells)) for day, cells in padded[0]]
     return [Infusion(padded[:, k, 0], padded[:, k, 1]) for k in range(most)]

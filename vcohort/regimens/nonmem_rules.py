@@ -6,8 +6,6 @@ knows and is not known here is refused: a dose would become another one.
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import numpy as np
 
 from vcohort.errors import VcohortError
@@ -36,6 +34,9 @@ _NOT_KNOWN = {
 # Where a dose goes.
 _TARGETS = ("CMT", "ADM")
 
+READ_OF_DOSES = frozenset((*_NOT_KNOWN, *_TARGETS, "ADDL", "II"))
+"""Columns that say nothing but what a dose is."""
+
 _MOST_REPEATS = 10_000
 
 
@@ -44,33 +45,39 @@ def dose_rows(table: Table) -> np.ndarray:
     _refuse_comments(table)
     for name, what in _NOT_KNOWN.items():
         for row in _filled_rows(table, name):
-            _refuse(table, row, name, f"{what} not known here")
+            table.refuse(row, name, f"{what} not known here")
     is_dose = _events(table)
     _check_repeats(table, is_dose)
     _check_targets(table, is_dose)
     return is_dose
 
 
-def patient_rows(table: Table) -> list[np.ndarray]:
-    """Return the rows of each patient, in the order of first appearance; their days do not fall."""
+def patient_rows(table: Table) -> dict[str, np.ndarray]:
+    """Return the rows of each patient by label, in the order of first appearance.
+
+    The one patient of a table without ID has the label "". The days of each do not fall.
+    """
     days = table.days("TIME")
-    _refuse_where(table, np.isnan(days), "TIME", "Every row needs its day")
-    labels = [""] * len(table)
-    if "ID" in table:
-        table.numbers("ID")  # Those of NONMEM are numbers.
-        labels = table.labels("ID")
+    table.refuse_where(np.isnan(days), "TIME", "Every row needs its day")
+    labels = table.labels("ID") if "ID" in table else [""] * len(table)
     begins = [row for row, label in enumerate(labels) if not row or labels[row - 1] != label]
     seen: set[str] = set()
     for row in begins:
         if labels[row] in seen:
-            _refuse(table, row, "ID", "It came before, and others since: NONMEM would begin a new "
-                    "patient. Put the rows of each patient together")  # fmt: skip
+            table.refuse(
+                row,
+                "ID",
+                "It came before, and others since: NONMEM would begin a new "
+                "patient. Put the rows of each patient together",
+            )
         seen.add(labels[row])
     falls = np.append(False, np.diff(days) < 0)
     falls[begins] = False
-    _refuse_where(table, falls, "TIME", "It is before that of the row above, and the days of a "
-                  "patient must not fall")  # fmt: skip
-    return np.split(np.arange(len(table)), begins[1:])
+    table.refuse_where(
+        falls, "TIME", "It is before that of the row above, and the days of a patient must not fall"
+    )
+    rows = np.split(np.arange(len(table)), begins[1:])
+    return {labels[own[0]]: own for own in rows}
 
 
 def zeros(table: Table, name: str) -> np.ndarray:
@@ -97,44 +104,61 @@ def _events(table: Table) -> np.ndarray:
             "(dose) and 2 (other) are."
         )
     is_dose = event == _DOSE
-    _refuse_where(table, cells < 0, "AMT", "A dose is of more than no cells")
-    _refuse_where(table, is_dose & (cells == 0), "AMT",
-                  "EVID says that the row is a dose: give its cells, or EVID 0")  # fmt: skip
-    _refuse_where(table, ~is_dose & (cells > 0), "AMT",
-                  "EVID says that the row is no dose: make EVID 1, or AMT 0")  # fmt: skip
+    table.refuse_where(cells < 0, "AMT", "A dose is of more than no cells")
+    table.refuse_where(
+        is_dose & (cells == 0), "AMT", "EVID says that the row is a dose: give its cells, or EVID 0"
+    )
+    table.refuse_where(
+        ~is_dose & (cells > 0), "AMT", "EVID says that the row is no dose: make EVID 1, or AMT 0"
+    )
     if "MDV" in table:
-        _refuse_where(table, is_dose & (zeros(table, "MDV") != 1), "MDV",
-                      "The row is a dose, of which nothing is measured: make it 1")  # fmt: skip
+        table.refuse_where(
+            is_dose & (zeros(table, "MDV") != 1),
+            "MDV",
+            "The row is a dose, of which nothing is measured: make it 1",
+        )
     return is_dose
 
 
 def _check_repeats(table: Table, is_dose: np.ndarray) -> None:
     interval, additional = intervals(table), zeros(table, "ADDL")
     whole = (additional == np.floor(additional)) & (additional >= 0)
-    _refuse_where(table, ~(whole & (additional <= _MOST_REPEATS)), "ADDL",
-                  f"It must be a whole number, at most {_MOST_REPEATS}")  # fmt: skip
-    _refuse_where(table, (additional > 0) & ~(interval > 0), "ADDL",
-                  "It needs II, the days between doses, above 0")  # fmt: skip
-    _refuse_where(table, (interval != 0) & (additional == 0), "II",
-                  "It needs ADDL, how many doses follow, above 0")  # fmt: skip
-    _refuse_where(table, ~is_dose & (additional > 0), "ADDL",
-                  "The row is no dose that could be repeated")  # fmt: skip
+    table.refuse_where(
+        ~(whole & (additional <= _MOST_REPEATS)),
+        "ADDL",
+        f"It must be a whole number, at most {_MOST_REPEATS}",
+    )
+    table.refuse_where(
+        (additional > 0) & ~(interval > 0), "ADDL", "It needs II, the days between doses, above 0"
+    )
+    table.refuse_where(
+        (interval != 0) & (additional == 0), "II", "It needs ADDL, how many doses follow, above 0"
+    )
+    table.refuse_where(
+        ~is_dose & (additional > 0), "ADDL", "The row is no dose that could be repeated"
+    )
 
 
 def _check_targets(table: Table, is_dose: np.ndarray) -> None:
     """Refuse doses that go elsewhere than the first, or are told in two ways."""
     for name in _TARGETS:
         where = zeros(table, name)
-        _refuse_where(table, where < 0, name, "A compartment that is turned off is not known here")
-        _refuse_where(table, is_dose & ~np.isin(where, where[is_dose][:1]), name,
-                      "The first dose goes elsewhere, and all are infusions of CAR T cells here. "
-                      "Keep those; chemotherapy is vc.Lymphodepletion")  # fmt: skip
+        table.refuse_where(where < 0, name, "A compartment that is turned off is not known here")
+        table.refuse_where(
+            is_dose & ~np.isin(where, where[is_dose][:1]),
+            name,
+            "The first dose goes elsewhere, and all are infusions of CAR T cells here. "
+            "Keep those; chemotherapy is vc.Lymphodepletion",
+        )
     if "DOSE" in table:
         told = ~np.isnan(table.numbers("DOSE"))
         other = told & (zeros(table, "DOSE") != zeros(table, "AMT"))
-        _refuse_where(table, is_dose & other, "DOSE",
-                      "AMT is another, and it is not plain which of them is given. Keep one of "
-                      "the two columns")  # fmt: skip
+        table.refuse_where(
+            is_dose & other,
+            "DOSE",
+            "AMT is another, and it is not plain which of them is given. Keep one of "
+            "the two columns",
+        )
 
 
 def _refuse_comments(table: Table) -> None:
@@ -144,7 +168,7 @@ def _refuse_comments(table: Table) -> None:
         for row in _filled_rows(table, name):
             text = str(table.columns[name][row]).strip().upper()
             if text[0] in "#@;" or text == "C" or (name == "C" and text[0].isalpha()):
-                _refuse(table, row, name, "It marks the row as a comment. Delete such rows")
+                table.refuse(row, name, "It marks the row as a comment. Delete such rows")
 
 
 def _filled_rows(table: Table, name: str) -> list[int]:
@@ -157,13 +181,3 @@ def _is_zero(cell: object) -> bool:
         return is_blank(cell) or number_of(cell) == 0
     except ValueError:
         return False
-
-
-def _refuse_where(table: Table, wrong: np.ndarray, name: str, why: str) -> None:
-    """Refuse the first row that is ``wrong`` (row,)."""
-    for row in np.flatnonzero(wrong):
-        _refuse(table, int(row), name, why)
-
-
-def _refuse(table: Table, row: int, name: str, why: str) -> NoReturn:
-    raise VcohortError(f"{name} = {table.columns[name][row]} in {table.places[row]}: {why}.")

@@ -15,7 +15,7 @@ import xarray as xr
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import floats
 from vcohort.results.followed import Followed, follow_cohort
-from vcohort.tables.days import UNITS, in_days
+from vcohort.tables.days import TIMES, in_days
 from vcohort.tables.table import Table, read_table
 
 Patients: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | pd.DataFrame
@@ -32,9 +32,6 @@ _EXAMPLE = f"the patients {_PATIENTS} (event 1: progression, 0: censored) or the
 _IDS = ("id", "patient")
 _CURVES = ("pfs", "survival", "progression_free_survival")
 _BANDS = ("lower", "upper")
-
-# A column's name, and the unit that it tells.
-_TIMES = {"time": "day"} | {f"{unit}{end}": unit for unit in UNITS for end in ("", "s")}
 
 # Where patients are watched only from a day on, of whom those who progressed before are not seen.
 _ENTRIES = ("entry", "enter", "entry_day", "entry_time", "start", "tstart", "time0", "t0", "left",
@@ -188,13 +185,13 @@ def _curve(days: np.ndarray, survival: np.ndarray, unit: str | None, label: str)
 
 
 def _days(table: Table) -> np.ndarray:
-    names = [name for name in table.columns if name in _TIMES]
+    names = [name for name in table.columns if name in TIMES]
     if len(names) != 1:
         raise VcohortError(
             f"Give one column of days, 'time' or 'day', not {' and '.join(names) or 'none'}."
         )
     name = names[0]
-    days = table.days(name, None if name == "time" else _TIMES[name])
+    days = table.days(name, None if name == "time" else TIMES[name])
     for row in np.flatnonzero(~(days >= 0)):
         raise VcohortError(
             f"{name} = {table.columns[name][row]} in {table.places[row]} is impossible: it must be "
@@ -205,5 +202,5 @@ def _days(table: Table) -> np.ndarray:
 
 def _refuse_others(table: Table, known: tuple[str, ...]) -> None:
     for name in table.columns:
-        if name not in (*known, *_TIMES):
+        if name not in (*known, *TIMES):
             raise unknown("column", name, (*known, "time"))

@@ -35,7 +35,8 @@ def decimal_sign(cells: Iterable[Any], separator: str) -> str:
     fields a semicolon parts come from where the point is one of thousands: there it must be shown,
     too.
     """
-    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    # Limits, such as <0,5, are numbers too.
+    texts = [cell.lstrip(" \t<=").strip() for cell in cells if isinstance(cell, str)]
     sure = [text for text in texts if not _MAYBE_THOUSAND.fullmatch(text)]
     if any("." in text and _WITH_POINT.fullmatch(text) for text in sure):
         return "."

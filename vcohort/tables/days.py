@@ -15,6 +15,9 @@ _SHORT = {"d": "day", "w": "week", "wk": "week", "mo": "month", "y": "year", "yr
 
 UNITS = tuple(_DAYS)
 
+TIMES = {"time": "day"} | {f"{unit}{end}": unit for unit in UNITS for end in ("", "s")}
+"""Names of columns that hold a time, and the unit that each tells."""
+
 
 def days_in(name: str, unit: str | None) -> float:
     """Return how many days the unit of ``name`` has; one without a unit is in days.

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from vcohort.errors import VcohortError
 from vcohort.given import spelt
-from vcohort.tables.cells import days_of, decimal_sign, flag_of, number_of
+from vcohort.tables.cells import days_of, decimal_sign, flag_of, is_blank, number_of
 from vcohort.tables.columns import cells_by_name, columns_of
 from vcohort.tables.csv_files import read_lines
 from vcohort.tables.days import days_in
@@ -49,6 +49,11 @@ class Table:
             units={rename(name): unit for name, unit in self.units.items()},
         )
 
+    def rows(self, chosen: np.ndarray) -> Table:
+        """Return some of the rows, by index."""
+        kept = {name: [cells[row] for row in chosen] for name, cells in self.columns.items()}
+        return replace(self, columns=kept, places=[self.places[row] for row in chosen])
+
     def numbers(self, name: str, wanted: str = "numbers") -> np.ndarray:
         """Return a column as float64, NaN where a cell is blank; ``wanted`` as of :meth:`read`."""
         read = self.read(name, lambda cell: number_of(cell, self.sign), wanted)
@@ -79,6 +84,11 @@ class Table:
         """Return a column of 1 and 0 (or true and false) as truth values."""
         return np.array(self.read(name, flag_of, "1 or 0 in every row"), bool)
 
+    def flags_or_blank(self, name: str) -> np.ndarray:
+        """Return a column of 1 and 0 as truth values, a blank cell as 0."""
+        read = self.read(name, lambda cell: not is_blank(cell) and flag_of(cell), "1, 0 or nothing")
+        return np.array(read, bool)
+
     def labels(self, name: str) -> list[str]:
         """Return a column of labels: a number and its text are one.
 
@@ -102,6 +112,15 @@ class Table:
                     f"In the data, column {name} holds {error}, in {place}: it must hold {wanted}."
                 ) from None
         return found
+
+    def refuse_where(self, wrong: np.ndarray, name: str, why: str) -> None:
+        """Refuse the cell of a column in the first row that is ``wrong`` (row,)."""
+        for row in np.flatnonzero(wrong):
+            self.refuse(int(row), name, why)
+
+    def refuse(self, row: int, name: str, why: str) -> NoReturn:
+        """Refuse the cell of a column in a row, and say why."""
+        raise VcohortError(f"{name} = {self.columns[name][row]} in {self.places[row]}: {why}.")
 
 
 def read_table(rows: Any, example: str) -> Table:
