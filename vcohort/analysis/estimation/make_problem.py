@@ -42,9 +42,7 @@ def make_problem(
 
     :raises VcohortError: for one that cannot be solved.
     """
-    rows, known_loss = read_observations(data, observables), find_loss(loss)
-    if one_of("limits", limits, LIMITS) == "M1":
-        rows = replace(rows, weight=np.where(rows.below, 0.0, rows.weight))
+    rows, known_loss = counting(read_observations(data, observables), limits), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
     known_loss.check(rows)
@@ -60,6 +58,13 @@ def make_problem(
     subjects = _subjects(cohort, run, resolution.plan, rows)
     steps, error = resolution.plan.steps, resolution.error
     return Problem(spec, subjects, sides, bounded, cohort, rows, run, steps, error)
+
+
+def counting(data: Observations, limits: str) -> Observations:
+    """Return the data with upper limits that count as they should, see :func:`vcohort.fit`."""
+    if one_of("limits", limits, LIMITS) == "M3":
+        return data
+    return replace(data, weight=np.where(data.below, 0.0, data.weight))
 
 
 def refined(problem: Problem, logs: np.ndarray) -> Problem:

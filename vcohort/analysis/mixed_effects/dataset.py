@@ -1,0 +1,251 @@
+"""A fit of a population as a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from vcohort.analysis.mixed_effects.individuals import Individuals
+from vcohort.analysis.mixed_effects.laplace import Found
+from vcohort.analysis.mixed_effects.problem import MixedProblem
+from vcohort.analysis.mixed_effects.quantities import Quantities
+from vcohort.simulation.dataset import TIME, provenance, recorded
+
+_ONE = {"units": "1"}
+
+
+def _named(long_name: str, units: str = "1") -> dict[str, str]:
+    return {"units": units, "long_name": long_name}
+
+
+def dataset_of(
+    problem: MixedProblem,
+    found: Found,
+    told: Quantities,
+    patients: Individuals,
+    sampled: tuple[float, float],
+    method: str,
+    seed: int,
+) -> xr.Dataset:
+    """Return the fit with all that is said of it; see :func:`vcohort.fit_population`."""
+    spec, data = problem.spec, problem.data
+    deviance = float(found.deviance[0]) if method == "laplace" else sampled[0]
+    variables: dict[str, Any] = _of_quantities(told)
+    variables |= _of_effects(problem, found, patients)
+    variables |= _of_patients(problem, patients)
+    variables |= _of_rows(problem, found, patients)
+    variables |= _criteria(problem, deviance)
+    variables |= {
+        "deviance_laplace": ((), float(found.deviance[0]), _named("-2 ln L by Laplace's method")),
+        "deviance_sampled": ((), sampled[0], _named("-2 ln L by importance sampling")),
+        "deviance_sampled_error": ((), sampled[1], _named("standard error of deviance_sampled")),
+        "converged": ((), found.converged, _named("whether the estimates are at a maximum")),
+        "condition_number": (
+            (), _condition_number(told.covariance),
+            _named("largest over least eigenvalue of the correlation of estimates"),
+        ),
+        "start_deviance": ("start", found.deviance, _named("-2 ln L that each start reached")),
+        "history": (
+            ("start", "turn"), found.history, _named("-2 ln L of each start, turn by turn"),
+        ),
+        "vector": ("number", found.vectors[0], _named("estimates as the method has them")),
+        "vector_covariance": (
+            ("number", "other_number"), told.of_vector, _named("covariance of the vector"),
+        ),
+    }  # fmt: skip
+    layout = spec.layout
+    random = [layout.parameters[place] for place in layout.random]
+    coords = {
+        "quantity": told.names, "other": told.names, "role": ("quantity", told.roles),
+        "parameter": list(layout.parameters), "random": random, "other_random": random,
+        "scale": ("parameter", [scale.kind for scale in spec.scales]),
+        "patient": ("patient", list(data.patients), _named("patient")),
+        "kind": [kind.name for kind in data.kinds],
+        "kind_unit": ("kind", [kind.unit for kind in data.kinds]),
+        "kind_name": ("kind", [kind.description for kind in data.kinds]),
+        "errors": ("kind", [each.name for each in spec.errors]),
+    }  # fmt: skip
+    return xr.Dataset(variables, coords, _attributes(problem, method, seed))
+
+
+def _attributes(problem: MixedProblem, method: str, seed: int) -> dict[str, Any]:
+    effects = [[each.name, each.parameter, each.covariate, each.centre, each.level]
+               for each in problem.effects]  # fmt: skip
+    single = problem.single
+    own: dict[str, Any] = {"model": "a function of the user's"}
+    if single is not None:
+        own = {
+            "model": single.spec.model.name, **dict(single.cohort.origin),
+            **recorded(regimen=single.run.regimen), "tolerance": single.run.tolerance,
+            "error_estimate": single.error,
+        }  # fmt: skip
+    scales = [[scale.kind, scale.low, scale.high, scale.unit] for scale in problem.spec.scales]
+    return {
+        **own, "method": method, "seed": str(seed),
+        "errors_known": int(problem.data.errors_known),
+        "covariate_effects": json.dumps(effects), "parameter_scales": json.dumps(scales),
+        **provenance("population_fit"),
+    }  # fmt: skip
+
+
+def _of_quantities(told: Quantities) -> dict[str, Any]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = told.error / np.abs(told.value)
+    about = {"units": "as the quantity"}
+    return {
+        "estimate": ("quantity", told.value, about | {"long_name": "estimate"}),
+        "standard_error": ("quantity", told.error, about | {"long_name": "standard error"}),
+        "relative_standard_error": (
+            "quantity", relative, _named("standard error over the estimate"),
+        ),
+        "lower": ("quantity", told.lower, about | {"long_name": "lower end of the 95 % interval"}),
+        "upper": ("quantity", told.upper, about | {"long_name": "upper end of the 95 % interval"}),
+        "covariance": (
+            ("quantity", "other"), told.covariance, about | {"long_name": "of the estimates"},
+        ),
+    }  # fmt: skip
+
+
+def _of_effects(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:
+    root = _root(problem, found.vectors[0])
+    covariance = root @ root.T
+    variance = np.diag(covariance)
+    left = patients.random.var(axis=0, ddof=1) if len(patients.random) > 1 else np.nan
+    return {
+        "effect_covariance": (
+            ("random", "other_random"), covariance, _named("covariance of random effects"),
+        ),
+        "shrinkage": (
+            "random", 1.0 - left / variance,
+            _named("1 - variance of the estimated random effects over that of the population"),
+        ),
+    }  # fmt: skip
+
+
+def _root(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
+    layout = problem.spec.layout
+    entries = np.split(vector, layout.ends)[2]
+    root = np.zeros((len(layout.random), len(layout.random)))
+    for number, (row, column) in enumerate(layout.entries):
+        root[row, column] = np.exp(entries[number]) if row == column else entries[number]
+    return root
+
+
+def _of_patients(problem: MixedProblem, patients: Individuals) -> dict[str, Any]:
+    error = np.sqrt(np.einsum("prr->pr", patients.spread))
+    return {
+        "random_effect": (
+            ("patient", "random"), patients.random,
+            _named("likeliest random effect, on the parameter's scale"),
+        ),
+        "random_effect_error": (
+            ("patient", "random"), error, _named("standard deviation of the random effect, given "
+                                                 "the patient's data"),
+        ),
+        "individual": (
+            ("patient", "parameter"), problem.values_at(patients.place),
+            {"units": "as the parameter", "long_name": "the patient's likeliest parameters"},
+        ),
+    }  # fmt: skip
+
+
+def _of_rows(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:
+    """Return the data beside what is predicted, (patient, observation), NaN where there is none."""
+    data, spec = problem.data, problem.spec
+    rows, is_own = data.by_patient()
+    count = rows.shape[1]
+    kinds = [kind.name for kind in data.kinds]
+    kind = np.array([kinds.index(name) for name in data.observable])[rows]
+    is_log = np.array([each.is_log for each in spec.errors])[kind]
+    population, individual = (
+        np.exp(np.where(is_log, each, 0.0)) * is_log + np.where(is_log, 0.0, each)
+        for each in (patients.population[:, :count], patients.individual[:, :count])
+    )
+    value = data.value[rows]
+    residual = _residuals(problem, found.vectors[0], kind, value, individual)
+    counted = is_own & data.counted[rows]
+    seen = counted & ~data.below[rows]
+    where = ("patient", "observation")
+    unit = {"units": "as the observable"}
+
+    def filled(values: np.ndarray, known: np.ndarray = is_own) -> np.ndarray:
+        return np.where(known, values, np.nan)
+
+    shrinkage = [1.0 - residual[seen & (kind == number)].std() for number in range(len(kinds))]
+    return {
+        "day": (where, filled(data.day[rows]), TIME),
+        "observable": (
+            where, np.where(is_own, np.array(data.observable)[rows], ""),
+            _named("what was measured"),
+        ),
+        "value": (where, filled(value), unit | {"long_name": "measured"}),
+        "weight": (where, filled(data.weight[rows]), _named("weight of the square")),
+        "below": (where, is_own & data.below[rows], _named("whether the value is an upper limit")),
+        "predicted": (
+            where, filled(population), unit | {"long_name": "of the typical patient"},
+        ),
+        "individual_predicted": (
+            where, filled(individual), unit | {"long_name": "of the patient itself"},
+        ),
+        "residual": (
+            where, filled(residual, seen),
+            _named("measured less predicted of the patient itself, in its standard deviation"),
+        ),
+        "residual_shrinkage": (
+            "kind", shrinkage, _named("1 - standard deviation of the residuals"),
+        ),
+    }  # fmt: skip
+
+
+def _residuals(
+    problem: MixedProblem, vector: np.ndarray, kind: np.ndarray, value: np.ndarray,
+    predicted: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return what was measured less what is predicted (patient, row), in its width."""
+    spec, rows = problem.spec, problem.patients.rows
+    widths = np.exp(np.split(vector, spec.layout.ends)[3])
+    found = np.zeros(value.shape)
+    for number, (errors, places) in enumerate(zip(spec.errors, spec.width_places(), strict=True)):
+        own = widths[list(places)] if places else np.ones(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if errors.is_log:
+                each = (np.log(value) - np.log(predicted)) / own[0]
+            elif errors.scatter.floor:
+                each = (value - predicted) / np.hypot(own[0] * predicted, own[1])
+            elif errors.scatter.proportional:
+                each = (value - predicted) / np.abs(own[0] * predicted)
+            else:
+                each = (value - predicted) / own[0]
+        found = np.where(kind == number, each, found)
+    return found / np.asarray(rows.unit)
+
+
+def _criteria(problem: MixedProblem, deviance: float) -> dict[str, Any]:
+    """Return -2 ln L, AIC, and BIC with its penalties by what tells each estimate.
+
+    What has to do with random effects is told by the number of patients, the rest by that of the
+    data (Delattre, Lavielle & Poursat 2014, Electron. J. Stat. 8:456).
+    """
+    layout, data = problem.spec.layout, problem.data
+    of_random = len(layout.random) + len(layout.entries) + sum(
+        place in layout.random for place in layout.effects
+    )  # fmt: skip
+    rest = layout.size - of_random
+    bic = deviance + of_random * np.log(len(data.patients)) + rest * np.log(data.counted.sum())
+    return {
+        "deviance": ((), deviance, _named("-2 ln L")),
+        "aic": ((), deviance + 2.0 * layout.size, _named("Akaike's information criterion")),
+        "bic": ((), bic, _named("corrected Bayesian information criterion, BICc")),
+    }
+
+
+def _condition_number(covariance: np.ndarray) -> float:
+    if not np.isfinite(covariance).all():
+        return float("inf")
+    deviation = np.sqrt(np.diag(covariance))
+    worth = np.linalg.eigvalsh(covariance / np.outer(deviation, deviation))
+    return float(worth.max() / worth.min()) if worth.min() > 0 else float("inf")

@@ -1,0 +1,185 @@
+"""The maximum of Laplace's likelihood: all starts by turns, then the best by Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vcohort.analysis.mixed_effects.em import turn
+from vcohort.analysis.mixed_effects.marginal import marginal
+from vcohort.analysis.mixed_effects.priors import Priors
+from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
+
+# Turns of all starts, and the change of the best deviance below which these are enough.
+MOST_TURNS, _SETTLED = 80, 0.02
+
+# Starts that Newton's method goes on with, its steps, and the promised gain of the last one.
+_FINALISTS, MOST_STEPS, _ENOUGH = 3, 25, 1e-6
+
+# Of the slope's differences, in units of the scales: far below a standard error.
+_APART = 5e-4
+
+# Lengths of a step that are tried at once, and the longest, in units of the scales.
+_LENGTHS, _LONGEST = 0.4 ** np.arange(8), 1.0
+
+Told = Callable[[str], None]
+
+
+class Found(NamedTuple):
+    """Candidates, the best first: arrays with the candidate first.
+
+    ``vectors`` (…, number), ``deviance`` (…,), ``whitened`` (…, patient, random): modes;
+    ``history`` (…, turn): deviances on the way, NaN where there was no turn; ``bend`` (number,
+    number): of the best one's deviance; ``slope`` (patient, number): of the best one's, by patient;
+    ``converged``: whether the best is a minimum.
+    """
+
+    vectors: np.ndarray
+    deviance: np.ndarray
+    whitened: np.ndarray
+    history: np.ndarray
+    bend: np.ndarray
+    slope: np.ndarray
+    converged: bool
+
+
+def by_turns(
+    spec: MixedSpec, patients: Patient, priors: Priors, vectors: np.ndarray, seed: int, told: Told
+) -> Found:
+    """Lead all starts (candidate, number) near their maxima."""
+    key = jax.random.key(seed % 2**32)
+    count, random = len(patients.rows.value), len(spec.layout.random)
+    whitened = jnp.zeros((len(vectors), count, random))
+    history: list[np.ndarray] = []
+    best = np.full(len(vectors), np.inf)
+    kept, modes = np.asarray(vectors), np.zeros(whitened.shape)
+    now = jnp.asarray(vectors)
+    for number in range(MOST_TURNS):
+        step = turn(spec, patients, priors, now, whitened, jax.random.fold_in(key, number))
+        deviance = np.asarray(step.deviance)
+        history.append(deviance)
+        is_better = deviance < best
+        kept = np.where(is_better[:, None], np.asarray(now), kept)
+        modes = np.where(is_better[:, None, None], np.asarray(step.whitened), modes)
+        best = np.minimum(best, deviance)
+        now, whitened = step.vectors, step.again
+        told(f"turn {number + 1}, -2 ln L = {best.min():.2f}")
+        if number > 5 and history[-5].min() - best.min() < _SETTLED:
+            break
+    order = np.argsort(best, kind="stable")
+    filled = np.full((len(vectors), MOST_TURNS), np.nan)
+    filled[:, : len(history)] = np.stack(history, axis=1)
+    size = spec.layout.size
+    return Found(
+        kept[order], best[order], modes[order], np.where(np.isfinite(filled), filled, np.nan)[order],
+        np.full((size, size), np.nan), np.full((count, size), np.nan), False,
+    )  # fmt: skip
+
+
+def by_newton(
+    spec: MixedSpec, patients: Patient, priors: Priors, found: Found, told: Told
+) -> Found:
+    """Bring the best candidates to their maxima; the bend of the best is kept."""
+    few = min(_FINALISTS, int(np.isfinite(found.deviance).sum()))
+    search = _Search(spec, patients, priors, few)
+    vectors, whitened = found.vectors[:few].copy(), found.whitened[:few].copy()
+    done = np.zeros(few, bool)
+    converged = np.zeros(few, bool)
+    deviance, slope, whitened = search.at(vectors, whitened)
+    bend = np.zeros((few, spec.layout.size, spec.layout.size))
+    for number in range(MOST_STEPS):
+        bend = search.bends(vectors, whitened)
+        step, promise = _newton(bend, slope.sum(axis=1))
+        converged |= promise < _ENOUGH
+        done |= converged
+        told(f"step {number + 1}, -2 ln L = {deviance.min():.4f}")
+        if done.all():
+            break
+        lengths = np.where(done[:, None], 0.0, _LENGTHS)
+        tried, at = search.along(vectors, step, lengths, whitened)
+        best = np.nanargmin(np.where(np.isfinite(tried), tried, np.inf), axis=1)
+        rows = np.arange(few)
+        is_better = tried[rows, best] < deviance - 1e-10
+        done |= ~is_better
+        vectors = np.where(is_better[:, None], at[rows, best], vectors)
+        deviance, slope, whitened = search.at(vectors, whitened)
+    order = np.argsort(deviance, kind="stable")
+    first = order[0]
+    return found._replace(
+        vectors=np.concatenate([vectors[order], found.vectors[few:]]),
+        deviance=np.concatenate([deviance[order], found.deviance[few:]]),
+        whitened=np.concatenate([whitened[order], found.whitened[few:]]),
+        history=np.concatenate([found.history[:few][order], found.history[few:]]),
+        bend=bend[first], slope=slope[first], converged=bool(converged[first]),
+    )  # fmt: skip
+
+
+class _Search(NamedTuple):
+    """What is asked of the marginal likelihood, always as many vectors at a time: one program."""
+
+    spec: MixedSpec
+    patients: Patient
+    priors: Priors
+    candidates: int
+
+    def at(
+        self, vectors: np.ndarray, whitened: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return deviances (candidate,), their slopes (…, patient, number), and modes."""
+        deviance, slope, modes = self._all(vectors[:, None], whitened)
+        return deviance[:, 0], slope[:, 0], modes[:, 0]
+
+    def bends(self, vectors: np.ndarray, whitened: np.ndarray) -> np.ndarray:
+        """Return second derivatives (candidate, number, number) by central differences."""
+        shifts = _APART * np.eye(vectors.shape[1])
+        around = vectors[:, None] + np.concatenate([shifts, -shifts])
+        slope = self._all(around, whitened)[1].sum(axis=2)
+        size = vectors.shape[1]
+        bend = (slope[:, :size] - slope[:, size:]) / (2.0 * _APART)
+        return 0.5 * (bend + np.swapaxes(bend, 1, 2))
+
+    def along(
+        self, vectors: np.ndarray, step: np.ndarray, lengths: np.ndarray, whitened: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return deviances (candidate, length) along steps, and the vectors there."""
+        at = vectors[:, None] + lengths[:, :, None] * step[:, None]
+        return self._all(at, whitened)[0], at
+
+    def _all(
+        self, vectors: np.ndarray, whitened: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return deviances, slopes, modes at vectors (candidate, point, number)."""
+        points, room = vectors.shape[1], max(2 * vectors.shape[2], _LENGTHS.size)
+        padded = vectors[:, np.minimum(np.arange(room), points - 1)]
+        first = np.repeat(whitened, room, axis=0)
+        flat = padded.reshape(-1, padded.shape[2])
+        found = marginal(self.spec, self.patients, jnp.asarray(flat), jnp.asarray(first))
+        prior = jax.vmap(jax.value_and_grad(self._prior))(jnp.asarray(flat))
+        deviance = np.asarray(found.deviance.sum(axis=1) + prior[0])
+        slope = np.asarray(found.slope)
+        # A prior is one more patient's, shared out.
+        slope = slope + np.asarray(prior[1])[:, None] / slope.shape[1]
+        shape = (self.candidates, room)
+        parts = (deviance, slope, np.asarray(found.whitened))
+        return tuple(part.reshape(*shape, *part.shape[1:])[:, :points] for part in parts)
+
+    def _prior(self, vector: jax.Array) -> jax.Array:
+        return self.priors.deviance(vector[: self.priors.centre.size])
+
+
+def _newton(bend: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps downhill (candidate, number), and by how much each promises to gain."""
+    is_lost = ~np.isfinite(bend).all(axis=(1, 2)) | ~np.isfinite(slope).all(axis=1)
+    bend = np.where(is_lost[:, None, None], np.eye(bend.shape[1]), bend)
+    slope = np.where(is_lost[:, None], 0.0, slope)
+    worth, axes = np.linalg.eigh(bend)
+    least = 1e-6 * np.abs(worth).max(axis=1, keepdims=True)
+    along = np.einsum("cni,cn->ci", axes, slope) / np.maximum(np.abs(worth), least)
+    step = -np.einsum("cni,ci->cn", axes, along)
+    promise = -0.5 * np.einsum("cn,cn->c", step, slope)
+    longest = np.abs(step).max(axis=1, keepdims=True)
+    return step * np.minimum(1.0, _LONGEST / np.maximum(longest, 1e-300)), promise
