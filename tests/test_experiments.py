@@ -16,7 +16,7 @@ LONG = (
     "second_infusion", "table1", "threshold",
 )  # fmt: skip
 # Shared by others, or with nothing on the page of the paper.
-SHARED = ("common", "paper", "published", "zuma1")
+SHARED = ("common", "paper", "published", "synthetic_trial", "zuma1")
 
 
 def run(name, out):

@@ -61,6 +61,7 @@ MAKERS = {
     "entropy_weights": lambda: vc.entropy_weights(np.arange(6.0), [2.0]),
     "selection": lambda: vc.select_patients({"peak": np.arange(6.0)}, {"peak": (1.0, 4.0)}, n=2),
     "arms": lambda: vc.compare({each: MAKERS["cohort"]() for each in ("one", "two")}),
+    "survival": lambda: vc.kaplan_meier([30.0, 90.0, 60.0, 30.0], [1, 1, 0, 1]),
     "regimen": lambda: vc.optimize_regimen(
         POPULATION.sample(**COHORT), {"day": (50.0, 100.0)}, grid=2, **QUIET
     ),

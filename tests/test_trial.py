@@ -215,10 +215,12 @@ BAD = {
         xr.Dataset({"month": ("id", TIME, {"units": "week"}), "event": ("id", EVENT)}),
         "its name says another",
     ),
-    **{
-        f"truncated by {name}": (PATIENTS | {name: [0] * 5}, f"'{name}' says .*left truncation")
-        for name in ("entry", "start", "tstart", "stop", "truncation")
-    },
+    "two ends": (PATIENTS | {"stop": TIME}, "not time and stop"),
+    "two starts": (PATIENTS | {"start": [0] * 5, "entry": [0] * 5}, "start and entry both say"),
+    "late start": (PATIENTS | {"start": [0, 0, 60, 0, 0]}, "start = 60 in row 3: .*before the end"),
+    "early start": (PATIENTS | {"entry": [0, -1, 0, 0, 0]}, "entry = -1 in row 2"),
+    "no start": (PATIENTS | {"start": [0, None, 0, 0, 0]}, "start = None in row 2"),
+    "free too late": (PATIENTS | {"last_free": [31, 0, "", 0, ""]}, "last_free = 31 in row 1"),
 }
 
 BAD_CURVES = {
@@ -262,7 +264,7 @@ def test_what_is_no_trial_is_refused_in_a_sentence(fault):
         lambda trial: vc.log_rank(trial, PATIENTS),
     ],
 )
-@pytest.mark.parametrize("fault", ["a list", "no event", "twice", "truncated by entry", "no file"])
+@pytest.mark.parametrize("fault", ["a list", "no event", "twice", "late start", "no file"])
 def test_every_reader_of_trials_refuses_alike(call, fault):
     given, message = BAD[fault]
     message = message if fault != "a list" else "'event'"

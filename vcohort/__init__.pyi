@@ -53,11 +53,12 @@ from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
 from .results.arms import compare as compare
 from .results.competing_risks import cumulative_incidence as cumulative_incidence
+from .results.log_rank import log_rank as log_rank
 from .results.netcdf import load as load
 from .results.netcdf import save as save
 from .results.schema import validate as validate
 from .results.summary import summarise as summarise
-from .results.survival import log_rank as log_rank
+from .results.survival import kaplan_meier as kaplan_meier
 from .results.survival import median_survival as median_survival
 from .results.survival import progression_free_survival as progression_free_survival
 from .results.survival import restricted_mean_survival as restricted_mean_survival

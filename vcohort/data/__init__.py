@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from vcohort.errors import VcohortError, one_of
@@ -12,6 +14,13 @@ from vcohort.given import number
 from vcohort.units import CELLS_PER_ML
 
 QUARTILES = ("q1", "median", "q3")
+
+
+class SyntheticTrial(NamedTuple):
+    """Two tables of a trial: ``measurements``, with the doses, and ``survival``."""
+
+    measurements: pd.DataFrame
+    survival: pd.DataFrame
 
 
 def baseline_tumour_volumes() -> xr.DataArray:
@@ -95,6 +104,26 @@ def moffitt_car_t_counts() -> xr.Dataset:
     return _counts(columns, source)
 
 
+def synthetic_trial() -> SyntheticTrial:
+    """Return the tables of a trial that was simulated: 40 patients whose truth is known.
+
+    ``measurements``: in the format of NONMEM, with a dose of 2e6 CAR T cells per kg on day 0, CAR T
+    cells per microlitre (``DVID`` 1) and tumour volumes in ml (2) until progression or censoring,
+    gaps, ``BLQ`` and ``LLOQ``, and covariates ``AGE``, ``WT`` and ``SEX``. ``survival``: ``id``,
+    ``time`` in days, ``event`` (1: progression). ``attrs["source"]`` of each says what is true:
+    medians and spreads of the parameters, errors, the effect of ``AGE``. Read them by
+    :func:`vcohort.read_trial`.
+    """
+    return SyntheticTrial(*map(_frame, ("synthetic_trial.csv", "synthetic_trial_survival.csv")))
+
+
+def _frame(name: str) -> pd.DataFrame:
+    with (files("vcohort.data") / name).open(encoding="utf-8") as file:
+        table = pd.read_csv(file, comment="#", na_values=".")
+    table.attrs["source"] = _source(name)
+    return table
+
+
 def _counts(columns: dict[str, np.ndarray], source: str) -> xr.Dataset:
     """Return all columns but the day as variables over the day."""
     names = {"n": ("1", "number of patients")}
@@ -114,8 +143,16 @@ def _days(values: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
 
 def _read(name: str) -> tuple[dict[str, np.ndarray], str]:
     """Return the columns of a data file, and its comment lines: the source."""
-    lines = (files("vcohort.data") / name).read_text(encoding="utf-8").splitlines()
-    source = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+    lines = _lines(name)
     header, *rows = [line for line in lines if line and not line.startswith("#")]
     table = np.array([[float(field) for field in row.split(",")] for row in rows])
-    return dict(zip(header.split(","), table.T, strict=True)), source
+    return dict(zip(header.split(","), table.T, strict=True)), _source(name)
+
+
+def _source(name: str) -> str:
+    """Return the comment lines of a data file."""
+    return " ".join(line.lstrip("# ") for line in _lines(name) if line.startswith("#"))
+
+
+def _lines(name: str) -> list[str]:
+    return (files("vcohort.data") / name).read_text(encoding="utf-8").splitlines()

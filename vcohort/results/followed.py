@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 import xarray as xr
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
@@ -17,25 +16,58 @@ _ROUNDING = 1e-6
 
 
 class Followed(NamedTuple):
-    """Days of progression, and of the end of the run of those who did not progress.
+    """How long patients (patient,) were followed, and who progressed at the end of that.
 
-    ``last``: day to which anybody was followed; ``missing``: patients without an outcome.
+    ``start``: the day from which on each was watched, 0 but for left truncation; ``missing``: how
+    many patients are left out, without an outcome; ``kept``: which of all are here.
     """
 
-    event_days: np.ndarray
-    censored: np.ndarray
-    last: float
+    start: np.ndarray
+    time: np.ndarray
+    event: np.ndarray
     missing: int
+    kept: np.ndarray
 
     @property
-    def times(self) -> scipy.stats.CensoredData:
-        """The same as scipy takes them."""
-        return scipy.stats.CensoredData(uncensored=self.event_days, right=self.censored)
+    def last(self) -> float:
+        """Day to which anybody was followed."""
+        return float(self.time.max())
+
+    @property
+    def event_days(self) -> np.ndarray:
+        """The days of progression."""
+        return self.time[self.event]
+
+    @property
+    def entry(self) -> np.ndarray:
+        """The days after which each is at risk: one watched from day 0 on is so on that day."""
+        return np.where(self.start > 0, self.start, -np.inf)
 
     def at_risk(self, days: np.ndarray) -> np.ndarray:
-        """Return how many are free of progression just before each day, and followed."""
-        ends = np.sort(np.concatenate([self.event_days, self.censored]))
-        return ends.size - np.searchsorted(ends, days)
+        """Return how many are free of progression just before each day, and watched."""
+        left, entered = np.sort(self.time), np.sort(self.entry)
+        return np.searchsorted(entered, days) - np.searchsorted(left, days)
+
+    def select(self, chosen: np.ndarray) -> Followed:
+        """Return some of the patients, by a mask (patient,) or an index."""
+        kept = np.zeros(self.kept.size, bool)
+        kept[np.flatnonzero(self.kept)[chosen]] = True
+        return Followed(self.start[chosen], self.time[chosen], self.event[chosen], self.missing,
+                        kept)  # fmt: skip
+
+    def from_day(self, landmark: float) -> Followed:
+        """Return those who are free and followed after a day, watched from then on.
+
+        :raises VcohortError: for a day after which nobody is followed.
+        """
+        later = self.time > landmark
+        if not later.any():
+            raise VcohortError(
+                f"landmark = {landmark:g}: nobody is free of progression and followed after that "
+                "day. Give an earlier one."
+            )
+        found = self.select(later)
+        return found._replace(start=np.maximum(found.start, landmark))
 
 
 class FirstEvents(NamedTuple):
@@ -75,8 +107,8 @@ def follow_cohort(ds: xr.Dataset) -> Followed:
     """
     seen = first_events(ds, stacklevel=5)
     progressed = seen.outcome == PROGRESSION
-    last = float(seen.until.max())
-    return Followed(seen.days[progressed], seen.until[~progressed], last, seen.missing)
+    ends = np.where(progressed, seen.days, seen.until)
+    return Followed(np.zeros(ends.size), ends, progressed, seen.missing, seen.kept)
 
 
 def _until(ds: xr.Dataset, kept: np.ndarray, outcome: np.ndarray, days: np.ndarray) -> np.ndarray:

@@ -141,6 +141,15 @@ KINDS: Mapping[str, Kind] = {
         },
         ("reference", "confidence", "horizon"),
     ),
+    "survival": Kind(
+        {
+            **dict.fromkeys(("survival", "lower", "upper", "at_risk", "events", "censored"),
+                            ("time",)),
+            **dict.fromkeys(("median", "median_lower", "median_upper", "restricted_mean",
+                             "restricted_mean_error"), _NO_DIMS),
+        },
+        ("patients", "patients_missing", "confidence", "band", "until"),
+    ),
     "regimen": Kind(
         {
             "best": ("field",),

@@ -1,33 +1,134 @@
-"""Progression-free survival of virtual cohorts: Kaplan-Meier, median, restricted mean, log-rank.
+"""Progression-free survival of virtual cohorts and of trials' patients: Kaplan-Meier, log-rank.
 
-A patient's event is progression. Cured patients stay free of it; they and the undecided are
+A patient's event is progression. Cured patients of a virtual cohort stay free of it, and are
 censored at the horizon of their own run (variable ``followed_until``), so that cohorts of different
-horizons may be joined. Patients without an outcome are left out, with a warning. A trial's
-patients, a row each, are followed to their own day of progression or censoring. Estimators are
-those of ``scipy.stats``.
+horizons may be joined; the undecided are censored when they were last seen. Patients without an
+outcome are left out, with a warning. A trial's patients, a row each, are followed to their own day
+of progression or censoring, and may be watched from a later day on (left truncation).
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import confidence_of, number
-from vcohort.results.trial import Patients, follow
-from vcohort.tables.days import days_of
+from vcohort.results.followed import Followed
+from vcohort.results.kaplan_meier import BANDS, Steps, steps_of
+from vcohort.results.trial import Patients, follow, follow_arrays
+from vcohort.simulation.dataset import provenance
+from vcohort.tables.days import day_of, days_of
+
+_SHARE = {"units": "1"}
+_DAY = {"units": "day", "long_name": "days since the first infusion"}
 
 
-class LogRank(NamedTuple):
-    """The log-rank statistic (standard normal under equal hazards) and its two-sided p-value."""
+def kaplan_meier(
+    patients: xr.Dataset | Patients | ArrayLike,
+    event: ArrayLike | None = None,
+    *,
+    start: ArrayLike | None = None,
+    confidence: float = 0.95,
+    band: str = "log-log",
+    until: float | None = None,
+    landmark: float | None = None,
+    endpoint: str | None = None,
+) -> xr.Dataset:
+    """Return the estimate of Kaplan and Meier, with all that is read off it.
 
-    statistic: float
-    pvalue: float
+    :param patients: the days followed (patient,), with ``event`` and, if wanted, ``start``; or a
+        dataset of :func:`vcohort.simulate`; a trial of :func:`vcohort.read_trial`; a table, a row
+        a patient, as of :func:`vcohort.progression_free_survival`, also an ADTTE.
+    :param event: 1: progression, 0: censored (patient,).
+    :param start: from which day on each is watched, by default 0 (patient,).
+    :param confidence: of the intervals.
+    :param band: ``"log-log"`` (normal on the scale ln(-ln S), Greenwood's variance) or
+        ``"greenwood"`` (normal on that of S).
+    :param until: day of the restricted mean, by default the last followed.
+    :param landmark: only those who are free and followed after that day, watched from then on; days
+        are counted from the infusion all the same.
+    :param endpoint: the PARAMCD of an ADTTE that holds several.
+    :return: over ``time``, day 0 and each on which anybody progressed or was censored:
+        ``survival``, ``lower``, ``upper``, ``at_risk`` (just before the day), ``events`` and
+        ``censored`` (on it); and ``median`` (the first day with half or less, infinite where it is
+        not reached), ``median_lower``, ``median_upper`` (Brookmeyer & Crowley 1982, Biometrics
+        38:29: where the band crosses one half), ``restricted_mean`` and its ``…_error``.
+        Attributes: ``patients``, ``patients_missing``, ``confidence``, ``band``, ``until``.
+    :raises VcohortError: for a mistake in the table, lists of different lengths, a landmark after
+        which nobody is followed, a day of the restricted mean beyond the last followed.
+    """
+    one_of("band", band, BANDS)
+    confidence = confidence_of(confidence)
+    followed = _followed(patients, event, start, endpoint)
+    if landmark is not None:
+        followed = followed.from_day(day_of("landmark", landmark))
+    end = followed.last if until is None else day_of("until", until)
+    check_days(np.array([end]), followed.last)
+    return _dataset(followed, confidence, band, end, landmark)
+
+
+def _followed(
+    patients: Any, event: ArrayLike | None, start: ArrayLike | None, endpoint: str | None
+) -> Followed:
+    if event is not None:
+        if endpoint is not None:
+            raise VcohortError(f"endpoint = {endpoint!r} is of a table, and lists are given.")
+        return follow_arrays(patients, event, start)
+    if start is not None:
+        raise VcohortError("start is given with lists, time and event; a table has its column.")
+    return follow(patients, endpoint)
+
+
+def _dataset(
+    followed: Followed, confidence: float, band: str, until: float, landmark: float | None
+) -> xr.Dataset:
+    steps = _from_day_0(followed, steps_of(followed))
+    lower, upper = steps.band(confidence, band)
+    mean, error = steps.restricted_mean(until)
+    percent = f"{100 * confidence:g} % confidence"
+    curves = {
+        "survival": (steps.survival, "progression-free survival"),
+        "lower": (lower, f"lower end, {percent} band"),
+        "upper": (upper, f"upper end, {percent} band"),
+        "at_risk": (steps.at_risk, "patients at risk just before the day"),
+        "events": (steps.events, "patients who progressed on the day"),
+        "censored": (steps.censored, "patients censored on the day"),
+    }
+    numbers = {
+        "median": (steps.first_half(steps.survival), "median survival"),
+        "median_lower": (steps.first_half(lower), f"lower end, {percent} interval"),
+        "median_upper": (steps.first_half(upper), f"upper end, {percent} interval"),
+        "restricted_mean": (mean, f"mean progression-free days until day {until:g}"),
+        "restricted_mean_error": (error, "its standard error"),
+    }
+    attrs: dict[str, Any] = {
+        "patients": followed.time.size,
+        "patients_missing": followed.missing, "confidence": confidence, "band": band,
+        "until": until, **provenance("survival"),
+    }  # fmt: skip
+    return xr.Dataset(
+        {name: ("time", values, _SHARE | {"long_name": text})
+         for name, (values, text) in curves.items()}
+        | {name: ((), value, {"units": "day", "long_name": text})
+           for name, (value, text) in numbers.items()},
+        {"time": ("time", steps.time, _DAY)},
+        attrs if landmark is None else attrs | {"landmark": float(landmark)},
+    )  # fmt: skip
+
+
+def _from_day_0(followed: Followed, steps: Steps) -> Steps:
+    """Return the steps from day 0 on, on which all begin."""
+    if steps.time[0] == 0:
+        return steps
+    first = Steps(
+        np.zeros(1), np.array([(followed.start <= 0).sum()]), np.zeros(1, int), np.zeros(1, int),
+        np.ones(1), np.zeros(1),
+    )  # fmt: skip
+    return Steps(*(np.concatenate(pair) for pair in zip(first, steps, strict=True)))
 
 
 def progression_free_survival(
@@ -35,13 +136,15 @@ def progression_free_survival(
 ) -> xr.DataArray:
     """Return the Kaplan-Meier estimate (day,) of progression-free survival.
 
-    ``ds``: a dataset of :func:`vcohort.simulate`; or a trial's patients, a row each, as a CSV
-    file's path, a data frame or columns by name: ``time`` in days (or a column ``day``, ``week``,
-    ``month`` or ``year``), ``event`` (1: progression, 0: censored) and, if wanted, ``id``.
+    ``ds``: a dataset of :func:`vcohort.simulate`; a trial of :func:`vcohort.read_trial`; or a
+    trial's patients, a row each, as a CSV file's path, a data frame or columns by name: ``time`` in
+    days (or a column ``day``, ``week``, ``month`` or ``year``), ``event`` (1: progression, 0:
+    censored) and, if wanted, ``id`` and ``start``, the day from which on a patient is watched; or
+    CDISC's ADTTE (``PARAMCD``, ``AVAL``, ``CNSR``).
 
     The coordinates ``lower`` and ``upper`` (day,) hold the pointwise confidence band
     (log-log transformed; Greenwood's variance). Attributes ``patients`` and ``patients_missing``:
-    how many were counted, and left out.
+    how many were counted, and left out. :func:`vcohort.kaplan_meier` gives the steps themselves.
 
     :raises VcohortError: for days beyond which nobody was followed, where no patient has an
         outcome, and for a trial's curve, which does not tell how many are followed.
@@ -50,31 +153,24 @@ def progression_free_survival(
     confidence = confidence_of(confidence)
     followed = follow(ds)
     check_days(at, followed.last)
-    estimate = scipy.stats.ecdf(followed.times).sf
-    # With no event yet, or none left, the transformed variance is undefined: no band there.
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
-        band = estimate.confidence_interval(confidence, method="log-log")
-    lower, upper = band.low.evaluate(at), band.high.evaluate(at)
-    value = estimate.evaluate(at)
-    lower, upper = (np.where(np.isnan(edge), value, edge) for edge in (lower, upper))
-    about = {
-        "units": "1", "long_name": "progression-free survival",
-        "patients": followed.event_days.size + followed.censored.size,
-        "patients_missing": followed.missing,
-    }  # fmt: skip
+    steps = steps_of(followed)
+    lower, upper = (steps.at(edge, 1.0, at) for edge in steps.band(confidence))
     percent = f"{100 * confidence:g} % confidence band"
     return xr.DataArray(
-        value,
+        steps.survival_at(at),
         dims="day",
         coords={
-            "day": ("day", at, {"units": "day", "long_name": "days since the first infusion"}),
-            "lower": ("day", lower, {"units": "1", "long_name": f"lower end, {percent}"}),
-            "upper": ("day", upper, {"units": "1", "long_name": f"upper end, {percent}"}),
+            "day": ("day", at, _DAY),
+            "lower": ("day", lower, _SHARE | {"long_name": f"lower end, {percent}"}),
+            "upper": ("day", upper, _SHARE | {"long_name": f"upper end, {percent}"}),
         },
         name="progression_free_survival",
-        attrs=about,
-    )
+        attrs=_SHARE
+        | {
+            "long_name": "progression-free survival", "patients": followed.time.size,
+            "patients_missing": followed.missing,
+        },
+    )  # fmt: skip
 
 
 def median_survival(ds: xr.Dataset | Patients) -> float:
@@ -83,10 +179,8 @@ def median_survival(ds: xr.Dataset | Patients) -> float:
     ``ds``: a virtual cohort, or a trial's patients; see :func:`progression_free_survival`.
     Infinite where more than half are so at the horizon.
     """
-    estimate = scipy.stats.ecdf(follow(ds).times).sf
-    # The estimate is a product; rounding must not hide that it is one half.
-    reached = np.flatnonzero(estimate.probabilities <= 0.5 + 1e-12)
-    return float(estimate.quantiles[reached[0]]) if reached.size else float("inf")
+    steps = steps_of(follow(ds))
+    return steps.first_half(steps.survival)
 
 
 def restricted_mean_survival(ds: xr.Dataset | Patients, day: float) -> float:
@@ -97,37 +191,7 @@ def restricted_mean_survival(ds: xr.Dataset | Patients, day: float) -> float:
     day = number("day", day)
     followed = follow(ds)
     check_days(np.array([day]), followed.last)
-    estimate = scipy.stats.ecdf(followed.times).sf
-    inside = estimate.quantiles < day
-    edges = np.concatenate([[0.0], estimate.quantiles[inside], [day]])
-    heights = np.concatenate([[1.0], estimate.probabilities[inside]])
-    return float(np.sum(np.diff(edges) * heights))
-
-
-def log_rank(first: xr.Dataset | Patients, second: xr.Dataset | Patients) -> LogRank:
-    """Test whether two cohorts progress alike (Mantel 1966).
-
-    Each is a virtual cohort, or a trial's patients; see :func:`progression_free_survival`.
-
-    :raises VcohortError: where nobody progresses while patients of both cohorts are followed.
-    """
-    cohorts = follow(first), follow(second)
-    event_days, deaths = np.unique(
-        np.concatenate([each.event_days for each in cohorts]), return_counts=True
-    )
-    # In floating point: the products below pass what 64 bits hold.
-    at_risk, others = (each.at_risk(event_days).astype(float) for each in cohorts)
-    total, deaths = at_risk + others, deaths.astype(float)
-    share = at_risk / total
-    variance = share * (1 - share) * deaths * (total - deaths) / np.maximum(total - 1, 1)
-    if not variance.sum() > 0:
-        raise VcohortError(
-            "Nobody progresses while patients of both cohorts are followed: there is nothing to "
-            "compare. Simulate with a later horizon, or more patients."
-        )
-    surplus = cohorts[0].event_days.size - (deaths * share).sum()
-    statistic = float(surplus / np.sqrt(variance.sum()))
-    return LogRank(statistic, float(2 * scipy.stats.norm.sf(abs(statistic))))
+    return steps_of(followed).restricted_mean(day)[0]
 
 
 def check_days(days: np.ndarray, last: float) -> None:

@@ -113,6 +113,15 @@ class Table:
                 ) from None
         return found
 
+    def values(self, name: str) -> np.ndarray:
+        """Return a column of numbers where all its cells are, else one of labels; none is blank."""
+        if any(is_blank(cell) for cell in self.columns[name]):
+            return np.array(self.read(name, label_of, "a value in every row"))
+        try:
+            return np.array([number_of(cell, self.sign) for cell in self.columns[name]])
+        except ValueError:
+            return np.array(self.labels(name))
+
     def refuse_where(self, wrong: np.ndarray, name: str, why: str) -> None:
         """Refuse the cell of a column in the first row that is ``wrong`` (row,)."""
         for row in np.flatnonzero(wrong):

@@ -33,6 +33,7 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "calibration": ("Calibration", "A population set to what a trial showed."),
     "entropy_weights": ("Weights", "Weights of patients that meet targets, nearest to equal."),
     "selection": ("Plausible patients", "Patients within ranges, weighed to meet targets."),
+    "survival": ("Survival", "Progression-free survival, by Kaplan and Meier."),
     "regimen": ("Best regimen", "The treatment, of those searched, that does most good."),
 }
 """What a kind of dataset is: a title, and a sentence."""
