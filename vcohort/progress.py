@@ -47,7 +47,7 @@ def progress_bar(
 
 @contextmanager
 def told_bar(what: str, total: int, show: bool | None = None) -> Generator[Callable[[str], None]]:
-    """Yield a function that reports a step and says where the work stands; ``total``: most steps."""
+    """Yield a function that reports a step and where the work stands; ``total``: most steps."""
     with _bar(what, total, show) as (bar, task):
         yield lambda text: bar.update(task, advance=1, description=f"{what}: {text}")
 

@@ -1,4 +1,4 @@
-"""What a patient's measurements are predicted to be: by the engine, or by a function of the user's."""
+"""What a patient's measurements are predicted to be: by the engine, or by a user's function."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def effects_of(
 ) -> list[Effect]:
     """Return the effects that are wanted: names of covariates by the name of a parameter.
 
-    A number x acts as a power, (x / median)^slope on a log scale; groups (texts, or numbers of which
-    there are two) by a step from the most common one.
+    A number x acts as a power, (x / median)^slope on a log scale; groups (texts, or numbers of
+    which there are two) by a step from the most common one.
 
     :raises VcohortError: for unknown names, covariates that miss a patient, do not vary, or say the
         same as others, and for numbers that have no power.
@@ -73,22 +73,22 @@ def _effects(
     missing = values == "" if is_text else ~np.isfinite(values.astype(float))
     for index in np.flatnonzero(missing)[:1]:
         raise VcohortError(
-            f"The covariate {name!r} of patient {patients[index]!r} is missing, and {missing.sum()} "
-            "in all: fill it in, such as by the median, or leave these patients or the covariate "
-            "out."
+            f"The covariate {name!r} of patient {patients[index]!r} is missing, and "
+            f"{missing.sum()} in all: fill it in, such as by the median, or leave these patients "
+            "or the covariate out."
         )
     levels, counts = np.unique(values, return_counts=True)
     if len(levels) < 2:
         raise VcohortError(
-            f"The covariate {name!r} is {levels[0]} of every patient: it explains nothing. Leave it "
-            "out."
+            f"The covariate {name!r} is {levels[0]} of every patient: it explains nothing. Leave "
+            "it out."
         )
     if is_text or len(levels) == 2:
         return _steps(parameter, name, values, levels, levels[counts.argmax()])
     if values.min() <= 0:
         raise VcohortError(
-            f"The covariate {name!r} is {values.min():g} of a patient: a number acts as a power, and "
-            "must be above 0. Shift it, or make groups of it, as texts."
+            f"The covariate {name!r} is {values.min():g} of a patient: a number acts as a power, "
+            "and must be above 0. Shift it, or make groups of it, as texts."
         )
     middle = float(np.median(values))
     column = np.log(values.astype(float) / middle)

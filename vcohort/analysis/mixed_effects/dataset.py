@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import xarray as xr
 from vcohort.analysis.mixed_effects.individuals import Individuals
 from vcohort.analysis.mixed_effects.laplace import Found
 from vcohort.analysis.mixed_effects.problem import MixedProblem
-from vcohort.analysis.mixed_effects.quantities import Quantities
+from vcohort.analysis.mixed_effects.quantities import Quantities, traced, unit_of
 from vcohort.simulation.dataset import TIME, provenance, recorded
 
 _ONE = {"units": "1"}
@@ -34,13 +33,16 @@ def dataset_of(
     """Return the fit with all that is said of it; see :func:`vcohort.fit_population`."""
     spec, data = problem.spec, problem.data
     deviance = float(found.deviance[0]) if method == "laplace" else sampled[0]
+    about = {"units": "as the quantity"}
     variables: dict[str, Any] = _of_quantities(told)
     variables |= _of_effects(problem, found, patients)
     variables |= _of_patients(problem, patients)
     variables |= _of_rows(problem, found, patients)
     variables |= _criteria(problem, deviance)
     variables |= {
-        "deviance_laplace": ((), float(found.deviance[0]), _named("-2 ln L by Laplace's method")),
+        "deviance_laplace": (
+            (), float(patients.deviance.sum()), _named("-2 ln L by Laplace's method"),
+        ),
         "deviance_sampled": ((), sampled[0], _named("-2 ln L by importance sampling")),
         "deviance_sampled_error": ((), sampled[1], _named("standard error of deviance_sampled")),
         "converged": ((), found.converged, _named("whether the estimates are at a maximum")),
@@ -49,8 +51,9 @@ def dataset_of(
             _named("largest over least eigenvalue of the correlation of estimates"),
         ),
         "start_deviance": ("start", found.deviance, _named("-2 ln L that each start reached")),
-        "history": (
-            ("start", "turn"), found.history, _named("-2 ln L of each start, turn by turn"),
+        "trace": (
+            ("start", "turn", "quantity"), traced(spec, found.trace),
+            about | {"long_name": "estimates on the way"},
         ),
         "vector": ("number", found.vectors[0], _named("estimates as the method has them")),
         "vector_covariance": (
@@ -111,10 +114,11 @@ def _of_quantities(told: Quantities) -> dict[str, Any]:
 
 
 def _of_effects(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:
-    root = _root(problem, found.vectors[0])
+    units = _units(problem)
+    root = units[:, None] * _root(problem, found.vectors[0])
     covariance = root @ root.T
     variance = np.diag(covariance)
-    left = patients.random.var(axis=0, ddof=1) if len(patients.random) > 1 else np.nan
+    left = (units * patients.random).var(axis=0, ddof=1)
     return {
         "effect_covariance": (
             ("random", "other_random"), covariance, _named("covariance of random effects"),
@@ -124,6 +128,12 @@ def _of_effects(problem: MixedProblem, found: Found, patients: Individuals) -> d
             _named("1 - variance of the estimated random effects over that of the population"),
         ),
     }  # fmt: skip
+
+
+def _units(problem: MixedProblem) -> np.ndarray:
+    """Return the unit (random,) of each random effect."""
+    spec = problem.spec
+    return np.array([unit_of(spec.scales[place]) for place in spec.layout.random])
 
 
 def _root(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
@@ -136,10 +146,11 @@ def _root(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
 
 
 def _of_patients(problem: MixedProblem, patients: Individuals) -> dict[str, Any]:
-    error = np.sqrt(np.einsum("prr->pr", patients.spread))
+    units = _units(problem)
+    error = units * np.sqrt(np.einsum("prr->pr", patients.spread))
     return {
         "random_effect": (
-            ("patient", "random"), patients.random,
+            ("patient", "random"), units * patients.random,
             _named("likeliest random effect, on the parameter's scale"),
         ),
         "random_effect_error": (

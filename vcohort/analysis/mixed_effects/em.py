@@ -3,8 +3,8 @@
 Given each patient's mode and the information there, its parameters are taken as normal about the
 mode: typical values and covariate effects of parameters with a random effect are then a regression,
 the covariance is a mean, as in expectation and maximisation; what has no random effect goes a step
-of Fisher's scoring (Lindstrom & Bates 1990, Biometrics 46:673; Demidenko 2013, Mixed Models, section
-8.15). It ends near the maximum of Laplace's likelihood, not on it.
+of Fisher's scoring (Lindstrom & Bates 1990, Biometrics 46:673; Demidenko 2013, Mixed Models,
+section 8.15). It ends near the maximum of Laplace's likelihood, not on it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,6 @@ def _scoring(
     spread: Array,
 ) -> Array:  # fmt: skip
     """Return the step (number,) of typical values and slopes."""
-
     layout = spec.layout
     random = jnp.array(layout.random, int)
     moved = jnp.array([*range(len(layout.parameters)), *layout.effects])

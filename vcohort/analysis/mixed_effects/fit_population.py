@@ -7,24 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from vcohort.analysis.estimation.estimation import start_logs
 from vcohort.analysis.estimation.make_problem import settle_fit
 from vcohort.analysis.mixed_effects.dataset import dataset_of
+from vcohort.analysis.mixed_effects.found import Found
 from vcohort.analysis.mixed_effects.individuals import individuals, sampled_deviance
-from vcohort.analysis.mixed_effects.laplace import (
-    MOST_STEPS,
-    MOST_TURNS,
-    Found,
-    by_newton,
-    by_turns,
-)
+from vcohort.analysis.mixed_effects.methods import LAPLACE_REPORTS, METHODS, SAEM_REPORTS
 from vcohort.analysis.mixed_effects.problem import Asked, MixedProblem, pose
 from vcohort.analysis.mixed_effects.quantities import quantities_of
-from vcohort.errors import VcohortError, VcohortWarning, one_of
+from vcohort.analysis.mixed_effects.starts import first_vectors
+from vcohort.errors import VcohortWarning, one_of
 from vcohort.given import whole
 from vcohort.measurements.observables import Observable
 from vcohort.populations.cohort import Cohort
@@ -33,13 +27,9 @@ from vcohort.progress import told_bar
 from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
 
-METHODS = ("laplace", "saem", "nuts")
-
-# Starts lie within this of the first typical values, on their scales: a factor of 3 on a log scale.
-_REACH = 1.1
-
-# The spreads that they start with.
-_SPREADS = (0.2, 1.0)
+# How many starts there are, and steps of which the work is told.
+_STARTS = {"laplace": 20, "saem": 4}
+_STEPS = {"laplace": LAPLACE_REPORTS, "saem": SAEM_REPORTS}
 
 # A random effect that shrinks by more than this tells of its prior alone.
 _NOTHING_TOLD = 0.98
@@ -59,7 +49,7 @@ def fit_population(
     limits: str = "M3",
     priors: Mapping[str, Distribution] | None = None,
     method: str = "laplace",
-    starts: int = 20,
+    starts: int | None = None,
     cohort: Cohort | None = None,
     regimen: Regimen | None = None,
     seed: int | None = None,
@@ -90,8 +80,11 @@ def fit_population(
     :param priors: of typical values, by name: normal on the parameter's scale (:class:`LogNormal`,
         on a logit scale :class:`LogitNormal`, on a linear one :class:`Normal`).
     :param method: ``"laplace"``: Laplace's approximation at each patient's likeliest random
-        effects, with interaction (FOCEI; Wang 2007, J. Pharmacokinet. Pharmacodyn. 34:575).
-    :param starts: of the search, a Latin hypercube about the first values.
+        effects, with interaction (FOCEI; Wang 2007, J. Pharmacokinet. Pharmacodyn. 34:575);
+        ``"saem"``: stochastic approximation (Kuhn & Lavielle 2005, Comput. Stat. Data Anal.
+        49:1020), for courses with kinks and far starts; -2 ln L is then the sampled one.
+    :param starts: of the search, a Latin hypercube about the first values; by default 20, of
+        ``"saem"`` 4.
     :param cohort: the model, and the values of what is not estimated, for one patient or each.
     :param regimen: by default the trial's; and ``seed``, ``tolerance`` (by default 1e-4): settings
         of a :class:`Run`.
@@ -103,65 +96,26 @@ def fit_population(
         parameter); ``shrinkage``, ``residual_shrinkage``; the data with ``predicted`` of the
         typical patient and ``individual_predicted`` (patient, observation); ``deviance`` (-2 ln L),
         ``deviance_sampled`` with its error, ``aic``, ``bic`` (BICc), ``converged``,
-        ``condition_number``, ``start_deviance``, ``history``.
+        ``condition_number``, ``start_deviance``, and the ``trace`` (start, turn,
+        quantity) of estimates.
     :raises VcohortError: for bad data, unknown names, one patient, covariates that say nothing, and
         where no start can be followed.
     """
     one_of("method", method, METHODS)
-    starts = whole("starts", starts, least=1)
     regimen = getattr(trial, "regimen", None) if regimen is None and run is None else regimen
     run = settle_fit("fit_population", run, regimen=regimen, seed=seed, tolerance=tolerance)
     asked = Asked(random, fixed, predict, typical, scales, covariance, covariates, errors, limits,
                   priors, cohort, run, observables)  # fmt: skip
     problem = pose(trial, asked)
+    starts = _STARTS[method] if starts is None else whole("starts", starts, least=1)
     with (
-        told_bar("population", MOST_TURNS + MOST_STEPS, progress) as told,
+        told_bar("population", _STEPS[method], progress) as told,
         jax.enable_x64(True),
     ):
-        vectors = first_vectors(problem, starts, run.seed)
-        parts = problem.spec, problem.patients, problem.priors
-        found = by_turns(*parts, vectors, run.seed, told)
-        if not np.isfinite(found.deviance[0]):
-            raise VcohortError(
-                "From no start can all patients be followed: the likelihood is no number. Check the "
-                "data's units, or give first values nearer to them: typical={...}."
-            )
-        start = individuals(problem.spec, problem.patients, found.vectors[0], found.whitened[0])
-        problem = problem.on_a_grid_for(start.place)
-        found = by_newton(problem.spec, problem.patients, problem.priors, found, told)
+        problem, found = METHODS[method](
+            problem, first_vectors(problem, starts, run.seed), run.seed, told
+        )
     return _finished(problem, found, method, run.seed)
-
-
-def first_vectors(problem: MixedProblem, starts: int, seed: int) -> np.ndarray:
-    """Return where the starts begin (start, number): the first at the first values."""
-    layout = problem.spec.layout
-    random = len(layout.random)
-    ends = [(-_REACH, _REACH)] * len(layout.parameters) + [_SPREADS] * random
-    drawn = start_logs(np.array(ends), starts, seed)
-    drawn[0] = [0.0] * len(layout.parameters) + [0.5] * random
-    widths = first_widths(problem)
-    vectors = []
-    for row in drawn:
-        places, spreads = np.split(row, [len(layout.parameters)])
-        vectors.append(layout.vector_of(
-            jnp.asarray(problem.typical + places), jnp.zeros(len(layout.effects)),
-            jnp.diag(jnp.asarray(spreads) ** 2), jnp.asarray(widths),
-        ))  # fmt: skip
-    return np.asarray(jnp.stack(vectors))
-
-
-def first_widths(problem: MixedProblem) -> np.ndarray:
-    """Return the logs of the widths that errors start with: a half, of the values where absolute."""
-    widths = []
-    names = np.array(problem.data.observable)
-    for errors, places, kind in zip(
-        problem.spec.errors, problem.spec.width_places(), problem.data.kinds, strict=True
-    ):
-        seen = problem.data.value[(names == kind.name) & problem.data.counted]
-        size = float(np.median(np.abs(seen))) or 1.0 if seen.size else 1.0
-        own = [0.5] if errors.is_log or errors.scatter.proportional else [0.5 * size]
-        widths += (own + [0.1 * size])[: len(places)]
-    return np.log(np.array(widths))
 
 
 def _finished(problem: MixedProblem, found: Found, method: str, seed: int) -> xr.Dataset:

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.analysis.mixed_effects.likelihood import data_log_likelihood
-from vcohort.analysis.mixed_effects.modes import find_modes
+from vcohort.analysis.mixed_effects.modes import find_modes, likelier
 from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 
 # Draws from each patient, the degrees of freedom of the law that they come from, and draws at once.
@@ -23,7 +23,8 @@ class Individuals(NamedTuple):
 
     ``random`` (…, random), on the scales, with their conditional covariance ``spread``; ``place``
     (…, parameter); ``predicted``, of the typical patient with these covariates and of the patient
-    itself: ``population`` and ``individual`` (…, row), on the scales of the errors; ``whitened``.
+    itself: ``population`` and ``individual`` (…, row), on the scales of the errors; ``whitened``;
+    ``deviance`` (…,): -2 ln L by Laplace's method.
     """
 
     random: np.ndarray
@@ -32,6 +33,7 @@ class Individuals(NamedTuple):
     population: np.ndarray
     individual: np.ndarray
     whitened: np.ndarray
+    deviance: np.ndarray
 
 
 @partial(jax.jit, static_argnames=("spec",))
@@ -40,7 +42,8 @@ def _individuals(
 ) -> tuple[Array, ...]:
     effects = spec.layout.effects_of(vector)
     one = jax.tree.map(lambda part: part[None], effects)
-    modes = jax.tree.map(lambda part: part[0], find_modes(spec, one, patients, first[None]))
+    first = likelier(spec, one, patients, first[None], jax.random.key(0))
+    modes = jax.tree.map(lambda part: part[0], find_modes(spec, one, patients, first))
     inverse = jnp.linalg.inv(modes.information)
     spread = effects.root @ inverse @ effects.root.T
     none = jnp.zeros(len(spec.layout.random))
@@ -50,7 +53,8 @@ def _individuals(
 
     population = jax.vmap(typical)(patients)
     random = modes.whitened @ effects.root.T
-    return random, spread, modes.place, population, modes.predicted, modes.whitened
+    deviance = 2.0 * modes.surprise + jnp.linalg.slogdet(modes.information)[1]
+    return random, spread, modes.place, population, modes.predicted, modes.whitened, deviance
 
 
 def individuals(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,41 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from vcohort.analysis.mixed_effects.em import turn
+from vcohort.analysis.mixed_effects.found import Found, Told
 from vcohort.analysis.mixed_effects.marginal import marginal
 from vcohort.analysis.mixed_effects.priors import Priors
 from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 
-# Turns of all starts, and the change of the best deviance below which these are enough.
-MOST_TURNS, _SETTLED = 80, 0.02
+# Turns of all starts, and the change of the best deviance in five below which these are enough.
+_LEAST_TURNS, MOST_TURNS, _SETTLED = 10, 80, 0.02
 
 # Starts that Newton's method goes on with, its steps, and the promised gain of the last one.
-_FINALISTS, MOST_STEPS, _ENOUGH = 3, 25, 1e-6
+_FINALISTS, MOST_STEPS, _ENOUGH = 3, 25, 1e-8
 
 # Of the slope's differences, in units of the scales: far below a standard error.
 _APART = 5e-4
 
 # Lengths of a step that are tried at once, and the longest, in units of the scales.
 _LENGTHS, _LONGEST = 0.4 ** np.arange(8), 1.0
-
-Told = Callable[[str], None]
-
-
-class Found(NamedTuple):
-    """Candidates, the best first: arrays with the candidate first.
-
-    ``vectors`` (…, number), ``deviance`` (…,), ``whitened`` (…, patient, random): modes;
-    ``history`` (…, turn): deviances on the way, NaN where there was no turn; ``bend`` (number,
-    number): of the best one's deviance; ``slope`` (patient, number): of the best one's, by patient;
-    ``converged``: whether the best is a minimum.
-    """
-
-    vectors: np.ndarray
-    deviance: np.ndarray
-    whitened: np.ndarray
-    history: np.ndarray
-    bend: np.ndarray
-    slope: np.ndarray
-    converged: bool
 
 
 def by_turns(
@@ -54,30 +34,28 @@ def by_turns(
     key = jax.random.key(seed % 2**32)
     count, random = len(patients.rows.value), len(spec.layout.random)
     whitened = jnp.zeros((len(vectors), count, random))
-    history: list[np.ndarray] = []
-    best = np.full(len(vectors), np.inf)
-    kept, modes = np.asarray(vectors), np.zeros(whitened.shape)
+    reached: list[float] = []
+    best, trace = np.full(len(vectors), np.inf), [np.asarray(vectors)]
+    kept, modes = trace[0], np.zeros(whitened.shape)
     now = jnp.asarray(vectors)
     for number in range(MOST_TURNS):
-        step = turn(spec, patients, priors, now, whitened, jax.random.fold_in(key, number))
+        of_turn = jax.random.fold_in(key, number)
+        step = turn(spec, patients, priors, now, whitened, of_turn)
         deviance = np.asarray(step.deviance)
-        history.append(deviance)
         is_better = deviance < best
         kept = np.where(is_better[:, None], np.asarray(now), kept)
         modes = np.where(is_better[:, None, None], np.asarray(step.whitened), modes)
         best = np.minimum(best, deviance)
         now, whitened = step.vectors, step.again
+        trace.append(np.asarray(now))
+        reached.append(best.min())
         told(f"turn {number + 1}, -2 ln L = {best.min():.2f}")
-        if number > 5 and history[-5].min() - best.min() < _SETTLED:
+        if number >= _LEAST_TURNS and reached[-6] - reached[-1] < _SETTLED:
             break
     order = np.argsort(best, kind="stable")
-    filled = np.full((len(vectors), MOST_TURNS), np.nan)
-    filled[:, : len(history)] = np.stack(history, axis=1)
-    size = spec.layout.size
-    return Found(
-        kept[order], best[order], modes[order], np.where(np.isfinite(filled), filled, np.nan)[order],
-        np.full((size, size), np.nan), np.full((count, size), np.nan), False,
-    )  # fmt: skip
+    bend = np.full((spec.layout.size, spec.layout.size), np.nan)
+    ways = np.stack(trace, axis=1)[order]
+    return Found(kept[order], best[order], modes[order], ways, bend, False)
 
 
 def by_newton(
@@ -113,8 +91,8 @@ def by_newton(
         vectors=np.concatenate([vectors[order], found.vectors[few:]]),
         deviance=np.concatenate([deviance[order], found.deviance[few:]]),
         whitened=np.concatenate([whitened[order], found.whitened[few:]]),
-        history=np.concatenate([found.history[:few][order], found.history[few:]]),
-        bend=bend[first], slope=slope[first], converged=bool(converged[first]),
+        trace=np.concatenate([found.trace[:few][order], found.trace[few:]]),
+        bend=bend[first], converged=bool(converged[first]),
     )  # fmt: skip
 
 

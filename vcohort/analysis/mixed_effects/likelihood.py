@@ -15,8 +15,8 @@ from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 class Event(NamedTuple):
     """When a patient's event came: after ``start`` and until ``end``; ``is_seen``: that it did.
 
-    Where it was not seen it comes after ``start``. ``is_told``: whether anything is known of it. The
-    days themselves are the course's business.
+    Where it was not seen it comes after ``start``. ``is_told``: whether anything is known of it.
+    The days themselves are the course's business.
     """
 
     is_seen: Array
@@ -28,7 +28,8 @@ def data_log_likelihood(
 ) -> Array:
     """Return the log likelihood of measurements and event, at predictions on the errors' scales.
 
-    Of the measurements in their own units: where logs scatter, the density has the factor 1 / value.
+    Of the measurements in their own units: where logs scatter, their density has the factor
+    1 / value.
     """
     count = patient.rows.value.size
     found = jnp.sum(row_log_likelihood(spec, widths, patient, predicted[:count]))

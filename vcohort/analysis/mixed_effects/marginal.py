@@ -22,7 +22,6 @@ from vcohort.analysis.mixed_effects.likelihood import data_log_likelihood
 from vcohort.analysis.mixed_effects.modes import Modes, find_modes, information_of, with_slopes
 from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 
-
 # How far the search for a mode may end from it, in standard deviations of the random effects.
 _BESIDE = 1e-2
 

@@ -12,16 +12,18 @@ from scipy.stats import norm
 
 from vcohort.analysis.information import Told
 from vcohort.analysis.mixed_effects.covariates import Effect
+from vcohort.analysis.mixed_effects.scales import Scale
 from vcohort.analysis.mixed_effects.spec import MixedSpec
 
 _CONFIDENCE = 0.95
 
 
 class Quantities(NamedTuple):
-    """``names`` and ``roles`` of quantities; values, errors, both ends of 95 % intervals (quantity,).
+    """``names`` and ``roles`` of quantities (quantity,); values, errors, both ends of intervals.
 
-    ``covariance`` (quantity, quantity); ``of_vector`` (number, number): that of the vector.
-    Roles: ``typical``, ``covariate``, ``spread``, ``correlation``, ``error``.
+    Intervals are those of 95 %. ``covariance`` (quantity, quantity); ``of_vector`` (number,
+    number): that of the vector. Roles: ``typical``, ``covariate``, ``spread``, ``correlation``,
+    ``error``.
     """
 
     names: list[str]
@@ -73,7 +75,7 @@ def _values(spec: MixedSpec, vector: jax.Array) -> jax.Array:
     effects = spec.layout.effects_of(vector)
     typical = [scale.value(each) for scale, each in zip(spec.scales, effects.typical, strict=True)]
     spread, correlation = _moments(spec, effects.root)
-    slopes = [effects.covariate[number] for number in range(len(spec.layout.effects))]
+    slopes = _slopes(spec, effects.covariate)
     widths = [jnp.exp(each) for each in effects.widths]
     return jnp.stack([*typical, *slopes, *spread, *correlation, *widths])
 
@@ -83,7 +85,7 @@ def _unbounded(spec: MixedSpec, vector: jax.Array) -> jax.Array:
     effects = spec.layout.effects_of(vector)
     spread, correlation = _moments(spec, effects.root)
     free = [jnp.arctanh(each) for each in correlation]
-    slopes = [effects.covariate[number] for number in range(len(spec.layout.effects))]
+    slopes = _slopes(spec, effects.covariate)
     logs = [jnp.log(each) for each in spread]
     return jnp.stack([*effects.typical, *slopes, *logs, *free, *effects.widths])
 
@@ -96,13 +98,31 @@ def _bounded(spec: MixedSpec, roles: Sequence[str], free: np.ndarray) -> np.ndar
     return ends
 
 
+def unit_of(scale: Scale) -> float:
+    """Return the unit of what lies on a scale: of the parameter where it is linear, else 1."""
+    return scale.unit if scale.kind == "linear" else 1.0
+
+
+def _slopes(spec: MixedSpec, covariate: jax.Array) -> list[jax.Array]:
+    """Return covariate slopes, in the parameter's unit where its scale is linear."""
+    return [covariate[number] * unit_of(spec.scales[place])
+            for number, place in enumerate(spec.layout.effects)]  # fmt: skip
+
+
+def traced(spec: MixedSpec, vectors: np.ndarray) -> np.ndarray:
+    """Return the quantities (…, quantity) of vectors (…, number)."""
+    with jax.enable_x64(True):
+        flat = jnp.asarray(vectors.reshape(-1, vectors.shape[-1]))
+        found = np.asarray(jax.vmap(lambda at: _values(spec, at))(flat))
+    return found.reshape(*vectors.shape[:-1], -1)
+
+
 def _moments(spec: MixedSpec, root: jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
     """Return spreads, in the parameter's unit where its scale is linear, and correlations."""
     layout = spec.layout
     covariance = root @ root.T
     spread = jnp.sqrt(jnp.diag(covariance))
-    units = [spec.scales[place].unit if spec.scales[place].kind == "linear" else 1.0
-             for place in layout.random]  # fmt: skip
+    units = [unit_of(spec.scales[place]) for place in layout.random]
     pairs = layout.entries[len(layout.random) :]
     correlation = [
         covariance[row, column] / (spread[row] * spread[column]) for row, column in pairs

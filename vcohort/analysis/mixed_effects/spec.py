@@ -113,7 +113,7 @@ class MixedSpec:
 
     def predict(self, patient: Patient, place: Array) -> Array:
         """Return predictions (row,) on the scale of the errors, and of the event, if any."""
-        values = jnp.stack([scale.value(each) for scale, each in zip(self.scales, place)])
+        values = jnp.stack([scale.value(place[at]) for at, scale in enumerate(self.scales)])
         found = self.course(patient.inputs, values)
         count = patient.rows.value.size
         is_log = jnp.array([each.is_log for each in self.errors])[patient.rows.kind]
