@@ -18,6 +18,7 @@ from vcohort.cli.at_once import load
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.compare import compare
 from vcohort.cli.commands.fit import fit
+from vcohort.cli.commands.fit_population import fit_population
 from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.report import report
@@ -140,7 +141,8 @@ def demo(
 
 
 for command in (
-    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, plot, export,
+    sweep, resume, verify, report, fit, fit_population, sensitivity, calibrate, optimize, compare,
+    plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

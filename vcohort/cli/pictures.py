@@ -10,6 +10,8 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
                "car_t_kinetics", "trajectories", "tumour_responses"),
     "sweep": ("heatmap", "lines"),
     "fit": ("fitted_curves", "fit_starts", "car_t_kinetics"),
+    "population_fit": ("fitted_curves", "random_effects", "convergence"),
+    "diagnostics": ("goodness_of_fit", "predictive_check"),
     "profile": ("profiles",),
     "comparison": ("model_weights", "fitted_curves"),
     "posterior": ("posterior",),

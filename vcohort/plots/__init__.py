@@ -14,6 +14,10 @@ from vcohort.plots.fit import profiles as profiles
 from vcohort.plots.forest import forest as forest
 from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
+from vcohort.plots.mixed_effects import convergence as convergence
+from vcohort.plots.mixed_effects import goodness_of_fit as goodness_of_fit
+from vcohort.plots.mixed_effects import predictive_check as predictive_check
+from vcohort.plots.mixed_effects import random_effects as random_effects
 from vcohort.plots.responses import tumour_responses as tumour_responses
 from vcohort.plots.sensitivity import sensitivity_correlation as sensitivity_correlation
 from vcohort.plots.sensitivity import sensitivity_ranking as sensitivity_ranking

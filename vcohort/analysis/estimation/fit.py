@@ -145,13 +145,13 @@ def _dataset(problem: Problem, solved: Solved, fitted: Fitted, seed: int) -> xr.
         "upper": ("parameter", problem.limits[:, 1], about | {"long_name": "upper bound"}),
     }  # fmt: skip
     variables |= _rows(problem, fitted)
-    days, states = _states(problem, values, ~fitted.lost)
+    days, states = fitted_states(problem, values, ~fitted.lost)
     about_states = states_of(problem.cohort.model)
     variables |= {
         name: (("patient", "time"), found, about_states[name]) for name, found in states.items()
     }
     variables["curve"] = (
-        ("patient", "kind", "time"), _curves(problem, states),
+        ("patient", "kind", "time"), observed_curves(problem, states),
         {"units": "as the observable", "long_name": "fitted course of each observable"},
     )  # fmt: skip
     model = problem.spec.model
@@ -233,7 +233,7 @@ def _rows(problem: Problem, fitted: Fitted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _states(
+def fitted_states(
     problem: Problem, best: np.ndarray, kept: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return days, and the fitted paths (patient, time) in cells, NaN of those who are not kept."""
@@ -251,7 +251,7 @@ def _states(
     return days, states
 
 
-def _curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:
+def observed_curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:
     """Return the course (patient, kind, time) of each observable, in its unit."""
     with jax.enable_x64(True):
         cells = Cells.counted(problem.cohort.model.species, states)

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vcohort.analysis.mixed_effects.curves import curves_of
+from vcohort.analysis.mixed_effects.found import Found
 from vcohort.analysis.mixed_effects.individuals import Individuals
-from vcohort.analysis.mixed_effects.laplace import Found
 from vcohort.analysis.mixed_effects.problem import MixedProblem
 from vcohort.analysis.mixed_effects.quantities import Quantities, traced, unit_of
+from vcohort.populations.cohort import Cohort
+from vcohort.populations.population import Population
 from vcohort.simulation.dataset import TIME, provenance, recorded
 
 _ONE = {"units": "1"}
@@ -36,7 +39,7 @@ def dataset_of(
     about = {"units": "as the quantity"}
     variables: dict[str, Any] = _of_quantities(told)
     variables |= _of_effects(problem, found, patients)
-    variables |= _of_patients(problem, patients)
+    variables |= _of_patients(problem, found, patients)
     variables |= _of_rows(problem, found, patients)
     variables |= _criteria(problem, deviance)
     variables |= {
@@ -62,7 +65,13 @@ def dataset_of(
     }  # fmt: skip
     layout = spec.layout
     random = [layout.parameters[place] for place in layout.random]
+    days, curve = curves_of(problem, patients.place)
+    variables["curve"] = (
+        ("patient", "kind", "time"), curve,
+        {"units": "as the observable", "long_name": "course of the patient itself"},
+    )  # fmt: skip
     coords = {
+        "time": ("time", days, TIME),
         "quantity": told.names, "other": told.names, "role": ("quantity", told.roles),
         "parameter": list(layout.parameters), "random": random, "other_random": random,
         "scale": ("parameter", [scale.kind for scale in spec.scales]),
@@ -76,22 +85,50 @@ def dataset_of(
 
 
 def _attributes(problem: MixedProblem, method: str, seed: int) -> dict[str, Any]:
-    effects = [[each.name, each.parameter, each.covariate, each.centre, each.level]
-               for each in problem.effects]  # fmt: skip
     single = problem.single
     own: dict[str, Any] = {"model": "a function of the user's"}
     if single is not None:
         own = {
-            "model": single.spec.model.name, **dict(single.cohort.origin),
-            **recorded(regimen=single.run.regimen), "tolerance": single.run.tolerance,
+            "model": single.spec.model.name,
+            **recorded(population=_base(single.cohort)), "tolerance": single.run.tolerance,
             "error_estimate": single.error,
         }  # fmt: skip
-    scales = [[scale.kind, scale.low, scale.high, scale.unit] for scale in problem.spec.scales]
     return {
         **own, "method": method, "seed": str(seed),
         "errors_known": int(problem.data.errors_known),
-        "covariate_effects": json.dumps(effects), "parameter_scales": json.dumps(scales),
+        "asked": json.dumps(_asked(problem)),
         **provenance("population_fit"),
+    }  # fmt: skip
+
+
+def _base(cohort: Cohort) -> Population:
+    """Return the population of what is not estimated: each at the middle of the cohort."""
+    middle = {name: float(np.median(values)) for name, values in cohort.values.items()}
+    return Population(dict(cohort.origin)["preset"], model=cohort.model, **middle)
+
+
+def _asked(problem: MixedProblem) -> dict[str, Any]:
+    """Return what was asked, such that it can be asked again of the same data."""
+    spec, layout = problem.spec, problem.spec.layout
+    random = [layout.parameters[place] for place in layout.random]
+    blocks: dict[int, list[str]] = {}
+    for name, block in zip(random, layout.block, strict=True):
+        blocks.setdefault(block, []).append(name)
+    covariates: dict[str, list[str]] = {}
+    for each in problem.effects:
+        own = covariates.setdefault(each.parameter, [])
+        own += [each.covariate] if each.covariate not in own else []
+    return {
+        "random": random,
+        "fixed": [name for name in layout.parameters if name not in random],
+        "scales": {name: scale.kind for name, scale in
+                   zip(layout.parameters, spec.scales, strict=True)},
+        "typical": dict(zip(layout.parameters, problem.values_at(problem.typical).tolist(),
+                            strict=True)),
+        "covariance": [names for names in blocks.values() if len(names) > 1],
+        "covariates": covariates,
+        "errors": {kind.name: each.name for kind, each in
+                   zip(problem.data.kinds, spec.errors, strict=True)},
     }  # fmt: skip
 
 
@@ -145,7 +182,7 @@ def _root(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
     return root
 
 
-def _of_patients(problem: MixedProblem, patients: Individuals) -> dict[str, Any]:
+def _of_patients(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:
     units = _units(problem)
     error = units * np.sqrt(np.einsum("prr->pr", patients.spread))
     return {
@@ -157,11 +194,25 @@ def _of_patients(problem: MixedProblem, patients: Individuals) -> dict[str, Any]
             ("patient", "random"), error, _named("standard deviation of the random effect, given "
                                                  "the patient's data"),
         ),
+        "covariate_shift": (
+            ("patient", "parameter"), _shift(problem, found.vectors[0]),
+            _named("what covariates add to the parameter, on its scale"),
+        ),
         "individual": (
             ("patient", "parameter"), problem.values_at(patients.place),
             {"units": "as the parameter", "long_name": "the patient's likeliest parameters"},
         ),
     }  # fmt: skip
+
+
+def _shift(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
+    """Return what covariates add to each parameter (patient, parameter)."""
+    layout = problem.spec.layout
+    slopes = np.split(vector, layout.ends)[1]
+    shift = np.zeros((len(problem.data.patients), len(layout.parameters)))
+    for effect, place, slope in zip(problem.effects, layout.effects, slopes, strict=True):
+        shift[:, place] += slope * effect.column
+    return shift
 
 
 def _of_rows(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:

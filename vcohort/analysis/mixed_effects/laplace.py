@@ -23,6 +23,9 @@ _FINALISTS, MOST_STEPS, _ENOUGH = 3, 25, 1e-8
 # Of the slope's differences, in units of the scales: far below a standard error.
 _APART = 5e-4
 
+# Vectors at a time: one program for all, whose memory does not grow with their number.
+_AT_ONCE = 16
+
 # Lengths of a step that are tried at once, and the longest, in units of the scales.
 _LENGTHS, _LONGEST = 0.4 ** np.arange(8), 1.0
 
@@ -97,7 +100,7 @@ def by_newton(
 
 
 class _Search(NamedTuple):
-    """What is asked of the marginal likelihood, always as many vectors at a time: one program."""
+    """What is asked of the marginal likelihood."""
 
     spec: MixedSpec
     patients: Patient
@@ -131,19 +134,26 @@ class _Search(NamedTuple):
         self, vectors: np.ndarray, whitened: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return deviances, slopes, modes at vectors (candidate, point, number)."""
-        points, room = vectors.shape[1], max(2 * vectors.shape[2], _LENGTHS.size)
-        padded = vectors[:, np.minimum(np.arange(room), points - 1)]
-        first = np.repeat(whitened, room, axis=0)
-        flat = padded.reshape(-1, padded.shape[2])
-        found = marginal(self.spec, self.patients, jnp.asarray(flat), jnp.asarray(first))
-        prior = jax.vmap(jax.value_and_grad(self._prior))(jnp.asarray(flat))
-        deviance = np.asarray(found.deviance.sum(axis=1) + prior[0])
-        slope = np.asarray(found.slope)
+        points = vectors.shape[1]
+        flat = vectors.reshape(-1, vectors.shape[2])
+        first = np.repeat(whitened, points, axis=0)
+        parts = [self._some(flat[at : at + _AT_ONCE], first[at : at + _AT_ONCE])
+                 for at in range(0, len(flat), _AT_ONCE)]  # fmt: skip
+        deviance, slope, modes = (np.concatenate(part) for part in zip(*parts, strict=True))
+        prior, of_prior = jax.vmap(jax.value_and_grad(self._prior))(jnp.asarray(flat))
         # A prior is one more patient's, shared out.
-        slope = slope + np.asarray(prior[1])[:, None] / slope.shape[1]
-        shape = (self.candidates, room)
-        parts = (deviance, slope, np.asarray(found.whitened))
-        return tuple(part.reshape(*shape, *part.shape[1:])[:, :points] for part in parts)
+        slope = slope + np.asarray(of_prior)[:, None] / slope.shape[1]
+        shape = (self.candidates, points)
+        all_of = (deviance.sum(axis=1) + np.asarray(prior), slope, modes)
+        return tuple(part.reshape(*shape, *part.shape[1:]) for part in all_of)
+
+    def _some(self, vectors: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the same at up to so many vectors as are computed at a time."""
+        rows = np.minimum(np.arange(_AT_ONCE), len(vectors) - 1)
+        found = marginal(
+            self.spec, self.patients, jnp.asarray(vectors[rows]), jnp.asarray(first[rows])
+        )
+        return tuple(np.asarray(part)[: len(vectors)] for part in found)
 
     def _prior(self, vector: jax.Array) -> jax.Array:
         return self.priors.deviance(vector[: self.priors.centre.size])

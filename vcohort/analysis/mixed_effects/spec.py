@@ -111,6 +111,17 @@ class MixedSpec:
             return place
         return place.at[jnp.array(self.layout.random)].add(effects.root @ whitened)
 
+    def width(self, effects: Effects, patient: Patient, predicted: Array) -> Array:
+        """Return the widths (row,) of measurements about predictions on the errors' scales."""
+        rows = patient.rows
+        found = jnp.ones_like(predicted)
+        for kind, (errors, places) in enumerate(zip(self.errors, self.width_places(), strict=True)):
+            own = [jnp.exp(effects.widths[place]) for place in places] or [jnp.ones(())]
+            ratio = own[1] / own[0] if len(own) > 1 else 0.0
+            each = own[0] * errors.scatter.width(predicted, ratio)
+            found = jnp.where(rows.kind == kind, each * rows.unit, found)
+        return found
+
     def predict(self, patient: Patient, place: Array) -> Array:
         """Return predictions (row,) on the scale of the errors, and of the event, if any."""
         values = jnp.stack([scale.value(place[at]) for at, scale in enumerate(self.scales)])

@@ -1,0 +1,130 @@
+"""The command `fit-population`: mixed effects of a trial's own patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+import vcohort as vc
+from vcohort.cli import options
+from vcohort.cli.commands.shared import Plot, StudyFile, check_table, middle_patient, tell
+from vcohort.cli.console import console
+from vcohort.cli.notation import by_name, parse_setting
+from vcohort.cli.outputs import PAGE, Outputs, check_format
+from vcohort.errors import VcohortError
+from vcohort.files import check_writable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SAID = ("estimate", "standard_error", "relative_standard_error", "lower", "upper")
+
+
+@options.with_run_flags("fit-population")
+def fit_population(
+    run_flags: dict[str, Any],
+    table: Annotated[str, typer.Argument(help="CSV of a trial: NONMEM-style, long or wide.")],
+    random: Annotated[
+        str, typer.Option(help="Parameters with a random effect: K_C,rho_C; with commas.")
+    ],
+    fixed: Annotated[
+        str | None, typer.Option(help="Parameters that are the same for all patients.")
+    ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=COVARIATE,COVARIATE: what acts on a parameter. Repeatable."),
+    ] = None,
+    together: Annotated[
+        list[str] | None,
+        typer.Option(help="Random effects that correlate: K_C,rho_C. Repeatable; or all."),
+    ] = None,
+    errors: Annotated[
+        str, typer.Option(help="log, linear, proportional, combined, student_t.")
+    ] = "log",
+    limits: Annotated[
+        str, typer.Option(help="What upper limits are worth: M3 (their probability), M1 (nothing).")
+    ] = "M3",
+    method: Annotated[str, typer.Option("--how", help="laplace, saem.")] = "laplace",
+    starts: Annotated[int | None, typer.Option(help="Starts: 20; saem: 4.")] = None,
+    survival: Annotated[
+        str | None, typer.Option(help="CSV of the survival table, or ADTTE.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
+        "population.nc"
+    ),
+    report: Annotated[Path | None, typer.Option(help="Page to write, .html.")] = None,
+    study: StudyFile = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    laws: options.LawNames = None,
+    plot: Plot = None,
+    force: options.Force = False,
+) -> None:
+    """Fit a population to all patients of a trial at once: nonlinear mixed effects."""
+    outputs = Outputs(output, plot, force)
+    outputs.check()
+    if report is not None:
+        check_writable(report, overwrite=force)
+        check_format(report, PAGE)
+    names = options.names("--random", random)
+    held = [] if fixed is None else options.names("--fixed", fixed)
+    check_table(table, "vcohort.trials.read_trial", "read_trial")
+    chosen = options.study_of(
+        "fit-population", study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
+        own={"--starts": starts}, parameters=(*names, *held),
+        defaults={"preset": "kimmel2021-figures"},
+    )  # fmt: skip
+    both = [name for name in (*names, *held) if name in chosen.set]
+    if both:
+        raise VcohortError(
+            f"{', '.join(both)}: both set and estimated. A fit finds the value: take it out of "
+            "--random or --fixed, or out of what is set."
+        )
+    trial = vc.read_trial(table, survival=survival)
+    own = {} if chosen.regimen is None or not chosen.regimen.treatments else {
+        "regimen": chosen.regimen
+    }  # fmt: skip
+    screen = console()
+    screen.print(f"{table}: {'; '.join(trial.told())}", soft_wrap=True, highlight=False)
+    ds = vc.fit_population(
+        trial, names, held, covariates=by_name("--covariate", map(_named, covariate or [])),
+        covariance=_blocks(together), errors=errors, limits=limits, method=method, starts=starts,
+        cohort=middle_patient(chosen, settings), **own, **chosen.settings(),
+    )  # fmt: skip
+    _tell(screen, ds)
+    outputs.write(screen, ds, vc.plots.fitted_curves)
+    if report is not None:
+        from vcohort.cli.report.dataset import write_report
+
+        write_report(ds, output, report, overwrite=force)
+        screen.print(f"wrote {report}", soft_wrap=True)
+
+
+def _named(text: str) -> tuple[str, list[str]]:
+    name, names = parse_setting(text)
+    return name, [each.strip() for each in names.split(",")]
+
+
+def _blocks(together: list[str] | None) -> str | list[list[str]]:
+    """Return the covariance of the random effects: diagonal, full, or blocks of names."""
+    if not together:
+        return "diagonal"
+    if together == ["all"]:
+        return "full"
+    return [options.names("--together", each) for each in together]
+
+
+def _tell(screen: Console, ds: xr.Dataset) -> None:
+    tell(screen, ds[list(_SAID)].reset_coords(drop=True), ("quantity",))
+    tell(screen, ds[["shrinkage"]].reset_coords(drop=True), ("random",))
+    error = float(ds["deviance_sampled_error"])
+    screen.print(
+        f"-2 ln L {float(ds['deviance']):.2f} (sampled {float(ds['deviance_sampled']):.2f} "
+        f"± {error:.2f}), AIC {float(ds['aic']):.2f}, BICc {float(ds['bic']):.2f}; "
+        f"{'converged' if ds['converged'] else 'not converged'}, condition number "
+        f"{float(ds['condition_number']):.3g}",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
