@@ -62,6 +62,9 @@ MAKERS = {
     "selection": lambda: vc.select_patients({"peak": np.arange(6.0)}, {"peak": (1.0, 4.0)}, n=2),
     "arms": lambda: vc.compare({each: MAKERS["cohort"]() for each in ("one", "two")}),
     "survival": lambda: vc.kaplan_meier([30.0, 90.0, 60.0, 30.0], [1, 1, 0, 1]),
+    "hazard_ratios": lambda: vc.cox(
+        {"time": [30.0, 90.0, 60.0, 45.0], "event": [1, 1, 0, 1], "AGE": [50, 60, 55, 70]}, ["AGE"]
+    ),
     "regimen": lambda: vc.optimize_regimen(
         POPULATION.sample(**COHORT), {"day": (50.0, 100.0)}, grid=2, **QUIET
     ),

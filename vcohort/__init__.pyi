@@ -55,6 +55,8 @@ from .regimens.treatments import Infusion as Infusion
 from .regimens.treatments import Lymphodepletion as Lymphodepletion
 from .results.arms import compare as compare
 from .results.competing_risks import cumulative_incidence as cumulative_incidence
+from .results.cox import cox as cox
+from .results.cox import hazard_ratio as hazard_ratio
 from .results.log_rank import log_rank as log_rank
 from .results.netcdf import load as load
 from .results.netcdf import save as save

@@ -23,6 +23,7 @@ from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity
+from vcohort.cli.commands.survival import survival
 from vcohort.cli.commands.sweep import resume, sweep, verify
 from vcohort.cli.console import console, forgive_letters
 from vcohort.cli.outputs import Outputs
@@ -141,8 +142,13 @@ def demo(
 
 
 for command in (
+<<<<<<< HEAD
     sweep, resume, verify, report, fit, fit_population, sensitivity, calibrate, optimize, compare,
     plot, export,
+=======
+    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, survival, plot,
+    export,
+>>>>>>> trial
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

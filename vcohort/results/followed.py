@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,17 @@ class Followed(NamedTuple):
             )
         found = self.select(later)
         return found._replace(start=np.maximum(found.start, landmark))
+
+
+def joined(parts: Sequence[Followed]) -> Followed:
+    """Return all patients of several cohorts."""
+    return Followed(
+        np.concatenate([each.start for each in parts]),
+        np.concatenate([each.time for each in parts]),
+        np.concatenate([each.event for each in parts]),
+        sum(each.missing for each in parts),
+        np.concatenate([each.kept for each in parts]),
+    )
 
 
 class FirstEvents(NamedTuple):

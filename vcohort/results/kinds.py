@@ -184,6 +184,16 @@ KINDS: Mapping[str, Kind] = {
         },
         ("patients", "patients_missing", "confidence", "band", "until"),
     ),
+    "hazard_ratios": Kind(
+        {
+            **dict.fromkeys(("hazard_ratio", "lower", "upper", "log_hazard_ratio",
+                             "standard_error", "pvalue"), ("covariate",)),
+            "covariance": ("covariate", "other"),
+            **dict.fromkeys(("log_likelihood", "log_likelihood_without", "pvalue_of_all"),
+                            _NO_DIMS),
+        },
+        ("patients", "patients_missing", "events", "strata", "confidence"),
+    ),
     "regimen": Kind(
         {
             "best": ("field",),

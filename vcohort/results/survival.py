@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
@@ -78,6 +79,11 @@ def _followed(
         if endpoint is not None:
             raise VcohortError(f"endpoint = {endpoint!r} is of a table, and lists are given.")
         return follow_arrays(patients, event, start)
+    if isinstance(patients, list | tuple | np.ndarray | pd.Series):
+        raise VcohortError(
+            "A list of times does not tell who progressed. Give event, too: "
+            "vc.kaplan_meier([90, 365], [1, 0])."
+        )
     if start is not None:
         raise VcohortError("start is given with lists, time and event; a table has its column.")
     return follow(patients, endpoint)

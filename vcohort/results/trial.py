@@ -153,7 +153,8 @@ def _of_patients(
     table: Table, names: Sequence[str] = (), endpoint: str | None = None
 ) -> tuple[Followed, dict[str, np.ndarray]]:
     rows = read_events(table, endpoint)
-    rows.refuse_others(names)
+    if not names:
+        rows.refuse_others()
     _refuse_unknown(names, rows.others)
     return _followed(rows), {name: rows.table.values(name) for name in names}
 

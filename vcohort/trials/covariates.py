@@ -76,7 +76,9 @@ def _values(name: str, cells: Sequence[_Cell], patients: Sequence[str]) -> np.nd
     try:
         read = [number_of(each.cell, each.sign) for each in cells]
         missing: float | str = float("nan")
-    except ValueError:
+    except ValueError as error:
+        if all(_is_number(each.cell) for each in cells):
+            raise VcohortError(f"{name} holds {error}: write all numbers alike.") from None
         read, missing = [label_of(each.cell) for each in cells], ""
     seen: dict[str, float | str] = {}
     for each, value in zip(cells, read, strict=True):
@@ -87,3 +89,14 @@ def _values(name: str, cells: Sequence[_Cell], patients: Sequence[str]) -> np.nd
                 "wanted, and others are not read: covariates=['AGE']; or none, covariates=[]."
             )
     return np.array([seen.get(label, missing) for label in patients])
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether a cell is a number, be it with a decimal point or comma."""
+    for sign in (".", ","):
+        try:
+            number_of(cell, sign)
+        except ValueError:
+            continue
+        return True
+    return False

@@ -48,10 +48,10 @@ class EventRows(NamedTuple):
     table: Table
     others: tuple[str, ...]
 
-    def refuse_others(self, more: Sequence[str] = ()) -> None:
+    def refuse_others(self) -> None:
         """Refuse columns that nobody reads; those of ADTTE are known, and some not needed."""
         for name in self.others:
-            if name not in more and not is_adtte(self.table):
+            if not is_adtte(self.table):
                 raise unknown("column", name, ("event", "time", "start", _LAST_FREE, *IDS[:2]))
 
 
@@ -104,6 +104,11 @@ def _of_patients(table: Table, endpoint: str | None) -> EventRows:
             f"endpoint = {endpoint!r} chooses among the PARAMCD of an ADTTE, which this is not: it "
             "has no AVAL and CNSR. Leave it out."
         )
+    if "event" not in table:
+        raise VcohortError(
+            "There is no column event (1: progression, 0: censored), nor AVAL and CNSR. Columns: "
+            f"{', '.join(table.columns)}. Try {PATIENTS}."
+        )
     name, begin = _end(table), _only(table, _STARTS)
     unit = TIMES.get(name, "day") if name not in ("time", "stop", "tstop") else None
     count, own = len(table), table.units.get(name, unit)
@@ -139,7 +144,8 @@ def _chosen(table: Table, endpoint: str | None) -> np.ndarray:
     known = list(dict.fromkeys(codes))
     if endpoint is None and len(known) > 1:
         raise VcohortError(
-            f"PARAMCD holds {', '.join(known)}: say which is meant, endpoint={known[0]!r}."
+            f"PARAMCD holds {', '.join(known)}: keep the rows of one, or say which is meant, "
+            f"endpoint={known[0]!r}, to vc.read_trial, vc.kaplan_meier or vc.cox."
         )
     if endpoint is not None and endpoint not in known:
         raise unknown("endpoint", endpoint, known)

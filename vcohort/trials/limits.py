@@ -32,8 +32,8 @@ def limited(rows: Rows, limit: Mapping[str, float] | float | None, two_ends: boo
 
     A row is below it where it says so, or where nothing says so and the value is smaller.
 
-    :param two_ends: whether a limit below the value of a flagged row is the lower end of an
-        interval, as Monolix has it; one of 0 is none.
+    :param two_ends: whether a limit below a value is the lower end of an interval, as Monolix has
+        it: it counts where the row is flagged, and one of 0 is none.
     :raises VcohortError: for rows that contradict their limits or need one; a limit above all
         values.
     """
@@ -41,11 +41,12 @@ def limited(rows: Rows, limit: Mapping[str, float] | float | None, two_ends: boo
     told = _told(rows, names, limit)
     below = rows.below if rows.flagged is None else rows.below | rows.flagged
     value, own = rows.value, ~np.isnan(rows.value)
+    rows.refuse_where(value < 0, "It must be at least 0")
     if two_ends:
         rows.refuse_where(below & (rows.limit > 0) & (rows.limit < value),
                           "Its limit is lower, and so it lies in an interval, which is not known "
                           "here: make LIMIT 0 where a value may be anything below")  # fmt: skip
-        told = np.where(below & own & (rows.limit < value), np.nan, told)
+        told = np.where(own & (rows.limit <= value), np.nan, told)
     rows.refuse_where(told <= 0, "Its limit must be above 0")
     missing = below & ~own & np.isnan(told)
     rows.refuse_where(missing, f"It is below a limit, and which is not told: {_LIMIT}")

@@ -52,7 +52,8 @@ def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
     """Return the rows that are measurements; of NONMEM and Monolix: no dose, no other event."""
     name = columns["value"]
     cells = table.read(name, lambda cell: measured_of(cell, table.sign), WANTED)
-    value, below = (np.array(each) for each in zip(*cells, strict=True))
+    value = np.array([number for number, _ in cells], float)
+    below = np.array([is_below for _, is_below in cells], bool)
     flagged = table.flags_or_blank(columns["below"]) if "below" in columns else None
     limit = _numbers(table, columns, "limit")
     told = ~np.isnan(value) | below | (False if flagged is None else flagged)
@@ -95,9 +96,9 @@ def _are_measurements(table: Table, columns: Columns, told: np.ndarray) -> np.nd
     if "event" in columns and "dose" not in columns:
         table.refuse_where(~np.isin(events, (0, 2)), columns["event"],
                            "It speaks of a dose, and no column AMT says of which")  # fmt: skip
-    zero = np.array([not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
-                     for cell in table.columns[name]])  # fmt: skip
-    table.refuse_where((events == 1) & told & ~zero, name,
+    zero = [not is_blank(cell) and str(cell).strip() in {"0", "0.0"}
+            for cell in table.columns[name]]  # fmt: skip
+    table.refuse_where((events == 1) & told & ~np.array(zero, bool), name,
                        "The row is a dose, of which nothing is measured: give the measurement a "
                        "row of its own")  # fmt: skip
     if "no value" not in columns:

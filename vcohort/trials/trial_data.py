@@ -59,7 +59,7 @@ class TrialData:
         """Say what was read, a text for each part."""
         rows = self.observations
         names = np.array(rows.observable)
-        parts = [f"{len(self)} patients"]
+        parts = ["1 patient" if len(self) == 1 else f"{len(self)} patients"]
         for kind in rows.kinds:
             mine = names == kind.name
             below = int(rows.below[mine].sum())
@@ -67,7 +67,8 @@ class TrialData:
                 f"{int(mine.sum())} of {kind.name}" + f", {below} below a limit" * (below > 0)
             )
         if self.regimen is not None:
-            parts.append(f"up to {len(self.regimen.treatments)} infusions of each")
+            count = len(self.regimen.treatments)
+            parts.append("one infusion each" if count == 1 else f"up to {count} infusions each")
         if self.events is not None:
             parts.append(f"{int(self.events.event.sum())} of {len(self.events)} progressed")
         if self.covariates:

@@ -66,7 +66,7 @@ def fit(
         (``N``, ``C``, ``B`` in cells; ``N_per_ul``, ``C_per_ul``, ``ALC`` in cells/ul; ``B_ml``;
         or a :class:`vcohort.Observable`), ``value``; if wanted ``weight`` of the squared residual,
         or ``error``, its standard deviation (loss ``"log"``: of the log); ``below`` (1: an upper
-        limit); ``patient``.
+        limit); ``patient``. Or a trial of :func:`vcohort.read_trial`, whose observables are known.
     :param free: names of the parameters to fit; each patient has its own.
     :param cohort: the model and the values of what is not free, for one patient or for each of
         the data's; by default the preset ``"kimmel2021-figures"``.
@@ -79,7 +79,8 @@ def fit(
         their rows are left out.
     :param bounds: lowest and highest value by name; by default the parameter's usual range.
     :param starts: starts for each patient, a Latin hypercube in logs within the bounds.
-    :param regimen: and ``seed``, ``tolerance`` (by default 1e-4): settings of a :class:`Run`.
+    :param regimen: and ``seed``, ``tolerance`` (by default 1e-4): settings of a :class:`Run`. By
+        default a trial's patients have its doses.
     :param observables: what names in the column ``observable`` may mean beside the known ones.
     :return: over ``patient``: ``estimate``, ``standard_error`` (NaN, with a warning, where the data
         tell none), ``at_bound`` (…, parameter), ``correlation`` (…, parameter, other), ``loss``,
@@ -96,8 +97,13 @@ def fit(
     :raises VcohortError: for bad data (empty, not a number, an unknown observable), unknown
         parameters, impossible bounds, and where no patient can be fitted.
     """
+<<<<<<< HEAD
     run = settle_fit("fit", run, regimen=regimen, seed=seed, tolerance=tolerance)
     problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
+=======
+    run = settle_fit("fit", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+>>>>>>> trial
     problem, solved, lost = estimate(problem, starts, run.seed, progress)
     fitted = uncertainty(problem, solved.logs[:, 0], lost)
     return _dataset(problem, solved, fitted, run.seed)

@@ -23,6 +23,7 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
 from vcohort.simulation.preparation import make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
+from vcohort.trials.trial_data import TrialData
 
 # What upper limits are worth: the probability of a value below, or nothing (Beal 2001).
 LIMITS = ("M3", "M1")
@@ -42,12 +43,21 @@ def make_problem(
 
     :raises VcohortError: for one that cannot be solved.
     """
+<<<<<<< HEAD
     rows, known_loss = counting(read_observations(data, observables), limits), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
     known_loss.check(rows)
     bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
     run = _followed_to_the_last_day(run, rows)
+=======
+    rows, known_loss = _measurements(data, observables), find_loss(loss)
+    cohort = _one_each(cohort, rows)
+    names = free_names(free, cohort.model)
+    known_loss.check(rows)
+    limits = _limits(names, cohort.model, {} if bounds is None else bounds)
+    run = _followed_to_the_last_day(run, rows, _last_own_dose(data, run))
+>>>>>>> trial
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = prepare(cohort, run).resolution
@@ -78,6 +88,18 @@ def refined(problem: Problem, logs: np.ndarray) -> Problem:
         return problem
     subjects = _subjects(problem.cohort, run, resolution.plan, problem.data)
     return problem._replace(subjects=subjects, steps=steps)
+
+
+def _measurements(data: Any, observables: Iterable[Observable]) -> Observations:
+    """Return the measurements of a table, or of a trial, where each has its observable already."""
+    if not isinstance(data, TrialData):
+        return read_observations(data, observables)
+    if list(observables):
+        raise VcohortError(
+            "observables says what names in a table mean, and this trial is read already. Give "
+            "them to vc.read_trial(table, observables=…)."
+        )
+    return data.observations
 
 
 def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
@@ -133,14 +155,30 @@ def _pair(name: str, given: Any) -> np.ndarray:
     return pair
 
 
-def settle_fit(who: str, run: Run | None, **given: Any) -> Run:
-    """Return the run of a fit: as :func:`settle`, in the precision that derivatives need."""
+def settle_fit(who: str, data: Any, run: Run | None, **given: Any) -> Run:
+    """Return the run of a fit: as :func:`settle`, in the precision that derivatives need.
+
+    Where no treatment is given, a trial's patients have the doses of their own.
+    """
+    doses = data.regimen if isinstance(data, TrialData) else None
+    if run is None and given["regimen"] is None:
+        given["regimen"] = doses
+    elif isinstance(run, Run) and doses is not None and not run.regimen.treatments:
+        run = replace(run, regimen=doses)
     return settle(who, run, given, tolerance=1e-4, method="deterministic", dtype="float64")
 
 
-def _followed_to_the_last_day(run: Run, data: Observations) -> Run:
+def _followed_to_the_last_day(run: Run, data: Observations, dose: float) -> Run:
     days = np.unique(data.day)
-    return replace(run, horizon=max(float(days[-1]), 1.0), save_at=tuple(days))
+    return replace(run, horizon=max(float(days[-1]), dose, 1.0), save_at=tuple(days))
+
+
+def _last_own_dose(data: Any, run: Run) -> float:
+    """Return the day of a trial's last dose: some patients have one after all measurements."""
+    if not isinstance(data, TrialData) or data.regimen is None or data.regimen != run.regimen:
+        return 0.0
+    days = np.concatenate([np.ravel(each.day) for each in data.regimen.treatments])
+    return float(days[np.isfinite(days)].max())
 
 
 def _check_regimen(run: Run, names: tuple[str, ...], patients: int) -> None:

@@ -77,7 +77,7 @@ def compare_models(
     :raises VcohortError: as for :func:`vcohort.fit`, for bounds of what no model fits, for both a
         cohort and a preset, and for data whose errors are not known and that a model meets exactly.
     """
-    run = settle_fit("compare_models", run, regimen=regimen, seed=seed, tolerance=tolerance)
+    run = settle_fit("compare_models", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
     chosen = _checked_models(models)
     if cohort is not None and preset is not None:
         raise VcohortError("Give a cohort or a preset, not both: each has a value of everything.")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import vcohort as vc
-from vcohort.cli import options
+from vcohort.cli import options, trial_tables
 from vcohort.cli.commands.shared import (
     BUILT_IN,
     Plot,
@@ -49,7 +49,10 @@ def fit(
     run_flags: dict[str, Any],
     table: Annotated[
         str,
-        typer.Argument(help="CSV: day, observable, value, weight or error, patient; or zuma1."),
+        typer.Argument(
+            help="CSV: day, observable, value, weight or error, patient; a trial's, as of NONMEM "
+            "or Monolix, or a column for each observable; or zuma1."
+        ),
     ],
     free: Annotated[
         str | None,
@@ -66,9 +69,7 @@ def fit(
             "log, of zuma1 the last."
         ),
     ] = None,
-    limits: Annotated[
-        str, typer.Option(help="What upper limits are worth: M3 (their probability), M1 (nothing).")
-    ] = "M3",
+    censored: trial_tables.Censored = "M3",
     bounds: Annotated[
         list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
     ] = None,
@@ -76,6 +77,10 @@ def fit(
         int | None,
         typer.Option(help="Starts for each patient: 1000; profile: 200; compare: 500."),
     ] = None,
+    observable: trial_tables.Observable = None,
+    unit: trial_tables.Unit = None,
+    limit: trial_tables.Limit = None,
+    doses: trial_tables.Doses = None,
     study: StudyFile = None,
     preset: options.Preset = None,
     settings: options.Settings = None,
@@ -87,22 +92,24 @@ def fit(
     outputs = Outputs(output, plot, force)
     outputs.check()
     command, names = way("fit", how, _FIT_WAYS), _free_names(free, how)
-    check_table(table, "vcohort.measurements.observations", "read_observations")
+    flags = trial_tables.read_flags(observable, unit, limit, doses)
+    rows = _rows(table, flags)
     bounded = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
         command, study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
         own={"--starts": starts}, parameters=(*names, *bounded),
         defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
-    rows = vc.data.fit_table() if table == BUILT_IN else table
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
-        "cohort": middle_patient(chosen, settings), "regimen": chosen.regimen,
+        "cohort": middle_patient(chosen, settings), "regimen": _regimen(rows, chosen),
         "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
-        "limits": limits, "bounds": bounded,
+        "limits": censored, "bounds": bounded,
         **({} if starts is None else {"starts": starts}), **chosen.settings(),
     }  # fmt: skip
     screen = console()
+    if isinstance(rows, vc.TrialData):
+        screen.print("; ".join(rows.told()), highlight=False, soft_wrap=True)
     match how:
         case "fit":
             ds = vc.fit(rows, names, **posed)
@@ -123,6 +130,29 @@ def fit(
             draw = vc.plots.posterior
             tell(screen, ds["summary"].to_dataset(), ("patient", "parameter"))
     outputs.write(screen, ds, draw)
+
+
+def _rows(table: str, flags: dict[str, Any]) -> Any:
+    """Return the measurements; a mistake in a table is told before all else."""
+    if table == BUILT_IN:
+        if flags:
+            raise VcohortError(
+                f"What {BUILT_IN} holds is known: leave out --observable, --unit, --limit, --doses."
+            )
+        return vc.data.fit_table()
+    rows = trial_tables.measurements(table, flags)
+    if rows is table:
+        check_table(table, "vcohort.measurements.observations", "read_observations")
+    return rows
+
+
+def _regimen(rows: Any, chosen: Study) -> Any:
+    """Return the treatments; a trial's own doses unless others are asked for."""
+    if not isinstance(rows, vc.TrialData) or rows.regimen is None:
+        return chosen.regimen
+    if chosen.regimen.treatments:
+        raise VcohortError("The trial has doses, and the study treatments: keep one of them.")
+    return None
 
 
 def _free_names(free: str | None, how: str) -> list[str]:

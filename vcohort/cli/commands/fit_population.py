@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 import vcohort as vc
-from vcohort.cli import options
-from vcohort.cli.commands.shared import Plot, StudyFile, check_table, middle_patient, tell
+from vcohort.cli import options, trial_tables
+from vcohort.cli.commands.shared import Plot, StudyFile, middle_patient, tell
 from vcohort.cli.console import console
 from vcohort.cli.notation import by_name, parse_setting
 from vcohort.cli.outputs import PAGE, Outputs, check_format
@@ -44,14 +44,13 @@ def fit_population(
     errors: Annotated[
         str, typer.Option(help="log, linear, proportional, combined, student_t.")
     ] = "log",
-    limits: Annotated[
-        str, typer.Option(help="What upper limits are worth: M3 (their probability), M1 (nothing).")
-    ] = "M3",
+    censored: trial_tables.Censored = "M3",
     method: Annotated[str, typer.Option("--how", help="laplace, saem.")] = "laplace",
     starts: Annotated[int | None, typer.Option(help="Starts: 20; saem: 4.")] = None,
-    survival: Annotated[
-        str | None, typer.Option(help="CSV of the survival table, or ADTTE.")
-    ] = None,
+    observable: trial_tables.Observable = None,
+    unit: trial_tables.Unit = None,
+    limit: trial_tables.Limit = None,
+    doses: trial_tables.Doses = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
         "population.nc"
     ),
@@ -71,7 +70,10 @@ def fit_population(
         check_format(report, PAGE)
     names = options.names("--random", random)
     held = [] if fixed is None else options.names("--fixed", fixed)
-    check_table(table, "vcohort.trials.read_trial", "read_trial")
+    acting = by_name("--covariate", map(_named, covariate or []))
+    asked = sorted({name for names in acting.values() for name in names})
+    flags = trial_tables.read_flags(observable, unit, limit, doses)
+    trial = vc.read_trial(table, covariates=asked, **flags)
     chosen = options.study_of(
         "fit-population", study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
         own={"--starts": starts}, parameters=(*names, *held),
@@ -83,16 +85,15 @@ def fit_population(
             f"{', '.join(both)}: both set and estimated. A fit finds the value: take it out of "
             "--random or --fixed, or out of what is set."
         )
-    trial = vc.read_trial(table, survival=survival)
-    own = {} if chosen.regimen is None or not chosen.regimen.treatments else {
-        "regimen": chosen.regimen
-    }  # fmt: skip
+    if trial.regimen is not None and chosen.regimen.treatments:
+        raise VcohortError("The trial has doses, and the study treatments: keep one of them.")
+    regimen = chosen.regimen if chosen.regimen.treatments else trial.regimen
     screen = console()
     screen.print(f"{table}: {'; '.join(trial.told())}", soft_wrap=True, highlight=False)
     ds = vc.fit_population(
-        trial, names, held, covariates=by_name("--covariate", map(_named, covariate or [])),
-        covariance=_blocks(together), errors=errors, limits=limits, method=method, starts=starts,
-        cohort=middle_patient(chosen, settings), **own, **chosen.settings(),
+        trial, names, held, covariates=acting,
+        covariance=_blocks(together), errors=errors, limits=censored, method=method, starts=starts,
+        cohort=middle_patient(chosen, settings), regimen=regimen, **chosen.settings(),
     )  # fmt: skip
     _tell(screen, ds)
     outputs.write(screen, ds, vc.plots.fitted_curves)

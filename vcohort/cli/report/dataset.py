@@ -36,6 +36,7 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "entropy_weights": ("Weights", "Weights of patients that meet targets, nearest to equal."),
     "selection": ("Plausible patients", "Patients within ranges, weighed to meet targets."),
     "survival": ("Survival", "Progression-free survival, by Kaplan and Meier."),
+    "hazard_ratios": ("Hazard ratios", "What covariates do to the hazard, by Cox's model."),
     "regimen": ("Best regimen", "The treatment, of those searched, that does most good."),
 }
 """What a kind of dataset is: a title, and a sentence."""
