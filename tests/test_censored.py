@@ -18,7 +18,7 @@ from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.posterior import likelihoods_at
 from vcohort.analysis.estimation.scatter import PLAIN
 
-RUN = settle_fit("fit", None)
+RUN = settle_fit("fit", None, None, regimen=None)
 
 hazard = jax.jit(likelihood.hazard)
 share_told = jax.jit(likelihood.share_told)

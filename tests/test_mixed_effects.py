@@ -166,12 +166,10 @@ def test_limits_count_by_their_probability():
     assert estimates(left_out)["start"] > found[0] + 0.5 * error[0]
 
 
-class Trial:
-    """A table with covariates beside it."""
-
-    def __init__(self, rows, **covariates):
-        self.observations = read_observations(rows, any_name=True)
-        self.covariates = covariates
+def trial_of(rows, **covariates):
+    """Return a table with covariates beside it."""
+    rows = read_observations(rows, any_name=True)
+    return vc.TrialData(rows.patients, rows, None, None, covariates)
 
 
 def test_covariates_are_a_regression():
@@ -180,7 +178,7 @@ def test_covariates_are_a_regression():
     weight, sex = random.uniform(50, 100, PATIENTS), np.array(["f", "m", "m"] * 10)
     start = 1.0 + 0.75 * np.log(weight / 70) + 0.4 * (sex == "f") + random.normal(0, 0.2, PATIENTS)
     logs = start[:, None] + 0.05 * DAYS + random.normal(0, 0.3, (PATIENTS, DAYS.size))
-    trial = Trial(table_of(logs), weight=weight, sex=sex)
+    trial = trial_of(table_of(logs), weight=weight, sex=sex)
     ds = vc.fit_population(
         trial, ["start"], predict=start_alone, typical={"start": 0.5}, starts=2,
         scales={"start": "linear"}, covariates={"start": ["weight", "sex"]}, **SHOWN,
@@ -282,14 +280,14 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_covariates_that_say_nothing_are_refused(what):
     values, match = WRONG[what]
-    trial = Trial(table_of(logs_of_lines()), age=values)
+    trial = trial_of(table_of(logs_of_lines()), age=values)
     with pytest.raises(vc.VcohortError, match=match):
         vc.fit_population(trial, **LINE, covariates={"start": ["age"]})
 
 
 def test_collinear_covariates_are_refused():
     age = np.arange(PATIENTS) + 20.0
-    trial = Trial(table_of(logs_of_lines()), age=age, months=12.0 * age)
+    trial = trial_of(table_of(logs_of_lines()), age=age, months=12.0 * age)
     with pytest.raises(vc.VcohortError, match="say the same"):
         vc.fit_population(trial, **LINE, covariates={"start": ["age", "months"]})
 

@@ -114,7 +114,9 @@ def test_the_likelihood_of_a_posterior(loss):
     """With the widths at their likeliest, scipy finds none that is likelier."""
     table = table_of((0, 2, 5))
     logs = np.log([[2e10, 0.02], [5e10, 0.015]])[:, None, :]
-    problem = make_problem(table, FREE, still_tumour(), loss, None, settle_fit("fit", None), ())
+    problem = make_problem(
+        table, FREE, still_tumour(), loss, None, settle_fit("fit", None, None, regimen=None), ()
+    )
     found, *widths = (
         np.asarray(each)[:, 0] for each in likelihoods_at(problem.spec, problem.subjects, logs)
     )

@@ -142,13 +142,8 @@ def demo(
 
 
 for command in (
-<<<<<<< HEAD
     sweep, resume, verify, report, fit, fit_population, sensitivity, calibrate, optimize, compare,
-    plot, export,
-=======
-    sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, survival, plot,
-    export,
->>>>>>> trial
+    survival, plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

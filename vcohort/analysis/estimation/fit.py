@@ -97,13 +97,8 @@ def fit(
     :raises VcohortError: for bad data (empty, not a number, an unknown observable), unknown
         parameters, impossible bounds, and where no patient can be fitted.
     """
-<<<<<<< HEAD
-    run = settle_fit("fit", run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
-=======
     run = settle_fit("fit", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
->>>>>>> trial
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     problem, solved, lost = estimate(problem, starts, run.seed, progress)
     fitted = uncertainty(problem, solved.logs[:, 0], lost)
     return _dataset(problem, solved, fitted, run.seed)

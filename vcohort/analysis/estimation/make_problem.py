@@ -43,21 +43,12 @@ def make_problem(
 
     :raises VcohortError: for one that cannot be solved.
     """
-<<<<<<< HEAD
-    rows, known_loss = counting(read_observations(data, observables), limits), find_loss(loss)
+    rows, known_loss = counting(_measurements(data, observables), limits), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
     known_loss.check(rows)
     bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
-    run = _followed_to_the_last_day(run, rows)
-=======
-    rows, known_loss = _measurements(data, observables), find_loss(loss)
-    cohort = _one_each(cohort, rows)
-    names = free_names(free, cohort.model)
-    known_loss.check(rows)
-    limits = _limits(names, cohort.model, {} if bounds is None else bounds)
     run = _followed_to_the_last_day(run, rows, _last_own_dose(data, run))
->>>>>>> trial
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = prepare(cohort, run).resolution

@@ -94,13 +94,8 @@ def posterior(
     numpyro = _numpyro()
     chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
     draws = whole("draws", draws, least=4)
-<<<<<<< HEAD
-    run = settle_fit("posterior", run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
-=======
     run = settle_fit("posterior", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
->>>>>>> trial
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     refuse(without_enough(problem.data, len(problem.spec.names)))
     if not problem.data.errors_known:
         refuse(unobserved(problem.data))

@@ -86,14 +86,9 @@ def profile_likelihood(
     confidence, points = number("confidence", confidence), whole("points", points, least=4)
     if not 0 < confidence < 1:
         raise VcohortError(f"confidence = {confidence:g} is impossible: it must be in (0, 1).")
-<<<<<<< HEAD
-    run = settle_fit("profile_likelihood", run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
-=======
     given = {"regimen": regimen, "seed": seed, "tolerance": tolerance}
     run = settle_fit("profile_likelihood", data, run, **given)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
->>>>>>> trial
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     names = problem.spec.names
     chosen = _chosen(parameters, names)
     problem, solved, lost = estimate(problem, starts, run.seed, progress)

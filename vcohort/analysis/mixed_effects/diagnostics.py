@@ -124,9 +124,8 @@ def _posed(
         )
     if predict is None and cohort is None:
         cohort = Population.from_record(fit.attrs["population_record"]).sample(1)
-    given = getattr(trial, "regimen", None) if regimen is None else regimen
     tolerance = float(fit.attrs.get("tolerance", 1e-4))
-    run = settle_fit("diagnostics", None, regimen=given, tolerance=tolerance)
+    run = settle_fit("diagnostics", trial, None, regimen=regimen, seed=None, tolerance=tolerance)
     asked = json.loads(fit.attrs["asked"])
     problem = pose(
         trial,

@@ -102,8 +102,7 @@ def fit_population(
         where no start can be followed.
     """
     one_of("method", method, METHODS)
-    regimen = getattr(trial, "regimen", None) if regimen is None and run is None else regimen
-    run = settle_fit("fit_population", run, regimen=regimen, seed=seed, tolerance=tolerance)
+    run = settle_fit("fit_population", trial, run, regimen=regimen, seed=seed, tolerance=tolerance)
     asked = Asked(random, fixed, predict, typical, scales, covariance, covariates, errors, limits,
                   priors, cohort, run, observables)  # fmt: skip
     problem = pose(trial, asked)

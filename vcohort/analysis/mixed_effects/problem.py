@@ -24,6 +24,7 @@ from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Param
 from vcohort.populations.cohort import Cohort
 from vcohort.simulation.run import Run
+from vcohort.trials.trial_data import TrialData
 
 
 class MixedProblem(NamedTuple):
@@ -78,16 +79,16 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
     :raises VcohortError: for one that cannot be solved.
     """
     data = _observations(trial, asked)
+    covariates = trial.covariates if isinstance(trial, TrialData) else {}
     if len(data.patients) < 2:
         raise VcohortError(
             f"The trial has one patient, {data.patients[0]!r}: nothing tells how patients differ. "
             "Give at least two, in the column 'patient', or fit this one alone: vc.fit."
         )
     names, random = _names(asked)
-    course, inputs, single = _course(data, names, asked)
+    course, inputs, single = _course(trial, data, names, asked)
     scales, typical = _places(names, asked, single)
-    known = dict(getattr(trial, "covariates", None) or {})
-    effects = effects_of(asked.covariates, known, names, data.patients)
+    effects = effects_of(asked.covariates, covariates, names, data.patients)
     errors = _errors(data, asked.errors)
     widths = 0 if data.errors_known else sum(len(each.names) for each in errors)
     layout = Layout(
@@ -104,8 +105,12 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
 
 
 def _observations(trial: Any, asked: Asked) -> Observations:
-    rows = getattr(trial, "observations", trial)
-    data = read_observations(rows, asked.observables, any_name=asked.predict is not None)
+    if isinstance(trial, TrialData):
+        data = trial.observations
+    else:
+        data = read_observations(trial, asked.observables, any_name=asked.predict is not None)
+    if not data.counted.any():
+        raise VcohortError("The trial has no measurement: a fit needs some of most patients.")
     return counting(data, asked.limits)
 
 
@@ -125,10 +130,13 @@ def _names(asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _course(
-    data: Observations, names: tuple[str, ...], asked: Asked
+    trial: Any, data: Observations, names: tuple[str, ...], asked: Asked
 ) -> tuple[Any, Any, Problem | None]:
     if asked.predict is None:
-        single = make_problem(data, names, asked.cohort, "linear", None, asked.run, ())
+        rows = trial if isinstance(trial, TrialData) else data
+        single = make_problem(
+            rows, names, asked.cohort, "linear", None, asked.run, (), asked.limits
+        )
         return ModelCourse(single.spec), single.subjects, single
     if not callable(asked.predict):
         raise VcohortError(
