@@ -38,8 +38,11 @@ def make_problem(
     run: Run,
     observables: Iterable[Observable],
     limits: str = "M3",
+    days: Sequence[float] = (),
 ) -> Problem:
     """Return the checked problem; see :func:`vcohort.fit` for its parts.
+
+    ``days``: others than those of the data that the path must hold.
 
     :raises VcohortError: for one that cannot be solved.
     """
@@ -48,7 +51,7 @@ def make_problem(
     names = free_names(free, cohort.model)
     known_loss.check(rows)
     bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
-    run = _followed_to_the_last_day(run, rows, _last_own_dose(data, run))
+    run = _followed_to_the_last_day(run, [*rows.day, *days], _last_own_dose(data, run))
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = prepare(cohort, run).resolution
@@ -159,8 +162,8 @@ def settle_fit(who: str, data: Any, run: Run | None, **given: Any) -> Run:
     return settle(who, run, given, tolerance=1e-4, method="deterministic", dtype="float64")
 
 
-def _followed_to_the_last_day(run: Run, data: Observations, dose: float) -> Run:
-    days = np.unique(data.day)
+def _followed_to_the_last_day(run: Run, asked: Sequence[float], dose: float) -> Run:
+    days = np.unique(asked)
     return replace(run, horizon=max(float(days[-1]), dose, 1.0), save_at=tuple(days))
 
 

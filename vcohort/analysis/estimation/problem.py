@@ -13,7 +13,7 @@ from jax import Array
 from vcohort.analysis.estimation.likelihood import as_squares
 from vcohort.analysis.estimation.losses import Loss, Measured
 from vcohort.analysis.estimation.scattered import scattered_squares
-from vcohort.engine.closed_forms.path import path
+from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.integrator.treatment import Schedule
 from vcohort.errors import VcohortError
@@ -95,10 +95,19 @@ def observed_and_limits(measured: Measured) -> tuple[Array, Array]:
 
 def predict(spec: FitSpec, subject: Subject, logs: Array) -> Array:
     """Return what the model says that each row measures, (row,), in its unit."""
+    return measured_on(spec, subject, course_of(spec, subject, logs))
+
+
+def course_of(spec: FitSpec, subject: Subject, logs: Array) -> Path:
+    """Return the deterministic path of one patient, (point, 1)."""
     values = {name: value[None] for name, value in _values(spec, subject, logs).items()}
     schedule = jax.tree.map(lambda part: part[None], subject.schedule)
-    course = path(spec.model, values, schedule, subject.grid).cells
-    cells = jax.tree.map(lambda of_species: of_species[subject.point, 0], course)
+    return path(spec.model, values, schedule, subject.grid)
+
+
+def measured_on(spec: FitSpec, subject: Subject, course: Path) -> Array:
+    """Return what each row measures, (row,), on a path."""
+    cells = jax.tree.map(lambda of_species: of_species[subject.point, 0], course.cells)
     counted = jnp.stack([kind.log_measured(cells) for kind in spec.observables])
     return jnp.exp(jnp.take_along_axis(counted, subject.kind[None], axis=0)[0])
 

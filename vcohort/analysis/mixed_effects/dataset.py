@@ -11,6 +11,7 @@ import xarray as xr
 from vcohort.analysis.mixed_effects.curves import curves_of
 from vcohort.analysis.mixed_effects.found import Found
 from vcohort.analysis.mixed_effects.individuals import Individuals
+from vcohort.analysis.mixed_effects.nuts import mixing
 from vcohort.analysis.mixed_effects.problem import MixedProblem
 from vcohort.analysis.mixed_effects.quantities import Quantities, traced, unit_of
 from vcohort.populations.cohort import Cohort
@@ -63,6 +64,10 @@ def dataset_of(
             ("number", "other_number"), told.of_vector, _named("covariance of the vector"),
         ),
     }  # fmt: skip
+    if found.draws is not None:
+        r_hat, size = mixing(traced(spec, found.draws))
+        variables["r_hat"] = ("quantity", r_hat, _named("split R-hat of the chains"))
+        variables["ess"] = ("quantity", size, _named("effective sample size"))
     layout = spec.layout
     random = [layout.parameters[place] for place in layout.random]
     days, curve = curves_of(problem, patients.place)
@@ -129,6 +134,7 @@ def _asked(problem: MixedProblem) -> dict[str, Any]:
         "covariates": covariates,
         "errors": {kind.name: each.name for kind, each in
                    zip(problem.data.kinds, spec.errors, strict=True)},
+        "events": problem.told is not None, "noise": problem.noise,
     }  # fmt: skip
 
 

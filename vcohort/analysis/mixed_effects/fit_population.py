@@ -16,7 +16,7 @@ from vcohort.analysis.mixed_effects.found import Found
 from vcohort.analysis.mixed_effects.individuals import individuals, sampled_deviance
 from vcohort.analysis.mixed_effects.methods import LAPLACE_REPORTS, METHODS, SAEM_REPORTS
 from vcohort.analysis.mixed_effects.problem import Asked, MixedProblem, pose
-from vcohort.analysis.mixed_effects.quantities import quantities_of
+from vcohort.analysis.mixed_effects.quantities import quantities_of, quantities_of_draws
 from vcohort.analysis.mixed_effects.starts import first_vectors
 from vcohort.errors import VcohortWarning, one_of
 from vcohort.given import whole
@@ -28,8 +28,11 @@ from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.run import Run
 
 # How many starts there are, and steps of which the work is told.
-_STARTS = {"laplace": 20, "saem": 4}
-_STEPS = {"laplace": LAPLACE_REPORTS, "saem": SAEM_REPORTS}
+_STARTS = {"laplace": 20, "saem": 4, "nuts": 20}
+_STEPS = {"laplace": LAPLACE_REPORTS, "saem": SAEM_REPORTS, "nuts": LAPLACE_REPORTS + 1}
+
+# The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
+_LARGEST_R_HAT = 1.01
 
 # A random effect that shrinks by more than this tells of its prior alone.
 _NOTHING_TOLD = 0.98
@@ -56,6 +59,8 @@ def fit_population(
     tolerance: float | None = None,
     run: Run | None = None,
     observables: Iterable[Observable] = (),
+    events: bool = False,
+    noise: float = 0.1,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Fit a population to all patients of a trial at once: nonlinear mixed effects.
@@ -82,13 +87,24 @@ def fit_population(
     :param method: ``"laplace"``: Laplace's approximation at each patient's likeliest random
         effects, with interaction (FOCEI; Wang 2007, J. Pharmacokinet. Pharmacodyn. 34:575);
         ``"saem"``: stochastic approximation (Kuhn & Lavielle 2005, Comput. Stat. Data Anal.
-        49:1020), for courses with kinks and far starts; -2 ln L is then the sampled one.
+        49:1020), for courses with kinks and far starts; -2 ln L is then the sampled one;
+        ``"nuts"``: the posterior by NumPyro, from Laplace's maximum on (the extra ``bayes``), 4
+        chains of 500 draws after 500. Without ``priors`` typical values are normal about the
+        first ones with a standard deviation of 3 on their scales; slopes are standard normal,
+        spreads half-normal of 1, log widths of errors normal with 2. Estimates are then means,
+        errors standard deviations, intervals quantiles; ``r_hat`` and ``ess`` (quantity,).
     :param starts: of the search, a Latin hypercube about the first values; by default 20, of
         ``"saem"`` 4.
     :param cohort: the model, and the values of what is not estimated, for one patient or each.
     :param regimen: by default the trial's; and ``seed``, ``tolerance`` (by default 1e-4): settings
         of a :class:`Run`.
     :param observables: what names in the column ``observable`` may mean beside the known ones.
+    :param events: whether the trial's progressions enter the likelihood, by each patient's exact
+        probability (:func:`vcohort.progression_free_probability`): seen between two visits, on a
+        day (to half a day), or not until the last one; patients who were watched late (left
+        truncation) count from then on. No random number is drawn.
+    :param noise: with them: standard deviation of the error of ln(tumour) by which progression is
+        judged.
     :return: over ``quantity`` (typical values, covariate slopes, spreads and correlations of
         random effects, errors): ``estimate``, ``standard_error``, ``relative_standard_error``,
         95 % intervals ``lower``, ``upper``, and ``covariance``; ``random_effect`` with
@@ -104,7 +120,7 @@ def fit_population(
     one_of("method", method, METHODS)
     run = settle_fit("fit_population", trial, run, regimen=regimen, seed=seed, tolerance=tolerance)
     asked = Asked(random, fixed, predict, typical, scales, covariance, covariates, errors, limits,
-                  priors, cohort, run, observables)  # fmt: skip
+                  priors, cohort, run, observables, events, noise)  # fmt: skip
     problem = pose(trial, asked)
     starts = _STARTS[method] if starts is None else whole("starts", starts, least=1)
     with (
@@ -122,7 +138,10 @@ def _finished(problem: MixedProblem, found: Found, method: str, seed: int) -> xr
     patients = individuals(spec, problem.patients, vector, found.whitened[0])
     sampled = sampled_deviance(spec, problem.patients, vector, patients, seed)
     kinds = [kind.name for kind in problem.data.kinds]
-    told = quantities_of(spec, vector, found.bend, problem.effects, kinds)
+    if found.draws is None:
+        told = quantities_of(spec, vector, found.bend, problem.effects, kinds)
+    else:
+        told = quantities_of_draws(spec, found.draws, problem.effects, kinds)
     ds = dataset_of(problem, found, told, patients, sampled, method, seed)
     _warn(ds)
     return ds
@@ -140,6 +159,11 @@ def _warn(ds: xr.Dataset) -> None:
         _tell(
             f"The data do not tell {', '.join(unsure)}: no standard error. Estimate fewer "
             "parameters, give priors, or make random effects fixed."
+        )
+    if "r_hat" in ds and not float(ds["r_hat"].max()) <= _LARGEST_R_HAT:
+        _tell(
+            f"The chains have not mixed: R-hat is up to {float(ds['r_hat'].max()):.3f}. Estimate "
+            "fewer parameters, or give priors."
         )
     for name in ds["random"].values[ds["shrinkage"].values > _NOTHING_TOLD]:
         _tell(

@@ -18,7 +18,8 @@ class Found(NamedTuple):
 
     ``vectors`` (…, number), ``deviance`` (…,), ``whitened`` (…, patient, random): modes;
     ``trace`` (…, turn, number): vectors on the way; ``bend`` (number, number): of the best one's
-    deviance; ``converged``: whether the best is a maximum of the likelihood.
+    deviance; ``converged``: whether the best is a maximum of the likelihood; ``draws`` (chain, …,
+    number): from the posterior, of which the best is then the mean.
     """
 
     vectors: np.ndarray
@@ -27,6 +28,7 @@ class Found(NamedTuple):
     trace: np.ndarray
     bend: np.ndarray
     converged: bool
+    draws: np.ndarray | None = None
 
 
 def lost() -> VcohortError:

@@ -13,14 +13,16 @@ from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 
 
 class Event(NamedTuple):
-    """When a patient's event came: after ``start`` and until ``end``; ``is_seen``: that it did.
+    """What is known of a patient's event: that it came between two days, or after the first.
 
-    Where it was not seen it comes after ``start``. ``is_told``: whether anything is known of it.
-    The days themselves are the course's business.
+    ``is_seen``: that it came. ``is_told``: whether anything is known. ``is_late``: whether the
+    patient was watched from a third day on, and is here since it had no event before. The days
+    themselves are the course's business.
     """
 
     is_seen: Array
     is_told: Array
+    is_late: Array
 
 
 def data_log_likelihood(
@@ -56,9 +58,10 @@ def row_log_likelihood(spec: MixedSpec, widths: Array, patient: Patient, predict
 
 
 def event_log_likelihood(event: Event, z: Array) -> Array:
-    """Return the log likelihood of an event, P(none by a day) = Phi(z), at both ends.
+    """Return the log likelihood of an event, P(none by a day) = Phi(z), z (3,) on its days.
 
-    ln (Phi(z_start) - Phi(z_end)) where it was seen, else ln Phi(z_start).
+    ln (Phi(z_first) - Phi(z_second)) where it was seen, else ln Phi(z_first); less ln Phi(z_third)
+    where the patient was watched late.
     """
     start, end = z[0], jnp.minimum(z[1], z[0] - 1e-9)
     # On the side where both are small: neither may be lost in 1.
@@ -66,7 +69,9 @@ def event_log_likelihood(event: Event, z: Array) -> Array:
     high, low = jnp.where(is_late, -end, start), jnp.where(is_late, -start, end)
     gap = jnp.minimum(log_ndtr(low) - log_ndtr(high), -1e-15)
     seen = log_ndtr(high) + jnp.log1p(-jnp.exp(gap))
-    return jnp.where(event.is_told, jnp.where(event.is_seen, seen, log_ndtr(start)), 0.0)
+    found = jnp.where(event.is_seen, seen, log_ndtr(start))
+    found -= jnp.where(event.is_late, log_ndtr(z[2]), 0.0)
+    return jnp.where(event.is_told, found, 0.0)
 
 
 def curvature(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from vcohort.analysis.mixed_effects.found import Found, Told, lost
 from vcohort.analysis.mixed_effects.individuals import Individuals, individuals, sampled_deviance
 from vcohort.analysis.mixed_effects.laplace import MOST_STEPS, MOST_TURNS, by_newton, by_turns
+from vcohort.analysis.mixed_effects.nuts import by_nuts
 from vcohort.analysis.mixed_effects.problem import MixedProblem
 from vcohort.analysis.mixed_effects.saem import REPORTS, Settled, approximate, has_settled
 from vcohort.analysis.mixed_effects.scores import REPORTS as REPORTS_OF_SCORES
@@ -75,6 +76,14 @@ def _settled(
     return settled, each, deviance
 
 
+def by_both(
+    problem: MixedProblem, vectors: np.ndarray, seed: int, told: Told
+) -> tuple[MixedProblem, Found]:
+    """Draw from the posterior, from the maximum of Laplace's likelihood on."""
+    problem, found = by_laplace(problem, vectors, seed, told)
+    return problem, by_nuts(problem, found, seed, told)
+
+
 Method = Callable[[MixedProblem, np.ndarray, int, Told], tuple[MixedProblem, Found]]
 
-METHODS: Mapping[str, Method] = {"laplace": by_laplace, "saem": by_saem}
+METHODS: Mapping[str, Method] = {"laplace": by_laplace, "saem": by_saem, "nuts": by_both}

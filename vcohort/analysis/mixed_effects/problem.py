@@ -13,12 +13,19 @@ from vcohort.analysis.estimation.make_problem import counting, make_problem, ref
 from vcohort.analysis.estimation.problem import Problem
 from vcohort.analysis.mixed_effects.courses import FunctionCourse, ModelCourse, Times
 from vcohort.analysis.mixed_effects.covariates import Effect, effects_of
+from vcohort.analysis.mixed_effects.joint import (
+    JointCourse,
+    Told,
+    check_law,
+    joint_inputs,
+    told_of,
+)
 from vcohort.analysis.mixed_effects.layout import Layout
 from vcohort.analysis.mixed_effects.priors import Priors, priors_of
 from vcohort.analysis.mixed_effects.scales import KINDS, Scale
 from vcohort.analysis.mixed_effects.spec import ERRORS, Errors, MixedSpec, Patient, Rows
 from vcohort.errors import VcohortError, one_of
-from vcohort.given import by_name, is_list, names_of, number
+from vcohort.given import by_name, is_list, names_of, number, truth
 from vcohort.measurements.observables import Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Param
@@ -31,7 +38,7 @@ class MixedProblem(NamedTuple):
     """A spec and its patients (leading axis), and where they come from.
 
     ``typical`` (parameter,): first values; ``single``: the engine's part, without one of the user's
-    functions.
+    functions; ``told``: of progressions, where these are in the likelihood, with their ``noise``.
     """
 
     spec: MixedSpec
@@ -41,6 +48,8 @@ class MixedProblem(NamedTuple):
     data: Observations
     effects: list[Effect]
     single: Problem | None
+    told: Told | None
+    noise: float
 
     def values_at(self, place: np.ndarray) -> np.ndarray:
         """Return parameters (…, parameter) at their places."""
@@ -52,7 +61,10 @@ class MixedProblem(NamedTuple):
         if self.single is None:
             return self
         single = refined(self.single, np.log(self.values_at(place)))
-        return self._replace(single=single, patients=self.patients._replace(inputs=single.subjects))
+        inputs: Any = single.subjects
+        if self.told is not None:
+            inputs = joint_inputs(single, self.told, self.noise)
+        return self._replace(single=single, patients=self.patients._replace(inputs=inputs))
 
 
 class Asked(NamedTuple):
@@ -71,6 +83,8 @@ class Asked(NamedTuple):
     cohort: Cohort | None
     run: Run
     observables: Iterable[Observable]
+    events: bool
+    noise: float
 
 
 def pose(trial: Any, asked: Asked) -> MixedProblem:
@@ -86,7 +100,8 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
             "Give at least two, in the column 'patient', or fit this one alone: vc.fit."
         )
     names, random = _names(asked)
-    course, inputs, single = _course(trial, data, names, asked)
+    told = _progressions(trial, asked)
+    course, inputs, single = _course(trial, data, names, told, asked)
     scales, typical = _places(names, asked, single)
     effects = effects_of(asked.covariates, covariates, names, data.patients)
     errors = _errors(data, asked.errors)
@@ -99,9 +114,29 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
     with jax.enable_x64(True):
         column = np.stack([each.column for each in effects], 1) if effects else None
         covariate = np.zeros((len(data.patients), 0)) if column is None else column
-        patients = Patient(inputs, _rows(data, errors), jnp.asarray(covariate), None)
+        event = None if told is None else told.event
+        patients = Patient(inputs, _rows(data, errors), jnp.asarray(covariate), event)
         priors = priors_of(asked.priors, names, scales)
-    return MixedProblem(spec, patients, priors, typical, data, effects, single)
+    return MixedProblem(
+        spec, patients, priors, typical, data, effects, single, told, asked.noise
+    )  # fmt: skip
+
+
+def _progressions(trial: Any, asked: Asked) -> Told | None:
+    """Return what is told of progressions, where these are to be in the likelihood."""
+    if not truth("events", asked.events):
+        return None
+    if asked.predict is not None:
+        raise VcohortError(
+            "events=True needs the model: predict tells of no progression. Leave one of them out."
+        )
+    noise = number("noise", asked.noise)
+    if not 0.0 < noise < np.inf:
+        raise VcohortError(
+            f"noise = {noise:g} is impossible: the error of ln(tumour) by which a progression is "
+            "judged must be above 0."
+        )
+    return told_of(trial)
 
 
 def _observations(trial: Any, asked: Asked) -> Observations:
@@ -130,14 +165,19 @@ def _names(asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _course(
-    trial: Any, data: Observations, names: tuple[str, ...], asked: Asked
+    trial: Any, data: Observations, names: tuple[str, ...], told: Told | None, asked: Asked
 ) -> tuple[Any, Any, Problem | None]:
     if asked.predict is None:
         rows = trial if isinstance(trial, TrialData) else data
+        days = () if told is None else told.days.ravel()
         single = make_problem(
-            rows, names, asked.cohort, "linear", None, asked.run, (), asked.limits
-        )
-        return ModelCourse(single.spec), single.subjects, single
+            rows, names, asked.cohort, "linear", None, asked.run, (), asked.limits, days
+        )  # fmt: skip
+        if told is None:
+            return ModelCourse(single.spec), single.subjects, single
+        check_law(single.spec)
+        with jax.enable_x64(True):
+            return JointCourse(single.spec), joint_inputs(single, told, asked.noise), single
     if not callable(asked.predict):
         raise VcohortError(
             f"predict = {asked.predict!r} is no function. Try predict=lambda values, day: "

@@ -60,6 +60,21 @@ def quantities_of(
     return Quantities(names, roles, value, error, *ends, covariance, of_vector)
 
 
+def quantities_of_draws(
+    spec: MixedSpec, draws: np.ndarray, effects: Sequence[Effect], kinds: Sequence[str]
+) -> Quantities:
+    """Return means, standard deviations and quantiles of draws (chain, draw, number)."""
+    names, roles = _names(spec, effects, kinds)
+    flat = draws.reshape(-1, draws.shape[-1])
+    values = traced(spec, flat)
+    ends = 0.5 - 0.5 * _CONFIDENCE, 0.5 + 0.5 * _CONFIDENCE
+    lower, upper = np.quantile(values, ends, axis=0)
+    return Quantities(
+        names, roles, values.mean(axis=0), values.std(axis=0, ddof=1), lower, upper,
+        np.cov(values, rowvar=False), np.cov(flat, rowvar=False),
+    )  # fmt: skip
+
+
 def _carried(slopes: np.ndarray, of_vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return covariance and errors of quantities; NaN only where a number that counts has none."""
     lost = np.isnan(np.diag(of_vector))

@@ -45,7 +45,7 @@ def fit_population(
         str, typer.Option(help="log, linear, proportional, combined, student_t.")
     ] = "log",
     censored: trial_tables.Censored = "M3",
-    method: Annotated[str, typer.Option("--how", help="laplace, saem.")] = "laplace",
+    method: Annotated[str, typer.Option("--how", help="laplace, saem, nuts.")] = "laplace",
     starts: Annotated[int | None, typer.Option(help="Starts: 20; saem: 4.")] = None,
     observable: trial_tables.Observable = None,
     unit: trial_tables.Unit = None,
