@@ -35,6 +35,8 @@ _BELOW: dict[str, Any] = {
     "ls": "", "marker": "v", "ms": 4, "mfc": "none", "mec": GREY, "alpha": 0.6,
 }  # fmt: skip
 
+_PALE: dict[str, Any] = {**_DOTS, "color": GREY, "alpha": 0.3}
+
 # Where 95 % of a standard normal number lies.
 _MOST = 1.96
 
@@ -144,7 +146,7 @@ def predictive_check(
 def _quantiles(axes: Axes, own: xr.Dataset, at: xr.Dataset, correction: str) -> None:
     shown = own["value" if correction == "none" else "corrected"].values
     below, day = own["below"].values.astype(bool), own["day"].values
-    axes.plot(day[~below], shown[~below], **(_DOTS | {"color": GREY, "alpha": 0.3}))
+    axes.plot(day[~below], shown[~below], **_PALE)
     axes.plot(day[below], shown[below], **_BELOW)
     for quantile in at["quantile"].values:
         one = at.sel(quantile=quantile)
@@ -255,6 +257,6 @@ def _columns(axes: Axes, values: np.ndarray, effect: np.ndarray) -> None:
     groups = np.unique(values)
     for place, group in enumerate(groups):
         own, colour = effect[values == group], SERIES[place % len(SERIES)]
-        axes.plot(np.full(own.size, place), own, **(_DOTS | {"color": colour}))
+        axes.plot(np.full(own.size, place), own, **_DOTS)
         axes.hlines(np.median(own), place - 0.2, place + 0.2, color=colour)
     axes.set_xticks(range(len(groups)), [str(group) for group in groups])

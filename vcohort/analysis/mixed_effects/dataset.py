@@ -108,7 +108,9 @@ def _attributes(problem: MixedProblem, method: str, seed: int) -> dict[str, Any]
 
 def _base(cohort: Cohort) -> Population:
     """Return the population of what is not estimated: each at the middle of the cohort."""
-    middle = {name: float(np.median(values)) for name, values in cohort.values.items()}
+    middle: dict[str, Any] = {
+        name: float(np.median(values)) for name, values in cohort.values.items()
+    }
     return Population(dict(cohort.origin)["preset"], model=cohort.model, **middle)
 
 

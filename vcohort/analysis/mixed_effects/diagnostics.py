@@ -98,9 +98,9 @@ def diagnostics(
         ),
         **checks,
     )  # fmt: skip
+    of_fit: dict[str, Any] = {name: fit[name] for name in ("kind_unit", "kind_name", "errors")}
     ds = ds.assign_coords(
-        quantile=list(QUANTILES), correction=list(_CORRECTIONS),
-        **{name: fit[name] for name in ("kind_unit", "kind_name", "errors")},
+        quantile=list(QUANTILES), correction=list(_CORRECTIONS), **of_fit
     ).drop_vars(["other", "random", "parameter"], errors="ignore")  # fmt: skip
     ds.attrs = {
         "model": fit.attrs["model"], "replicates": replicates, "seed": str(seed),
@@ -199,7 +199,7 @@ def _checks(problem: MixedProblem, kept: xr.Dataset, drawn: np.ndarray) -> dict[
         ),
         "bin_day": (by_bin, filled(lambda each: each.day)[0], {"units": "d", "long_name": "day"}),
         "bin_count": (
-            by_bin, filled(lambda each: 1.0 * each.count)[0], {"units": "1", "long_name": "data"},
+            by_bin, filled(lambda each: 1.0 * each.number)[0], {"units": "1", "long_name": "data"},
         ),
         "seen": (over, filled(lambda each: each.seen), unit | {"long_name": "quantile seen"}),
         **{name: (over, each, unit | {"long_name": f"{name} of replicates' quantiles"})

@@ -75,8 +75,8 @@ def fit_population(
     :param predict: in place of the model, ``predict(values, day)``: predictions (row,), or by
         the name of each observable, in ``jax.numpy``, of numbers ``values`` by name.
     :param typical: first typical values by name; by default the cohort's. ``predict`` needs all.
-    :param scales: ``"log"``, ``"logit"`` or ``"linear"`` by name; by default log, and logit where
-        the model bounds a parameter above.
+    :param scales: ``"log"``, ``"logit"`` or ``"linear"`` by name; by default log, and logit of
+        the model's shares.
     :param covariance: of the random effects: ``"diagonal"``, ``"full"``, or blocks of names.
     :param covariates: names of the trial's covariates by the name of a parameter: powers of
         numbers, (x / median)^slope, steps from the most common of groups.

@@ -144,8 +144,10 @@ class _Search(NamedTuple):
         # A prior is one more patient's, shared out.
         slope = slope + np.asarray(of_prior)[:, None] / slope.shape[1]
         shape = (self.candidates, points)
-        all_of = (deviance.sum(axis=1) + np.asarray(prior), slope, modes)
-        return tuple(part.reshape(*shape, *part.shape[1:]) for part in all_of)
+        total = (deviance.sum(axis=1) + np.asarray(prior)).reshape(shape)
+        return (
+            total, slope.reshape(*shape, *slope.shape[1:]), modes.reshape(*shape, *modes.shape[1:])
+        )  # fmt: skip
 
     def _some(self, vectors: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the same at up to so many vectors as are computed at a time."""

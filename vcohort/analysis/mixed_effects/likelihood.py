@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import log_ndtr
 
-from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
+from vcohort.analysis.mixed_effects.spec import Errors, MixedSpec, Patient
 
 
 class Event(NamedTuple):
@@ -74,6 +75,10 @@ def event_log_likelihood(event: Event, z: Array) -> Array:
     return jnp.where(event.is_told, found, 0.0)
 
 
+def _log_width(errors: Errors, scale: Array, ratio: Array | float, predicted: Array) -> Array:
+    return jnp.log(scale * errors.scatter.width(predicted, ratio))
+
+
 def curvature(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array) -> Array:
     """Return the information (prediction, prediction) that the data hold on the predictions.
 
@@ -87,9 +92,7 @@ def curvature(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array
         scales = [jnp.exp(widths[place]) for place in places] or [jnp.ones(())]
         ratio = scales[1] / scales[0] if len(scales) > 1 else 0.0
 
-        def log_width(at: Array, errors=errors, scale=scales[0], ratio=ratio) -> Array:
-            return jnp.log(scale * errors.scatter.width(at, ratio))
-
+        log_width = partial(_log_width, errors, scales[0], ratio)
         safe = jnp.where(is_kind, predicted[:count], 1.0)
         rise = jax.vmap(jax.grad(log_width))(safe)
         width = jnp.exp(log_width(safe)) * rows.unit

@@ -37,7 +37,7 @@ def by_saem(
     """Maximise the likelihood by stochastic approximation; again where the grid was too coarse."""
     settled, each, deviance = _settled(problem, vectors, seed, told)
     finer = problem.on_a_grid_for(each[int(np.argmin(deviance))].place)
-    if finer.single is not None and finer.single.steps != problem.single.steps:
+    if finer.steps != problem.steps:
         settled, each, deviance = _settled(finer, settled.vectors, seed, told)
     problem = finer
     order = np.argsort(deviance, kind="stable")

@@ -18,13 +18,13 @@ _MOST_DAYS, _BINS = 12, 8
 class Check(NamedTuple):
     """Of one observable, arrays with the bin last.
 
-    ``day``: the median of each bin; ``count``: of its data; ``below``: share below the limit, and
+    ``day``: the median of each bin; ``number``: of its data; ``below``: share below the limit, and
     both ends of that of replicates (3,); ``seen`` (quantile,); ``drawn`` (low, middle and high,
     quantile). A quantile that lies below the limit is NaN.
     """
 
     day: np.ndarray
-    count: np.ndarray
+    number: np.ndarray
     below: np.ndarray
     seen: np.ndarray
     drawn: np.ndarray

@@ -53,7 +53,7 @@ def priors_of(given: Any, names: Sequence[str], scales: Sequence[Scale]) -> Prio
                 f"The prior of {name}, {law!r}, is none on the scale {scale.kind!r} of {name}. "
                 f"Give vc.{wanted.__name__}(...)."
             )
-        middle, spread = (law.mean, law.sd) if wanted is Normal else (law.median, law.sigma)
+        middle, spread = (law.mean, law.sd) if isinstance(law, Normal) else (law.median, law.sigma)
         unit = scale.unit if wanted is Normal else 1.0
         centre[number] = scale.place(name, middle)
         precision[number] = (unit / spread) ** 2 if spread > 0 else 0.0

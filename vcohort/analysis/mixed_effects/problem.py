@@ -51,6 +51,11 @@ class MixedProblem(NamedTuple):
     told: Told | None
     noise: float
 
+    @property
+    def steps(self) -> int:
+        """Steps of the grid of time; 0 where the engine has no part."""
+        return 0 if self.single is None else self.single.steps
+
     def values_at(self, place: np.ndarray) -> np.ndarray:
         """Return parameters (…, parameter) at their places."""
         each = [scale.values(place[..., number]) for number, scale in enumerate(self.spec.scales)]
@@ -96,7 +101,7 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
     covariates = trial.covariates if isinstance(trial, TrialData) else {}
     if len(data.patients) < 2:
         raise VcohortError(
-            f"The trial has one patient, {data.patients[0]!r}: nothing tells how patients differ. "
+            f"The trial has one patient, {''.join(data.patients)!r}: nothing tells how patients differ. "
             "Give at least two, in the column 'patient', or fit this one alone: vc.fit."
         )
     names, random = _names(asked)
@@ -169,7 +174,7 @@ def _course(
 ) -> tuple[Any, Any, Problem | None]:
     if asked.predict is None:
         rows = trial if isinstance(trial, TrialData) else data
-        days = () if told is None else told.days.ravel()
+        days = [] if told is None else told.days.ravel().tolist()
         single = make_problem(
             rows, names, asked.cohort, "linear", None, asked.run, (), asked.limits, days
         )  # fmt: skip
@@ -228,8 +233,8 @@ def _first(name: str, single: Problem | None) -> float:
 
 
 def _scale(name: str, kind: Any, param: Param | None, value: float) -> Scale:
-    """Return the scale of a parameter: log, or logit where it has an upper bound."""
-    is_bounded = param is not None and np.isfinite(param.upper)
+    """Return the scale of a parameter: log, or logit of a share."""
+    is_bounded = param is not None and param.is_share
     kind = ("logit" if is_bounded else "log") if kind is None else one_of("scale", kind, KINDS)
     if kind == "linear" and param is not None:
         raise VcohortError(
@@ -303,5 +308,5 @@ def _rows(data: Observations, errors: Sequence[Errors]) -> Rows:
     own = np.where(np.isnan(data.error), 1.0, data.error)
     unit = own / np.sqrt(np.where(data.counted, data.weight, 1.0))
     columns = value, unit, kind, data.below, data.counted
-    arrays = [jnp.asarray(column[filled]) for column in columns]
-    return Rows(*arrays[:4], arrays[4] & jnp.asarray(is_own))
+    value, unit, kind, below, counted = (jnp.asarray(column[filled]) for column in columns)
+    return Rows(value, unit, kind, below, counted & jnp.asarray(is_own))

@@ -56,8 +56,8 @@ def quantities_of(
     names, roles = _names(spec, effects, kinds)
     covariance, error = _carried(slopes, of_vector)
     reach = norm.ppf(0.5 + 0.5 * _CONFIDENCE) * _carried(bent, of_vector)[1]
-    ends = [_bounded(spec, roles, free + sign * reach) for sign in (-1.0, 1.0)]
-    return Quantities(names, roles, value, error, *ends, covariance, of_vector)
+    lower, upper = (_bounded(spec, roles, free + sign * reach) for sign in (-1.0, 1.0))
+    return Quantities(names, roles, value, error, lower, upper, covariance, of_vector)
 
 
 def quantities_of_draws(

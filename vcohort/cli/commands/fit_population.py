@@ -47,6 +47,10 @@ def fit_population(
     censored: trial_tables.Censored = "M3",
     method: Annotated[str, typer.Option("--how", help="laplace, saem, nuts.")] = "laplace",
     starts: Annotated[int | None, typer.Option(help="Starts: 20; saem: 4.")] = None,
+    survival: Annotated[
+        Path | None,
+        typer.Option(help="CSV of who progressed when, id, time, event: it joins the likelihood."),
+    ] = None,
     observable: trial_tables.Observable = None,
     unit: trial_tables.Unit = None,
     limit: trial_tables.Limit = None,
@@ -73,7 +77,8 @@ def fit_population(
     acting = by_name("--covariate", map(_named, covariate or []))
     asked = sorted({name for names in acting.values() for name in names})
     flags = trial_tables.read_flags(observable, unit, limit, doses)
-    trial = vc.read_trial(table, covariates=asked, **flags)
+    told = None if survival is None else str(survival)
+    trial = vc.read_trial(table, survival=told, covariates=asked, **flags)
     chosen = options.study_of(
         "fit-population", study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
         own={"--starts": starts}, parameters=(*names, *held),
@@ -91,7 +96,7 @@ def fit_population(
     screen = console()
     screen.print(f"{table}: {'; '.join(trial.told())}", soft_wrap=True, highlight=False)
     ds = vc.fit_population(
-        trial, names, held, covariates=acting,
+        trial, names, held, covariates=acting, events=survival is not None,
         covariance=_blocks(together), errors=errors, limits=censored, method=method, starts=starts,
         cohort=middle_patient(chosen, settings), regimen=regimen, **chosen.settings(),
     )  # fmt: skip
