@@ -180,8 +180,8 @@ BAD = {
     "unknown covariate": (lambda: vc.cox(TEN, ["AGE"]), "Unknown column 'AGE'"),
     "unknown stratum": (lambda: vc.cox(TEN, ["x"], strata="site"), "Unknown column 'site'"),
     "constant": (lambda: vc.cox(TEN, ["x", "y"]), "The covariate y is 1.* of all"),
-    "missing": (lambda: vc.cox(TEN, ["gap"]), "gap holds nothing, in row 1"),
-    "a missing text": (lambda: vc.cox(TEN, ["word"]), "word holds nothing, in row 1"),
+    "missing": (lambda: vc.cox(TEN, ["gap"]), "gap = None in row 1: It is missing"),
+    "a missing text": (lambda: vc.cox(TEN, ["word"]), "word =  in row 1: It is missing"),
     "missing of a trial": (
         lambda: vc.cox(
             vc.read_trial(LONG | {"AGE": [71, "", 60, 65, 40]}, survival=TABLE), ["AGE"]

@@ -237,6 +237,17 @@ def test_a_missing_covariate_is_missing_and_a_blank_column_says_nothing():
     assert trial.covariates["SEX"].tolist() == ["f", ""]
 
 
+def test_truth_values_are_1_and_0():
+    trial = vc.read_trial(nonmem(MALE=[False] * 6 + [True] * 4), observables=CODES)
+    np.testing.assert_array_equal(trial.covariates["MALE"], [0.0, 1.0])
+
+
+def test_what_the_column_of_values_measures():
+    table = {"ID": [1, 1], "TIME": [7, 14], "DV": [31.5, 9.0]}
+    rows = vc.read_trial(table, observables={"DV": "C_per_ul"}).observations
+    assert rows.observable == ("C_per_ul",) * 2
+
+
 def test_patients_without_a_measurement_are_kept():
     survival = SURVIVAL | {"id": [3, 1]}
     with pytest.warns(vc.VcohortWarning, match="Of 1 of 3 patients nothing was measured: 3"):
@@ -299,6 +310,22 @@ def test_a_unit_that_the_column_carries_is_read():
     np.testing.assert_allclose(vc.read_trial(table).observations.value, [31.5, 9.1])
 
 
+def test_one_code_of_one_name():
+    table = {"ID": [1, 1], "TIME": [7, 14], "DV": [31.5, 9.0]}
+    for codes in ({"DVID": [3, 3]}, {"CMT": [2, 2]}, {"observable": ["C_per_ul"] * 2}):
+        rows = vc.read_trial(table | codes, observables="C_per_ul").observations
+        assert rows.observable == ("C_per_ul",) * 2
+
+
+def test_who_has_doses_alone_is_kept():
+    with pytest.warns(vc.VcohortWarning, match="nothing was measured: 3"):
+        trial = vc.read_trial({
+            "ID": [1, 1, 3], "TIME": [0, 7, 0], "AMT": [1e8, 0, 2e8], "DV": [".", 31.5, "."],
+        }, observables="C_per_ul")  # fmt: skip
+    assert trial.patients == ("1", "3") and len(trial.observations) == 1
+    assert doses(trial) == {"1": {0.0: 1e8}, "3": {0.0: 2e8}}
+
+
 def test_an_observable_of_ones_own():
     pcr = vc.Observable("C_pcr", "copies/ug", 1e7, "transgene", lambda cells: cells.log_car)
     rows = vc.read_trial(bare(), observables={1: pcr, 2: None}).observations
@@ -354,7 +381,14 @@ BAD = {
     ),
     "codes that are not told": (
         lambda: vc.read_trial(bare(CMT=[1, 2, 2, 1, 2, 2], DVID=None), observables="C_per_ul"),
-        "several CMT: 1, 2",
+        "CMT holds 1, 2, and observables one name",
+    ),
+    "codes of one name": (
+        lambda: vc.read_trial(bare(), observables="C_per_ul"), "DVID holds 2, 1, and",
+    ),
+    "another name": (
+        lambda: vc.read_trial({name: each[:2] for name, each in LONG.items()}, observables="ALC"),
+        "observable holds C_per_ul, and",
     ),
     "two columns of days": (lambda: vc.read_trial(nonmem(DAY=[0] * 10)), "TIME and DAY"),
     "two flags": (lambda: vc.read_trial(nonmem(CENS=[0] * 10)), "BLQ and CENS"),
@@ -441,6 +475,15 @@ BAD = {
     "no factor": (lambda: vc.read_trial(LONG, units={"C_per_ul": ("x", 0)}), "must be above 0"),
     "an error in another unit": (
         lambda: vc.read_trial(LONG | {"error": [0.1] * 6}, units={"B_ml": "mm"}), "It has an error",
+    ),
+    "hours of a week": (
+        lambda: vc.read_trial({"ID": [1], "week": [7], "DV": [3]}, observables="C_per_ul",
+                              units={"time": "h"}), "The unit of week is 'h'",
+    ),
+    "hours of a day": (lambda: vc.read_trial(LONG, units={"time": "h"}), "The unit of day is 'h'"),
+    "a covariate that is no value": (
+        lambda: vc.read_trial(nonmem(NOTE=[["a"]] * 10), observables=CODES),
+        "NOTE holds no label|row 1",
     ),
     "minutes": (lambda: vc.read_trial(LONG, units={"time": "min"}), "'min'"),
     "a dose without an event": (

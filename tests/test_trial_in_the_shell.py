@@ -85,10 +85,10 @@ def test_a_fit_of_a_trial(vcohort, tmp_path):
     with xr.open_dataset("fit.nc") as ds:
         np.testing.assert_array_equal(ds["value"], [[31.5, 0.5]])
         assert ds.attrs["regimen"] == "Regimen(Infusion(day=0, cells=1.8e+08))"
-    refused(
-        vcohort("fit", "trial.csv", "--observable", "1=C_per_ul", "--observable", "2=none",
-                "--study", "study.toml"), "study.toml"
-    )  # fmt: skip
+    (tmp_path / "study.toml").write_text("[[infusion]]\nday = 0.0\ncells = 1e8\n")
+    told = vcohort("fit", "trial.csv", "--observable", "1=C_per_ul", "--observable", "2=none",
+                   "--study", "study.toml", "-o", "more.nc")  # fmt: skip
+    refused(told, "The trial has doses, and the study treatments")
 
 
 def test_survival_of_a_table_and_of_a_cohort(vcohort, tmp_path):

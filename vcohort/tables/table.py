@@ -18,6 +18,7 @@ from vcohort.tables.columns import cells_by_name, columns_of
 from vcohort.tables.csv_files import read_lines
 from vcohort.tables.days import days_in
 from vcohort.tables.labels import compare_labels, label_of
+from vcohort.tables.values import values_of
 
 _Read = TypeVar("_Read")
 
@@ -115,12 +116,9 @@ class Table:
 
     def values(self, name: str) -> np.ndarray:
         """Return a column of numbers where all its cells are, else one of labels; none is blank."""
-        if any(is_blank(cell) for cell in self.columns[name]):
-            return np.array(self.read(name, label_of, "a value in every row"))
-        try:
-            return np.array([number_of(cell, self.sign) for cell in self.columns[name]])
-        except ValueError:
-            return np.array(self.labels(name))
+        cells = self.columns[name]
+        self.refuse_where(np.array([is_blank(cell) for cell in cells]), name, "It is missing")
+        return np.array(values_of(name, cells, self.places, self.sign))
 
     def refuse_where(self, wrong: np.ndarray, name: str, why: str) -> None:
         """Refuse the cell of a column in the first row that is ``wrong`` (row,)."""

@@ -23,19 +23,15 @@ class Naming(NamedTuple):
     single: Observable | None
     codes: Mapping[str, Observable | None]
 
-    @property
-    def has_codes(self) -> bool:
-        """Whether the user has said what codes mean."""
-        return bool(self.codes)
-
     def only(self, column: str) -> Observable:
-        """Return what a column measures that no code says."""
-        if self.single is None:
+        """Return what a column measures, whose rows no code tells apart."""
+        named = self.codes.get(column, self.single)
+        if named is None:
             raise VcohortError(
                 f"What {column} measures is not told. Say it: observables='C_per_ul', one of "
                 f"{', '.join(OBSERVABLES)}, or a vc.Observable."
             )
-        return self.single
+        return named
 
     def of(self, cell: Any, column: str, place: str) -> Observable | None:
         """Return what a code means."""

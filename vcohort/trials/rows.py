@@ -43,9 +43,8 @@ class Rows(NamedTuple):
     def refuse_where(self, wrong: np.ndarray, why: str) -> None:
         """Refuse the first row that is ``wrong`` (row,)."""
         for row in np.flatnonzero(wrong).tolist():
-            raise VcohortError(
-                f"{self.column[row]} = {self.value[row]:g} in {self.place[row]}: {why}."
-            )
+            value = "" if np.isnan(self.value[row]) else f" = {self.value[row]:g}"
+            raise VcohortError(f"{self.column[row]}{value} in {self.place[row]}: {why}.")
 
 
 def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
@@ -115,19 +114,29 @@ def _kinds(
 ) -> dict[int, Observable | None]:
     """Return what the chosen rows measure; None for what is left out."""
     role = next((each for each in ("observable", "compartment") if each in columns), None)
-    if role == "compartment" and not naming.has_codes:
-        codes = {str(table.columns[columns[role]][row]).strip() for row in chosen}
-        if len(codes) > 1:
-            raise VcohortError(
-                f"Rows of measurements have several {columns[role]}: {', '.join(sorted(codes))}. "
-                f"Say what each is: observables={{{min(codes)}: 'C_per_ul', …}}."
-            )
-        role = None
-    if role is None:
-        only = naming.only(columns["value"])
-        return dict.fromkeys(map(int, chosen), only)
+    if role is None or naming.single is not None or (role == "compartment" and not naming.codes):
+        _refuse_several(table, columns, role, naming, chosen)
+        return dict.fromkeys(map(int, chosen), naming.only(columns["value"]))
     cells = table.columns[columns[role]]
     return {int(row): naming.of(cells[row], columns[role], table.places[row]) for row in chosen}
+
+
+def _refuse_several(
+    table: Table, columns: Columns, role: str | None, naming: Naming, chosen: np.ndarray
+) -> None:
+    """Refuse codes that tell several measurements apart, or another than the single one."""
+    if role is None:
+        return
+    name = columns[role]
+    codes = dict.fromkeys(str(table.columns[name][row]).strip() for row in chosen)
+    others = [
+        code for code in codes if naming.single and code in {*OBSERVABLES} - {naming.single.name}
+    ]
+    if len(codes) > 1 or others:
+        raise VcohortError(
+            f"{name} holds {', '.join(codes)}, and observables one name. Say what each is: "
+            f"observables={{{next(iter(codes))!r}: 'C_per_ul', …}}."
+        )
 
 
 def wide_columns(columns: Columns, naming: Naming) -> dict[str, tuple[Observable, float | None]]:

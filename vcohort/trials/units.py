@@ -13,7 +13,7 @@ import numpy as np
 from vcohort.errors import VcohortError
 from vcohort.given import by_name, number, spelt
 from vcohort.measurements.observables import Observable
-from vcohort.tables.days import days_in
+from vcohort.tables.days import TIMES, days_in
 from vcohort.tables.table import Table
 from vcohort.trials.rows import Rows
 
@@ -134,6 +134,9 @@ def timed(table: Table, names: Iterable[str], unit: Unit | None) -> Table:
     if text.strip().lower() not in {"h", "hr", "hrs", "hour", "hours"}:
         days_in("time", text)
         return replace(table, units=table.units | dict.fromkeys(names, text))
+    for name in names:
+        if name.lower() in TIMES and name.lower() != "time":
+            raise VcohortError(f"The unit of {name} is {text!r}, and its name says another.")
     hours = {name: list(table.numbers(name) / 24.0) for name in names}
     return replace(table, columns=table.columns | hours)
 
