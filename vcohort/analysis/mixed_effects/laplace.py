@@ -163,7 +163,8 @@ class _Search(NamedTuple):
 
 def _newton(bend: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return steps downhill (candidate, number), and by how much each promises to gain."""
-    is_lost = ~np.isfinite(bend).all(axis=(1, 2)) | ~np.isfinite(slope).all(axis=1)
+    is_known = np.isfinite(bend).all(axis=(1, 2)) & np.isfinite(slope).all(axis=1)
+    is_lost = np.asarray(~is_known)
     bend = np.where(is_lost[:, None, None], np.eye(bend.shape[1]), bend)
     slope = np.where(is_lost[:, None], 0.0, slope)
     worth, axes = np.linalg.eigh(bend)

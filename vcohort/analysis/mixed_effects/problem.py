@@ -101,8 +101,8 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
     covariates = trial.covariates if isinstance(trial, TrialData) else {}
     if len(data.patients) < 2:
         raise VcohortError(
-            f"The trial has one patient, {''.join(data.patients)!r}: nothing tells how patients differ. "
-            "Give at least two, in the column 'patient', or fit this one alone: vc.fit."
+            f"The trial has one patient, {''.join(data.patients)!r}: nothing tells how patients "
+            "differ. Give at least two, in the column 'patient', or fit this one alone: vc.fit."
         )
     names, random = _names(asked)
     told = _progressions(trial, asked)
