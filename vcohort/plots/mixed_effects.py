@@ -77,11 +77,15 @@ def _against_identity(axes: Axes, own: xr.Dataset, name: str) -> None:
     below = own["below"].values.astype(bool)
     axes.plot(found[~below], value[~below], **_DOTS)
     axes.plot(found[below], value[below], **_BELOW)
-    both = np.concatenate([found, value])
-    ends = np.nanmin(both), np.nanmax(both)
+    # What lies below the limit may be predicted ever so low: the axes end near the data.
+    shown = np.concatenate([found[~below], value])
+    both = shown[np.isfinite(shown)]
+    ends = both.min(), both.max()
     axes.plot(ends, ends, color=GREY, lw=1)
-    scale = "log" if asks_for_log(both) else "linear"
-    axes.set(xscale=scale, yscale=scale)
+    is_log = asks_for_log(both)
+    scale = "log" if is_log else "linear"
+    low, high = (0.3 * ends[0], 2.0 * ends[1]) if is_log else (None, None)
+    axes.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
 
 
 def _scattered(axes: Axes, over: np.ndarray, residual: np.ndarray) -> None:

@@ -60,7 +60,7 @@ def fit_population(
     run: Run | None = None,
     observables: Iterable[Observable] = (),
     events: bool = False,
-    noise: float = 0.1,
+    noise: float = 0.05,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Fit a population to all patients of a trial at once: nonlinear mixed effects.
@@ -104,7 +104,7 @@ def fit_population(
         day (to half a day), or not until the last one; patients who were watched late (left
         truncation) count from then on. No random number is drawn.
     :param noise: with them: standard deviation of the error of ln(tumour) by which progression is
-        judged.
+        judged. Without any, a progression would be a step, whose derivative tells nothing.
     :return: over ``quantity`` (typical values, covariate slopes, spreads and correlations of
         random effects, errors): ``estimate``, ``standard_error``, ``relative_standard_error``,
         95 % intervals ``lower``, ``upper``, and ``covariance``; ``random_effect`` with
