@@ -16,13 +16,14 @@ import vcohort as vc
 from vcohort.analysis.estimation import likelihood
 from vcohort.analysis.estimation.make_problem import make_problem, settle_fit
 from vcohort.analysis.estimation.posterior import likelihoods_at
+from vcohort.analysis.estimation.scatter import PLAIN
 
-RUN = settle_fit("fit", None)
+RUN = settle_fit("fit", None, None, regimen=None)
 
 hazard = jax.jit(likelihood.hazard)
 share_told = jax.jit(likelihood.share_told)
 likeliest_scale = jax.jit(likelihood.likeliest_scale)
-log_likelihood = jax.jit(likelihood.log_likelihood)
+log_likelihood = jax.jit(PLAIN.log_likelihood)
 as_squares = jax.jit(likelihood.as_squares, static_argnames="known")
 
 # Standard deviations by which a prediction exceeds a limit.
@@ -67,7 +68,7 @@ def test_the_share_of_a_datum_that_a_limit_tells():
 def test_the_log_likelihood_is_scipy_s():
     residual, scale = np.array([0.3, -1.2, *(0.7 * Z)]), 0.7
     truth = norm.logpdf(residual[:2], scale=scale).sum() + norm.logcdf(-Z).sum()
-    found = log_likelihood(residual, *rows(Z.size, residual.size), scale)
+    found = log_likelihood(residual, residual, *rows(Z.size, residual.size), scale).sum()
     assert float(found) == pytest.approx(truth + np.log(2 * np.pi), rel=1e-12)
 
 

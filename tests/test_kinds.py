@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,6 +18,24 @@ PATIENT = vc.Population("kimmel2021-figures").sample(1)
 TABLE = {"day": [7.0, 14.0, 28.0], "observable": ["C_per_ul"] * 3, "value": [31.6, 9.1, 2.0]}
 TRIAL = xr.DataArray([1.0, 0.8, 0.6, 0.5], dims="day", coords={"day": [0.0, 50.0, 100.0, 200.0]})
 COHORT = {"n": 5, "seed": 1}
+
+
+def decline(values, day):
+    return jnp.exp(values["start"] - values["rate"] * day)
+
+
+SEVERAL = {
+    "patient": [1, 1, 1, 2, 2, 2, 3, 3, 3], "day": [0.0, 5.0, 9.0] * 3, "observable": ["size"] * 9,
+    "value": [9.0, 5.0, 4.0, 12.0, 9.0, 6.0, 7.0, 3.5, 3.0],
+}  # fmt: skip
+
+
+@cache
+def of_several():
+    return vc.fit_population(
+        SEVERAL, ["start"], ["rate"], predict=decline, typical={"start": 2.0, "rate": 0.1},
+        starts=1, **QUIET,
+    )  # fmt: skip
 
 
 @cache
@@ -37,6 +56,8 @@ MAKERS = {
     ),
     "sweep": swept,
     "fit": lambda: vc.fit(TABLE, ["K_C"], starts=2, tolerance=1e-2, **QUIET),
+    "population_fit": of_several,
+    "diagnostics": lambda: vc.diagnostics(of_several(), SEVERAL, predict=decline, replicates=20),
     "profile": lambda: vc.profile_likelihood(
         TABLE, ["K_C"], starts=2, points=4, tolerance=1e-2, **QUIET
     ),
@@ -71,7 +92,7 @@ MAKERS = {
     ),
 }  # fmt: skip
 
-SLOW = {"comparison", "posterior", "calibration", "regimen"}
+SLOW = {"comparison", "diagnostics", "population_fit", "posterior", "calibration", "regimen"}
 
 
 def groups(ds):

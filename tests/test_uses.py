@@ -27,6 +27,7 @@ COMMANDS = {
     "fit --how profile": ["fit", "zuma1", "--free", "rho_C", "--how", "profile"],
     "fit --how compare": ["fit", "zuma1", "--how", "compare"],
     "fit --how posterior": ["fit", "zuma1", "--free", "rho_C", "--how", "posterior"],
+    "fit-population": ["fit-population", "patients.csv", "--random", "rho_C"],
     "sensitivity --how sobol": ["sensitivity"],
     "sensitivity --how morris": ["sensitivity", "--how", "morris"],
     "sensitivity --how map": ["sensitivity", "--how", "map"],
@@ -84,6 +85,17 @@ FLAGS = {
     "--workers": ["1"],
     "--scheduler": ["tcp://127.0.0.1:9"],
     "--price": ["2"],
+    "--random": ["rho_C,a"],
+    "--fixed": ["a"],
+    "--covariate": ["rho_C=AGE"],
+    "--together": ["all"],
+    "--errors": ["proportional"],
+    "--censored": ["M1"],
+    "--survival": ["survival.csv"],
+    "--observable": ["C_per_ul=N_per_ul"],
+    "--unit": ["C_per_ul=cells/ml"],
+    "--limit": ["5"],
+    "--doses": ["doses.csv"],
     "--free": ["rho_C,a"],
     "--loss": ["linear"],
     "--bounds": ["rho_C=0.01:0.2"],
@@ -98,7 +110,7 @@ FLAGS = {
 }
 
 # Where files go, and which way is meant, is looked at elsewhere.
-ELSEWHERE = {"--output", "--plot", "--force", "--how", "--dry-run", "--help",
+ELSEWHERE = {"--output", "--plot", "--report", "--force", "--how", "--dry-run", "--help",
              "--study"}  # fmt: skip
 
 
@@ -112,11 +124,15 @@ def told(value):
         return value.model.name + told({name: np.asarray(value[name]) for name in value.values})
     if isinstance(value, vc.Population):
         return value.model.name + repr(value)
-    if isinstance(value, np.ndarray):
-        return str(value.tolist())
+    if isinstance(value, vc.TrialData):
+        rows = value.observations
+        return told([value.patients, rows.observable, rows.value, rows.below, value.regimen,
+                     value.events is None, dict(value.covariates)])  # fmt: skip
+    if isinstance(value, list | tuple):
+        return str([told(each) for each in value])
     if isinstance(value, dict):
         return str({name: told(each) for name, each in value.items()})
-    return repr(value)
+    return str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
 
 
 @pytest.fixture
@@ -134,8 +150,8 @@ def call(monkeypatch, capsys, tmp_path):
     def client(*_, **__):
         raise SeenError
 
-    for name in ("fit", "profile_likelihood", "compare_models", "posterior", "sobol_indices",
-                 "morris", "sensitivity_map", "local_sensitivity", "calibrate",
+    for name in ("fit", "fit_population", "profile_likelihood", "compare_models", "posterior",
+                 "sobol_indices", "morris", "sensitivity_map", "local_sensitivity", "calibrate",
                  "optimize_regimen", "simulate"):  # fmt: skip
         monkeypatch.setattr(vc, name, stand_in(name))
     monkeypatch.setattr(vc, "sweep", stand_in("sweep"))
@@ -145,6 +161,12 @@ def call(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "1000")
     (tmp_path / "trial.csv").write_text("day,pfs\n0,1\n100,0.5\n400,0.3\n")
+
+    (tmp_path / "patients.csv").write_text(
+        "patient,day,observable,value,AGE\n1,7,C_per_ul,9,50\n2,7,C_per_ul,4,60\n"
+    )
+    (tmp_path / "survival.csv").write_text("id,time,event\n1,100,1\n2,200,0\n")
+    (tmp_path / "doses.csv").write_text("ID,TIME,AMT\n1,0,1e8\n2,0,2e8\n")
 
     def run(command, *more):
         calls.clear()

@@ -15,6 +15,9 @@ from .analysis.estimation.fit import fit as fit
 from .analysis.estimation.posterior import posterior as posterior
 from .analysis.estimation.profile import profile_likelihood as profile_likelihood
 from .analysis.estimation.selection import compare_models as compare_models
+from .analysis.mixed_effects.diagnostics import diagnostics as diagnostics
+from .analysis.mixed_effects.fit_population import fit_population as fit_population
+from .analysis.mixed_effects.fitted_population import fitted_population as fitted_population
 from .analysis.optimization.optimize_regimen import optimize_regimen as optimize_regimen
 from .analysis.sensitivity.identifiability import identifiability as identifiability
 from .analysis.sensitivity.local_sensitivity import local_sensitivity as local_sensitivity

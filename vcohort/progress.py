@@ -11,6 +11,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -40,8 +41,21 @@ def progress_bar(
     what: str, total: int, show: bool | None = None
 ) -> Generator[Callable[[int], None]]:
     """Yield a function that reports finished work; ``show`` None shows a bar on a terminal."""
+    with _bar(what, total, show) as (bar, task):
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def told_bar(what: str, total: int, show: bool | None = None) -> Generator[Callable[[str], None]]:
+    """Yield a function that reports a step and where the work stands; ``total``: most steps."""
+    with _bar(what, total, show) as (bar, task):
+        yield lambda text: bar.update(task, advance=1, description=f"{what}: {text}")
+
+
+@contextmanager
+def _bar(what: str, total: int, show: bool | None) -> Generator[tuple[Progress, TaskID]]:
     bar = Progress(
-        TextColumn(what),
+        TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(),
@@ -51,5 +65,4 @@ def progress_bar(
         disable=not is_shown(show),
     )
     with bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.advance(task, done)
+        yield bar, bar.add_task(what, total=total)

@@ -19,6 +19,7 @@ from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.explore import explore
 from vcohort.cli.commands.fit import fit
+from vcohort.cli.commands.fit_population import fit_population
 from vcohort.cli.commands.look import export, plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.report import report
@@ -142,8 +143,8 @@ def demo(
 
 
 for command in (
-    explore, sweep, resume, verify, report, fit, sensitivity, calibrate, optimize, compare, trial,
-    survival, plot, export,
+    explore, sweep, resume, verify, report, fit, fit_population, sensitivity, calibrate, optimize,
+    compare, trial, survival, plot, export,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

@@ -11,6 +11,8 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
                "swimmer", "exposure_response", "phase_portrait", "patient_card"),
     "sweep": ("heatmap", "lines", "cure_map", "dose_response"),
     "fit": ("fitted_curves", "fit_starts", "car_t_kinetics"),
+    "population_fit": ("fitted_curves", "random_effects", "convergence"),
+    "diagnostics": ("goodness_of_fit", "predictive_check"),
     "profile": ("profiles",),
     "comparison": ("model_weights", "fitted_curves"),
     "posterior": ("posterior",),

@@ -32,6 +32,10 @@ Limit: TypeAlias = Annotated[
     typer.Option(help="Limit of quantification that no column tells, 0.5 or C_per_ul=0.5. "
                       "Repeatable."),
 ]  # fmt: skip
+Censored: TypeAlias = Annotated[
+    str,
+    typer.Option(help="What values below a limit are worth: M3 (their probability), M1 (nothing)."),
+]
 Doses: TypeAlias = Annotated[
     Path | None, typer.Option(help="CSV of doses: ID, TIME, AMT; where the table has none.")
 ]

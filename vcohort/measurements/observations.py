@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.measurements.observables import Observable, find_observables
+from vcohort.late import Array
+from vcohort.measurements.observables import OBSERVABLES, Observable, find_observables
+from vcohort.models import Cells
 from vcohort.tables.labels import label_of
 from vcohort.tables.table import Table, read_table
 
@@ -66,7 +68,9 @@ class Observations:
         return filled, np.stack([np.arange(most) < rows.size for rows in own])
 
 
-def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Observations:
+def read_observations(
+    rows: Any, observables: Iterable[Observable] = (), *, any_name: bool = False
+) -> Observations:
     """Return a table of measurements, checked.
 
     ``rows``: a CSV file's path, a data frame, or columns by name; or what is checked already.
@@ -74,7 +78,7 @@ def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Obse
     ``error`` (standard deviation), ``below`` (1: the value is an upper limit, else 0) and
     ``patient``: a label in every row, of which 1, 1.0 and "1" are one. ``observables``: what names
     may mean beside the known ones; the column ``observable`` may also hold :class:`Observable`
-    objects.
+    objects. ``any_name``: whether it may hold any other name, for those who need no cells of it.
 
     :raises VcohortError: for missing or unknown columns, unknown observables, values that are
         no numbers, days before 0, rows without a patient, an empty table.
@@ -93,7 +97,22 @@ def read_observations(rows: Any, observables: Iterable[Observable] = ()) -> Obse
     if not len(table):
         raise VcohortError("The data are empty: give at least one measurement.")
     cells = table.read("observable", _named, "the name of what was measured in every row")
-    return _checked(table, find_observables(cells, observables))
+    more = [*observables, *(_nameless(cells, observables) if any_name else [])]
+    return _checked(table, find_observables(cells, more))
+
+
+def _nameless(cells: Iterable[Any], known: Iterable[Observable]) -> list[Observable]:
+    """Return observables of the names that no other has; they count no cells."""
+    taken = {
+        *OBSERVABLES,
+        *(each.name for each in [*known, *cells] if isinstance(each, Observable)),
+    }
+    names = dict.fromkeys(str(cell).strip() for cell in cells if isinstance(cell, str))
+    return [Observable(name, "1", 1.0, name, _no_cells) for name in names if name not in taken]
+
+
+def _no_cells(cells: Cells) -> Array:
+    raise VcohortError("This observable is the user's own, and counts no cells of the model.")
 
 
 def _named(cell: Any) -> Observable | str:

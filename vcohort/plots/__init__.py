@@ -19,6 +19,10 @@ from vcohort.plots.fit import profiles as profiles
 from vcohort.plots.forest import forest as forest
 from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
+from vcohort.plots.mixed_effects import convergence as convergence
+from vcohort.plots.mixed_effects import goodness_of_fit as goodness_of_fit
+from vcohort.plots.mixed_effects import predictive_check as predictive_check
+from vcohort.plots.mixed_effects import random_effects as random_effects
 from vcohort.plots.patient_card import patient_card as patient_card
 from vcohort.plots.phase_portrait import phase_portrait as phase_portrait
 from vcohort.plots.responses import tumour_responses as tumour_responses

@@ -58,6 +58,7 @@ UNREAD: Mapping[str, Mapping[str, str]] = {
     },
     "fit": _FIT,
     "fit --how profile": _FIT,
+    "fit-population": _FIT,
     "fit --how compare": {**_FIT, "model": "it compares laws, each beside those of the default"},
     "fit --how posterior": {
         **_FIT,

@@ -15,6 +15,14 @@ from vcohort.simulation.dataset import TIME, provenance
 # The residuals' scale, among the parameters.
 SCALE = "scale"
 
+# The constant part of their width, over the proportional one.
+RATIO = "ratio"
+
+_WIDTHS = {
+    SCALE: {"units": "1", "long_name": "standard deviation of the residuals"},
+    RATIO: {"units": "as the observable", "long_name": "constant over proportional width"},
+}
+
 # The usual mark above which chains have not mixed (Vehtari et al. 2021, Bayesian Anal. 16:667).
 _LARGEST_R_HAT = 1.01
 
@@ -27,8 +35,8 @@ def arviz_tree(
     patients = {"patient": list(problem.data.patients)}
 
     def about(name: str) -> dict[str, str]:
-        if name == SCALE:
-            return {"units": "1", "long_name": "standard deviation of the residuals"}
+        if name in _WIDTHS:
+            return _WIDTHS[name]
         param = model.param(name)
         return {"units": param.unit, "long_name": param.description}
 

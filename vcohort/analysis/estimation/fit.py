@@ -39,6 +39,7 @@ def fit(
     cohort: Cohort | None = None,
     *,
     loss: str | Residuals = "log",
+    limits: str = "M3",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 1000,
     regimen: Regimen | None = None,
@@ -69,9 +70,13 @@ def fit(
     :param free: names of the parameters to fit; each patient has its own.
     :param cohort: the model and the values of what is not free, for one patient or for each of
         the data's; by default the preset ``"kimmel2021-figures"``.
-    :param loss: ``"log"``, ``"linear"``, ``"kimmel2021"`` (the paper's weights and penalty; its
-        largest value of each observable is one that was observed), or a function of (predicted
-        (row,), measured, values) that returns residuals (row,).
+    :param loss: ``"log"``, ``"linear"``, ``"proportional"`` (standard deviation b f, f the
+        prediction), ``"combined"`` (sqrt(a^2 + b^2 f^2)), ``"student_t"`` (robust: residuals of
+        logs with Student's t, 4 degrees of freedom), ``"kimmel2021"`` (the paper's weights and
+        penalty; its largest value of each observable is one that was observed), or a function of
+        (predicted (row,), measured, values) that returns residuals (row,).
+    :param limits: what upper limits are worth: ``"M3"``, their likelihood, or ``"M1"``, nothing:
+        their rows are left out.
     :param bounds: lowest and highest value by name; by default the parameter's usual range.
     :param starts: starts for each patient, a Latin hypercube in logs within the bounds.
     :param regimen: and ``seed``, ``tolerance`` (by default 1e-4): settings of a :class:`Run`. By
@@ -84,7 +89,8 @@ def fit(
         and the data with ``predicted``, ``residual`` and ``information`` (…, observation), how much
         of an observed datum each row is, from 0 to 1. The loss is the sum of squared residuals S;
         with limits and known errors S - 2 sum ln Phi; with limits and errors that are not known,
-        the S that what was observed would have alone at the same greatest likelihood.
+        and with the losses that are not normal residuals of one width, the S that what was observed
+        would have alone, normal and of one width, at the same greatest likelihood.
         A patient who cannot be fitted (limits alone, fewer rows that tell anything than free
         parameters, equations that cannot be followed) is told of by a warning, and missing: its
         numbers are NaN, its data are there.
@@ -92,7 +98,7 @@ def fit(
         parameters, impossible bounds, and where no patient can be fitted.
     """
     run = settle_fit("fit", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     problem, solved, lost = estimate(problem, starts, run.seed, progress)
     fitted = uncertainty(problem, solved.logs[:, 0], lost)
     return _dataset(problem, solved, fitted, run.seed)
@@ -140,13 +146,13 @@ def _dataset(problem: Problem, solved: Solved, fitted: Fitted, seed: int) -> xr.
         "upper": ("parameter", problem.limits[:, 1], about | {"long_name": "upper bound"}),
     }  # fmt: skip
     variables |= _rows(problem, fitted)
-    days, states = _states(problem, values, ~fitted.lost)
+    days, states = fitted_states(problem, values, ~fitted.lost)
     about_states = states_of(problem.cohort.model)
     variables |= {
         name: (("patient", "time"), found, about_states[name]) for name, found in states.items()
     }
     variables["curve"] = (
-        ("patient", "kind", "time"), _curves(problem, states),
+        ("patient", "kind", "time"), observed_curves(problem, states),
         {"units": "as the observable", "long_name": "fitted course of each observable"},
     )  # fmt: skip
     model = problem.spec.model
@@ -172,6 +178,7 @@ def _dataset(problem: Problem, solved: Solved, fitted: Fitted, seed: int) -> xr.
     attributes = {
         "model": model.name, **dict(problem.cohort.origin), "loss": problem.spec.loss.name,
         "seed": str(seed), "errors_known": int(data.errors_known),
+        "scales": problem.spec.loss.scatter.scales,
         **recorded(regimen=problem.run.regimen),
         "tolerance": problem.run.tolerance, "error_estimate": problem.error,
         **provenance("fit"),
@@ -227,7 +234,7 @@ def _rows(problem: Problem, fitted: Fitted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _states(
+def fitted_states(
     problem: Problem, best: np.ndarray, kept: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return days, and the fitted paths (patient, time) in cells, NaN of those who are not kept."""
@@ -245,7 +252,7 @@ def _states(
     return days, states
 
 
-def _curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:
+def observed_curves(problem: Problem, states: dict[str, np.ndarray]) -> np.ndarray:
     """Return the course (patient, kind, time) of each observable, in its unit."""
     with jax.enable_x64(True):
         cells = Cells.counted(problem.cohort.model.species, states)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import log_ndtr, ndtr
+
+from vcohort.analysis.estimation.scatter import NORMAL
 
 # Standard deviations from which on a limit tells nothing (to 1e-197).
 _CLEAR = -30.0
@@ -28,13 +29,6 @@ _HAZARD_AT_0 = math.sqrt(2.0 / math.pi)
 _LARGEST_SHARE = 0.3
 
 _SCALE_STEPS = 40
-
-
-def log_likelihood(residual: Array, observed: Array, limit: Array, scale: Array) -> Array:
-    """Return the log likelihood, less a constant, of residuals (row,): observed, or of limits."""
-    z = residual / scale
-    seen = jnp.where(observed, -0.5 * z**2 - jnp.log(scale), 0.0)
-    return jnp.sum(seen) - 0.5 * jnp.sum(_surprise(_of_limits(z, limit)))
 
 
 def as_squares(
@@ -89,7 +83,7 @@ def likeliest_scale(squares: Array, number: Array, residual: Array, limit: Array
 def hazard(z: Array) -> Array:
     """Return phi(z) / Phi(-z), the slope of -ln Phi(-z)."""
     near = jnp.minimum(z, _FAR)
-    exact = jnp.exp(-0.5 * near**2 - 0.5 * math.log(2.0 * math.pi) - _log_below(near))
+    exact = jnp.exp(-0.5 * near**2 - 0.5 * math.log(2.0 * math.pi) - NORMAL.log_below(near))
     far = jnp.maximum(z, _FAR)
     series = jnp.polyval(jnp.array([-74.0, 10.0, -2.0, 1.0]), 1.0 / far**2)
     return jnp.where(z < _FAR, exact, far + series / far)
@@ -154,11 +148,4 @@ def _of_limits(z: Array, limit: Array) -> Array:
 
 def _surprise(z: Array) -> Array:
     """Return -2 ln Phi(-z)."""
-    return -2.0 * _log_below(z)
-
-
-def _log_below(z: Array) -> Array:
-    """Return ln Phi(-z), to rounding on both sides."""
-    # Not minimum and maximum: at 0 these have half the slope.
-    likely, unlikely = jnp.where(z < 0.0, z, 0.0), jnp.where(z < 0.0, 0.0, z)
-    return jnp.where(z < 0.0, jnp.log1p(-ndtr(likely)), log_ndtr(-unlikely))
+    return -2.0 * NORMAL.log_below(z)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from vcohort.analysis.estimation.scatter import PLAIN, STUDENT, Scatter
 from vcohort.errors import VcohortError, one_of
 from vcohort.measurements.observables import STATES
 from vcohort.measurements.observations import Observations
@@ -51,13 +52,14 @@ def takes_all(data: Observations) -> None:
 class Loss:
     """A sum of squares: residuals of the data, and of a penalty on the free parameters.
 
-    ``check`` refuses data that the residuals cannot take.
+    ``check`` refuses data that the residuals cannot take; ``scatter``: how wide they are.
     """
 
     name: str
     residuals: Residuals
     penalty: Callable[[Mapping[str, Array]], Array] = no_penalty
     check: Callable[[Observations], None] = takes_all
+    scatter: Scatter = PLAIN
 
 
 def peaks(data: Observations) -> np.ndarray:
@@ -87,10 +89,27 @@ def _log(predicted: Array, measured: Measured, values: Mapping[str, Array]) -> A
 def _check_log(data: Observations) -> None:
     if (data.value[data.counted] <= 0).any():
         raise VcohortError(
-            "loss 'log' needs values above 0. Where nothing was found, give the limit of "
+            "Residuals of logs need values above 0. Where nothing was found, give the limit of "
             "detection as the value, and 1 in the column 'below'; or take another loss, such as "
             "'linear' or, for the built-in table zuma1, 'kimmel2021'."
         )
+
+
+def _difference(predicted: Array, measured: Measured, values: Mapping[str, Array]) -> Array:
+    return predicted - measured.value
+
+
+def _check_scattered(data: Observations) -> None:
+    if data.errors_known:
+        raise VcohortError(
+            "losses 'proportional', 'combined' and 'student_t' find the size of the errors, which "
+            "the column 'error' gives. Leave the column out, or take the loss 'linear' or 'log'."
+        )
+
+
+def _check_student(data: Observations) -> None:
+    _check_scattered(data)
+    _check_log(data)
 
 
 def _published(predicted: Array, measured: Measured, values: Mapping[str, Array]) -> Array:
@@ -137,9 +156,14 @@ LOSSES = {
     for loss in (
         Loss("linear", _linear),
         Loss("log", _log, check=_check_log),
+        Loss("proportional", _difference, check=_check_scattered,
+             scatter=Scatter(proportional=True)),
+        Loss("combined", _difference, check=_check_scattered,
+             scatter=Scatter(proportional=True, floor=True)),
+        Loss("student_t", _log, check=_check_student, scatter=Scatter(STUDENT)),
         Loss("kimmel2021", _published, _published_penalty, _check_published),
     )
-}
+}  # fmt: skip
 
 
 def find_loss(loss: str | Residuals) -> Loss:

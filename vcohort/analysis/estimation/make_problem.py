@@ -15,7 +15,7 @@ from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subjec
 from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, one_of
 from vcohort.given import by_name, floats
 from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
@@ -24,6 +24,9 @@ from vcohort.populations.cohort import Cohort, check_values
 from vcohort.simulation.preparation import make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.trials.trial_data import TrialData
+
+# What upper limits are worth: the probability of a value below, or nothing (Beal 2001).
+LIMITS = ("M3", "M1")
 
 
 def make_problem(
@@ -34,27 +37,38 @@ def make_problem(
     bounds: Mapping[str, tuple[float, float]] | None,
     run: Run,
     observables: Iterable[Observable],
+    limits: str = "M3",
+    days: Sequence[float] = (),
 ) -> Problem:
     """Return the checked problem; see :func:`vcohort.fit` for its parts.
 
+    ``days``: others than those of the data that the path must hold.
+
     :raises VcohortError: for one that cannot be solved.
     """
-    rows, known_loss = _measurements(data, observables), find_loss(loss)
+    rows, known_loss = counting(_measurements(data, observables), limits), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
     known_loss.check(rows)
-    limits = _limits(names, cohort.model, {} if bounds is None else bounds)
-    run = _followed_to_the_last_day(run, rows, _last_own_dose(data, run))
+    bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
+    run = _followed_to_the_last_day(run, [*rows.day, *days], _last_own_dose(data, run))
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
     resolution = prepare(cohort, run, one_grid=True).resolution
     with jax.enable_x64(True):
-        sides = Bounds(*(jnp.asarray(side) for side in np.log(limits).T))
+        sides = Bounds(*(jnp.asarray(side) for side in np.log(bounded).T))
     limited = bool((rows.below & rows.counted).any())
     spec = FitSpec(cohort.model, rows.kinds, names, known_loss, rows.errors_known, limited)
     subjects = _subjects(cohort, run, resolution.plan, rows)
     steps, error = resolution.plan.steps, resolution.error
-    return Problem(spec, subjects, sides, limits, cohort, rows, run, steps, error)
+    return Problem(spec, subjects, sides, bounded, cohort, rows, run, steps, error)
+
+
+def counting(data: Observations, limits: str) -> Observations:
+    """Return the data with upper limits that count as they should, see :func:`vcohort.fit`."""
+    if one_of("limits", limits, LIMITS) == "M3":
+        return data
+    return replace(data, weight=np.where(data.below, 0.0, data.weight))
 
 
 def refined(problem: Problem, logs: np.ndarray) -> Problem:
@@ -148,8 +162,8 @@ def settle_fit(who: str, data: Any, run: Run | None, **given: Any) -> Run:
     return settle(who, run, given, tolerance=1e-4, method="deterministic", dtype="float64")
 
 
-def _followed_to_the_last_day(run: Run, data: Observations, dose: float) -> Run:
-    days = np.unique(data.day)
+def _followed_to_the_last_day(run: Run, asked: Sequence[float], dose: float) -> Run:
+    days = np.unique(asked)
     return replace(run, horizon=max(float(days[-1]), dose, 1.0), save_at=tuple(days))
 
 

@@ -12,7 +12,8 @@ from jax import Array
 
 from vcohort.analysis.estimation.likelihood import as_squares
 from vcohort.analysis.estimation.losses import Loss, Measured
-from vcohort.engine.closed_forms.path import path
+from vcohort.analysis.estimation.scattered import scattered_squares
+from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.integrator.grid import Grid
 from vcohort.engine.integrator.treatment import Schedule
 from vcohort.errors import VcohortError
@@ -94,10 +95,19 @@ def observed_and_limits(measured: Measured) -> tuple[Array, Array]:
 
 def predict(spec: FitSpec, subject: Subject, logs: Array) -> Array:
     """Return what the model says that each row measures, (row,), in its unit."""
+    return measured_on(spec, subject, course_of(spec, subject, logs))
+
+
+def course_of(spec: FitSpec, subject: Subject, logs: Array) -> Path:
+    """Return the deterministic path of one patient, (point, 1)."""
     values = {name: value[None] for name, value in _values(spec, subject, logs).items()}
     schedule = jax.tree.map(lambda part: part[None], subject.schedule)
-    course = path(spec.model, values, schedule, subject.grid).cells
-    cells = jax.tree.map(lambda of_species: of_species[subject.point, 0], course)
+    return path(spec.model, values, schedule, subject.grid)
+
+
+def measured_on(spec: FitSpec, subject: Subject, course: Path) -> Array:
+    """Return what each row measures, (row,), on a path."""
+    cells = jax.tree.map(lambda of_species: of_species[subject.point, 0], course.cells)
     counted = jnp.stack([kind.log_measured(cells) for kind in spec.observables])
     return jnp.exp(jnp.take_along_axis(counted, subject.kind[None], axis=0)[0])
 
@@ -132,15 +142,22 @@ def data_residuals(spec: FitSpec, subject: Subject, logs: Array) -> Array:
 
 def all_residuals(spec: FitSpec, subject: Subject, logs: Array) -> Array:
     """Return residuals whose squares sum to the loss: the rows', then the penalty's."""
-    own = data_residuals(spec, subject, logs)
-    return squares_of(spec, subject, own, penalty_of(spec, logs))
+    found = predict(spec, subject, logs)
+    own = residuals_of(spec, subject, logs, found)
+    return squares_of(spec, subject, own, found, penalty_of(spec, logs))
 
 
-def squares_of(spec: FitSpec, subject: Subject, own: Array, penalty: Array) -> Array:
-    """Return residuals whose squares sum to the loss of the rows' ``own`` and the ``penalty``."""
+def squares_of(spec: FitSpec, subject: Subject, own: Array, found: Array, penalty: Array) -> Array:
+    """Return residuals whose squares sum to the loss of the rows' ``own`` and the ``penalty``.
+
+    ``found``: the predictions (row,).
+    """
+    rows = observed_and_limits(subject.measured)
+    if not spec.loss.scatter.is_plain:
+        told = scattered_squares(spec.loss.scatter, own, found, *rows)
+        return jnp.concatenate([told, penalty])
     if not spec.limited:
         return jnp.concatenate([own, penalty])
-    rows = observed_and_limits(subject.measured)
     return as_squares(own, penalty, *rows, known=spec.errors_known)
 
 

@@ -54,6 +54,7 @@ def profile_likelihood(
     points: int = 24,
     confidence: float = 0.95,
     loss: str | Residuals = "log",
+    limits: str = "M3",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 200,
     regimen: Regimen | None = None,
@@ -74,8 +75,8 @@ def profile_likelihood(
     :param parameters: of those that are free; by default all.
     :param points: of each profile.
     :param confidence: level of the intervals.
-    :param data, free, cohort, loss, bounds, starts, seed, regimen, tolerance, observables: as for
-        :func:`vcohort.fit`.
+    :param data, free, cohort, loss, limits, bounds, starts, seed, regimen, tolerance, observables:
+        as for :func:`vcohort.fit`.
     :return: over (patient, parameter): ``estimate``, ``lower``, ``upper`` (NaN where the interval
         is open: the bound is reached first, or a point that cannot be followed), and over the
         points ``value``, ``deviance`` and ``others`` (…, other), the values of all parameters.
@@ -87,7 +88,7 @@ def profile_likelihood(
         raise VcohortError(f"confidence = {confidence:g} is impossible: it must be in (0, 1).")
     given = {"regimen": regimen, "seed": seed, "tolerance": tolerance}
     run = settle_fit("profile_likelihood", data, run, **given)
-    problem = make_problem(data, free, cohort, loss, bounds, run, observables)
+    problem = make_problem(data, free, cohort, loss, bounds, run, observables, limits)
     names = problem.spec.names
     chosen = _chosen(parameters, names)
     problem, solved, lost = estimate(problem, starts, run.seed, progress)
@@ -96,8 +97,8 @@ def profile_likelihood(
     fitted = uncertainty(problem, best, lost)
     lost = _left_out(problem, fitted)
     error = np.nan_to_num(fitted.log_error, nan=np.inf)
-    limits = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
-    grid = _walk(problem, best, which, error, limits, points, progress)
+    ends = np.stack([np.asarray(side) for side in problem.bounds], axis=1)
+    grid = _walk(problem, best, which, error, ends, points, progress)
     reached = np.where(lost[:, None, None], np.nan, grid.loss)
     least = np.minimum(solved.loss[:, :1, None], reached.min(axis=2, keepdims=True))
     deviance = _deviance(problem, reached, least)

@@ -38,6 +38,7 @@ def compare_models(
     fixed: Sequence[str] = ("K_N", "r_B"),
     values: Mapping[str, Any] | None = None,
     loss: str | Residuals = "kimmel2021",
+    limits: str = "M3",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     starts: int = 500,
     regimen: Regimen | None = None,
@@ -51,7 +52,7 @@ def compare_models(
 
     With n data and k free parameters (Burnham & Anderson 2002, Model Selection and Multimodel
     Inference, sections 2.2 to 2.9): where the data give their errors AIC = S + 2k, S the loss of
-    the data; else AIC = n ln(S/n) + 2k, and k counts the residual variance too. AICc = AIC +
+    the data; else AIC = n ln(S/n) + 2k, and k counts what tells their size too. AICc = AIC +
     2k(k+1)/(n-k-1), infinite without enough data; BIC has k ln n in place of 2k. Upper limits are
     in S by their likelihood (see :func:`vcohort.fit`); the n of n ln(S/n) is that of what was
     observed, and in AICc and BIC a limit counts as the share of a datum that it tells the model
@@ -67,8 +68,8 @@ def compare_models(
     :param fixed: parameters that are not fitted, beside N0, C0 and B0.
     :param values: of parameters that are not fitted either, in place of the cohort's or preset's.
     :param bounds: as for :func:`vcohort.fit`; each model takes those of its free parameters.
-    :param loss, starts, seed, regimen, tolerance, observables: as for :func:`vcohort.fit`. A
-        penalty steers the fit, but does not count as data.
+    :param loss, limits, starts, seed, regimen, tolerance, observables: as for
+        :func:`vcohort.fit`. A penalty steers the fit, but does not count as data.
     :return: over (patient, model): ``loss`` (of the data), ``aic``, ``aicc``, ``bic``, Akaike
         weights ``weight`` (from AICc) and ``weight_aic``; ``parameters`` (model); ``data`` (n,
         patient); ``estimate`` (…, parameter), and each species of a model (…, time), NaN
@@ -85,18 +86,18 @@ def compare_models(
     preset = _PRESET if preset is None else preset
     given = by_name("values", values, "{'K_N': 2.5e11}")
     free = _free(chosen, fixed, given)
-    limits = by_name("bounds", bounds, "{'K_C': (1e9, 1e12)}")
+    bounded = by_name("bounds", bounds, "{'K_C': (1e9, 1e12)}")
     # Each model's fit goes through them anew.
     observables = list(observables) if isinstance(observables, Iterator) else observables
-    for name in limits:
+    for name in bounded:
         if not any(name in names for names in free.values()):
             raise VcohortError(f"There are bounds for {name}, which no model fits.")
     fits: dict[str, xr.Dataset] = {}
     with progress_bar("models", len(chosen), progress) as advance:
         for name, model in chosen.items():
             fits[name] = fit(
-                data, free[name], _cohort(model, cohort, preset, given), loss=loss,
-                bounds={each: limits[each] for each in limits if each in free[name]},
+                data, free[name], _cohort(model, cohort, preset, given), loss=loss, limits=limits,
+                bounds={each: bounded[each] for each in bounded if each in free[name]},
                 starts=starts, regimen=run.regimen, seed=run.seed, tolerance=run.tolerance,
                 observables=observables, progress=False,
             )  # fmt: skip
@@ -195,7 +196,8 @@ def _dataset(fits: dict[str, xr.Dataset], models: dict[str, Model]) -> xr.Datase
     sums = np.stack([each["data_loss"].values for each in fits.values()], axis=1)
     free = np.array([each.sizes["parameter"] for each in fits.values()])
     deviance = sums if known else observed * np.log(sums / observed)
-    aic, aicc, bic = criteria(deviance, number, free if known else free + 1)
+    scales = 0 if known else int(first.attrs["scales"])
+    aic, aicc, bic = criteria(deviance, number, free + scales)
     aicc[lost] = np.nan
     _tell_unweighed(first, aicc)
     over = ("patient", "model")

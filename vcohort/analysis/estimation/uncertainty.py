@@ -24,6 +24,7 @@ from vcohort.analysis.estimation.problem import (
     residuals_of,
     squares_of,
 )
+from vcohort.analysis.estimation.scattered import scattered_evidence
 from vcohort.analysis.information import Told, correlation_of
 from vcohort.errors import VcohortError
 
@@ -123,7 +124,11 @@ def _at(spec: FitSpec, subjects: Subject, logs: Array) -> tuple[Array, Array, Ev
         columns = jax.jacfwd(partial(data_residuals, spec, subject))(log)
         penalty = jax.jacfwd(partial(penalty_of, spec))(log)
         rows = observed_and_limits(subject.measured)
-        told = evidence(own, columns, penalty, *rows, known=spec.errors_known)
-        return found, jnp.sum(squares_of(spec, subject, own, jnp.zeros(0)) ** 2), told
+        if spec.loss.scatter.is_plain:
+            told = evidence(own, columns, penalty, *rows, known=spec.errors_known)
+        else:
+            slopes = jax.jacfwd(partial(predict, spec, subject))(log)
+            told = scattered_evidence(spec.loss.scatter, own, found, columns, slopes, *rows)
+        return found, jnp.sum(squares_of(spec, subject, own, found, jnp.zeros(0)) ** 2), told
 
     return jax.vmap(one)(subjects, logs)

@@ -63,8 +63,13 @@ def fit(
         str, typer.Option(help="fit, profile (intervals), compare (laws), posterior (NUTS).")
     ] = "fit",
     loss: Annotated[
-        str | None, typer.Option(help="log, linear, kimmel2021; by default log, of zuma1 the last.")
+        str | None,
+        typer.Option(
+            help="log, linear, proportional, combined, student_t, kimmel2021; by default "
+            "log, of zuma1 the last."
+        ),
     ] = None,
+    censored: trial_tables.Censored = "M3",
     bounds: Annotated[
         list[str] | None, typer.Option(help="NAME=LOW:HIGH. Repeatable; else the usual range.")
     ] = None,
@@ -89,17 +94,17 @@ def fit(
     command, names = way("fit", how, _FIT_WAYS), _free_names(free, how)
     flags = trial_tables.read_flags(observable, unit, limit, doses)
     rows = _rows(table, flags)
-    limits = by_name("--bounds", map(pair, bounds or []))
+    bounded = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
         command, study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
-        own={"--starts": starts}, parameters=(*names, *limits),
+        own={"--starts": starts}, parameters=(*names, *bounded),
         defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     _refuse_both("--free", names, chosen)
     posed: dict[str, Any] = {
         "cohort": middle_patient(chosen, settings), "regimen": _regimen(rows, chosen),
         "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
-        "bounds": limits,
+        "limits": censored, "bounds": bounded,
         **({} if starts is None else {"starts": starts}), **chosen.settings(),
     }  # fmt: skip
     screen = console()

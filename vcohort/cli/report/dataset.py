@@ -27,6 +27,8 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "arms": ("Arms compared", "The same virtual trial under several treatments."),
     "planned_trial": ("Planned trial", "What a trial of so many patients would show."),
     "fit": ("Fit", "Parameters estimated from each patient's data, by least squares."),
+    "population_fit": ("Population fit", "Mixed effects: a population from a trial's patients."),
+    "diagnostics": ("Diagnostics", "A trial beside the population that was fitted to it."),
     "profile": ("Profile likelihood", "How far data bound each parameter, all others fitted anew."),
     "comparison": ("Models compared", "Laws fitted to the same data, by information criteria."),
     "posterior": ("Posterior", "What data and priors say of the parameters, by NUTS."),
