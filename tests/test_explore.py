@@ -1,9 +1,11 @@
 """The page's settings, numbers and turns, without a browser."""
 
+import io
 import threading
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import vcohort as vc
@@ -11,6 +13,7 @@ from vcohort.explorer import settings
 from vcohort.explorer.latest import Latest
 from vcohort.explorer.outlook import Patients
 from vcohort.explorer.sliders import sliders_of, value_of
+from vcohort.explorer.whom import gains
 from vcohort.studies.study import make_study
 
 
@@ -74,6 +77,34 @@ def test_fates_agree_with_the_chances_and_are_counted_where_there_is_no_law():
     counted = Patients(by_chance).outlook()
     assert counted.cured * 200 == pytest.approx(round(counted.cured * 200))
     assert not counted.is_exact
+
+
+def test_whom_an_arm_helps_is_told_by_thirds():
+    """A second infusion after lymphodepletion; the means of thirds, taken here one by one."""
+    before = Patients(small(sigma=0.2)).outlook()
+    after = Patients(settings.with_treatments(
+        small(sigma=0.2), [{"day": 60.0}], [{"day": 60.0, "survival": 0.1}],
+    )).outlook()  # fmt: skip
+    table = gains(before, after).set_index("parameter")
+    name = table.index[0]
+    cohort = before.study.population().sample(200, before.study.run.seed)
+    order = np.argsort(np.asarray(cohort[name]))
+    change = 100.0 * (after.chances - before.chances)[order]
+    assert table.loc[name, "lowest third"] == f"{change[:67].mean():+.1f}"
+    assert table.loc[name, "highest third"] == f"{change[-66:].mean():+.1f}"
+    assert "N0" not in table.index
+
+
+def test_curves_are_saved_as_they_are_shown():
+    pytest.importorskip("panel")
+    from vcohort.explorer.page import table_of  # noqa: PLC0415 - the page is an extra
+
+    shown = Patients(small()).outlook()
+    table = pd.read_csv(io.StringIO(table_of(shown)))
+    curve = table[table["curve"] == "progression_free_survival"]
+    assert {90.0, 180.0, 365.0} < {*curve["day"]}
+    np.testing.assert_allclose(curve["value"], shown.free)
+    assert len({*table["curve"]}) == 11
 
 
 def test_what_a_slider_has_passed_by_is_never_computed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,10 @@ from vcohort.studies.study import Study
 
 # Days of the first month, in which CAR T cells rise and fall, and of the time after it.
 _FIRST = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
-_LAST_COURSE, _LATER, _DAYS_OF_CURVE, _DAYS_OF_COURSES = 365.0, 8, 24, 40
+_LAST_COURSE, _LATER, _DAYS_OF_CURVE, _DAYS_OF_COURSES = 365.0, 8, 21, 40
+
+# Days of which tables tell the survival: the curve knows it there, and nothing is read off between.
+TOLD_DAYS = (90.0, 180.0, 365.0)
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -33,7 +37,8 @@ class Outlook:
     ``cured``: the mean P(cure), or the share that is cured where no law tells it; ``cured_error``:
     by how much another draw of as many patients would differ. ``days``, ``free``: days and the
     progression-free survival on each. ``course_days``, ``car_t`` (percentile, day) in cells per
-    microlitre and ``normal`` alike. ``told``: what the engine warned of.
+    microlitre and ``normal`` alike. ``told``: what the engine warned of. ``chances``, ``values``:
+    P(cure) of each patient, and its parameters by name.
     """
 
     study: Study
@@ -46,6 +51,8 @@ class Outlook:
     car_t: np.ndarray
     normal: np.ndarray
     told: tuple[str, ...]
+    chances: np.ndarray
+    values: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class Patients:
             self.study, float(np.nanmean(cured)), _error_of_mean(cured), days, free, is_exact,
             courses["time"].values, car_t, normal,
             tuple(dict.fromkeys(str(each.message) for each in told)),
+            cured, {name: np.asarray(each) for name, each in self.cohort.values.items()},
         )  # fmt: skip
 
     def fates(self) -> Fates:
@@ -110,7 +118,9 @@ class Patients:
 
     def _free(self) -> tuple[np.ndarray, np.ndarray]:
         """Return days and the progression-free survival on each."""
-        days = np.linspace(0.0, self.study.run.horizon, _DAYS_OF_CURVE)
+        horizon = self.study.run.horizon
+        told = [day for day in TOLD_DAYS if day < horizon]
+        days = np.union1d(np.linspace(0.0, horizon, _DAYS_OF_CURVE), told)
         settings = self._settings(progression=self.study.run.progression)
         settings.pop("horizon")
         try:

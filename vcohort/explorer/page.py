@@ -16,7 +16,7 @@ from vcohort.errors import VcohortError
 from vcohort.explorer.controls import Controls
 from vcohort.explorer.figures import EventDays, Ribbons, Survival, Tumours
 from vcohort.explorer.latest import Latest
-from vcohort.explorer.outlook import Fates, Outlook, Patients
+from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients
 from vcohort.explorer.settings import address_of, read_study, study_at, text_of
 from vcohort.explorer.tabs import TABS
 from vcohort.plots.style import BLUE, GREEN
@@ -209,6 +209,10 @@ class Page:
             callback=lambda: io.StringIO(text_of(self.study)), filename="study.toml",
             label="save study", color="light",
         )  # fmt: skip
+        numbers = pn.widgets.FileDownload(
+            callback=lambda: io.StringIO(table_of(self.outlook)), filename="curves.csv",
+            label="save curves", color="light",
+        )  # fmt: skip
         load, trial = (upload(kind, tip) for kind, tip in
                        ((".toml", "open a study"), (".csv", "a trial to lay over")))  # fmt: skip
         load.param.watch(self._load, "value")
@@ -219,7 +223,7 @@ class Page:
             button(label="pin", description="keep this as a pale curve",
                    on_click=lambda _: self._pin(self.outlook)),
             button(label="unpin", on_click=lambda _: self._pin(None)),
-            save, load, trial,
+            save, numbers, load, trial,
         ]  # fmt: skip
 
     def _load(self, event: Any) -> None:
@@ -293,6 +297,19 @@ def headline(outlook: Outlook, pinned: Outlook | None) -> str:
         f"<div id='p-cure' data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"
         f"P(cure) {percent:.1f} %{change}</div><div style='color:#555'>{about}</div>"
     )
+
+
+def table_of(outlook: Outlook | None) -> str:
+    """Return the curves as a CSV table, a row per number: which curve, day, value."""
+    if outlook is None:
+        return "curve,day,value\n"
+    curves = {"progression_free_survival": (outlook.days, outlook.free)}
+    for name, rows in (("car_t_per_ul", outlook.car_t), ("normal_t_per_ul", outlook.normal)):
+        curves |= {f"{name}_p{percent}": (outlook.course_days, row)
+                   for percent, row in zip(PERCENTILES, rows, strict=True)}  # fmt: skip
+    parts = [pd.DataFrame({"curve": name, "day": days, "value": values})
+             for name, (days, values) in curves.items()]  # fmt: skip
+    return pd.concat(parts).to_csv(index=False)
 
 
 def responses(shares: dict[str, float]) -> str:

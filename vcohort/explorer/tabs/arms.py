@@ -9,13 +9,12 @@ import pandas as pd
 import panel as pn
 
 from vcohort.explorer.figures import ARMS, curve_of, legend, plain, source
-from vcohort.explorer.outlook import Outlook
+from vcohort.explorer.outlook import TOLD_DAYS, Outlook
 from vcohort.explorer.tabs.base import button
+from vcohort.explorer.whom import gains
 
 if TYPE_CHECKING:
     from vcohort.explorer.page import Page
-
-_DAYS = (90.0, 180.0, 365.0)
 
 
 class Arms:
@@ -35,11 +34,13 @@ class Arms:
                         legend_label=f"arm {name}")  # fmt: skip
         legend(figure)
         self._table = pn.pane.DataFrame(pd.DataFrame(), sizing_mode="stretch_width", index=False)
-        self._note = pn.pane.Markdown("", sizing_mode="stretch_width")
+        self._note, self._asked = (pn.pane.Markdown("", sizing_mode="stretch_width")
+                                   for _ in range(2))  # fmt: skip
+        self._whom = pn.pane.DataFrame(pd.DataFrame(), index=False)
         self.view = pn.Column(
             pn.FlexBox(button("pin as arm", self._pin), button("clear", self._clear)),
             pn.pane.Bokeh(figure, sizing_mode="stretch_width"), self._table, self._note,
-            sizing_mode="stretch_width",
+            self._asked, self._whom, sizing_mode="stretch_width",
         )  # fmt: skip
 
     def follow(self) -> None:
@@ -68,20 +69,31 @@ class Arms:
             curve.data = curve_of(self._arms[index]) if is_there else {"day": [], "free": []}
         rows = [self._row(name, each) for name, each in zip(self._name, self._arms, strict=False)]
         self._table.object = pd.DataFrame(rows)
-        same = len({(each.study.patients, each.study.run.seed) for each in self._arms}) <= 1
+        draws = {(each.study.preset, each.study.patients, each.study.run.seed)
+                 for each in self._arms}  # fmt: skip
+        is_same = len(draws) <= 1
         self._note.object = (
-            "Differences are to arm A. The arms have the same patients." if same else
+            "Differences are to arm A. The arms have the same patients." if is_same else
             "Differences are to arm A. The arms have other patients: their differences are also "
             "those of the draw."
         )  # fmt: skip
+        who = len(self._arms) > 1 and is_same
+        self._whom.object = gains(self._arms[0], self._arms[-1]) if who else pd.DataFrame()
+        self._asked.object = (
+            f"Whom does arm {self._name[len(self._arms) - 1]} help more than arm A? Mean change of "
+            "P(cure), percentage points, of the thirds of patients with the lowest and the highest "
+            "values:"
+            if who
+            else ""
+        )
 
     def _row(self, name: str, outlook: Outlook) -> dict[str, Any]:
         first = self._arms[0]
         row: dict[str, Any] = {"arm": name, "what": _changes(first, outlook)}
         row |= _cells("P(cure), %", 100.0 * outlook.cured, 100.0 * first.cured)
-        for day in _DAYS:
-            if day <= min(outlook.days[-1], first.days[-1]):
-                here, there = (100.0 * np.interp(day, each.days, each.free)
+        for day in TOLD_DAYS:
+            if day in outlook.days and day in first.days:
+                here, there = (100.0 * float(each.free[np.searchsorted(each.days, day)])
                                for each in (outlook, first))  # fmt: skip
                 row |= _cells(f"PFS day {day:g}, %", here, there)
         return row
