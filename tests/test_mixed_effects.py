@@ -105,6 +105,7 @@ def test_its_errors_are_those_of_the_closed_form(full):
     assert full["standard_error"].values == pytest.approx(truth, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_a_diagonal_covariance_and_the_sampled_likelihood():
     """R's nlme with random = pdDiag(~ day); of a linear model all likelihoods are one."""
     logs = logs_of_lines()
@@ -137,6 +138,7 @@ def start_alone(values, day):
     return jnp.exp(values["start"] + 0.05 * day)
 
 
+@pytest.mark.slow
 def test_limits_count_by_their_probability():
     """Against numerical integration (60 points of Gauss and Hermite), and its maximum by scipy."""
     random = np.random.default_rng(3)
@@ -172,6 +174,7 @@ def trial_of(rows, **covariates):
     return vc.TrialData(rows.patients, rows, None, None, covariates)
 
 
+@pytest.mark.slow
 def test_covariates_are_a_regression():
     """Of a balanced linear model typical values and slopes are those of least squares on means."""
     random = np.random.default_rng(7)
@@ -198,6 +201,7 @@ def exponential(values, day):
     return values["start"] * jnp.exp(-values["rate"] * day / 10.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("errors", ["proportional", "combined", "linear", "student_t"])
 def test_other_errors_against_quadrature(errors):
     """The likelihood at the estimates, by an independent program, is the sampled one."""
@@ -227,6 +231,7 @@ def test_other_errors_against_quadrature(errors):
     assert found[1] == pytest.approx(0.2, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_prior_of_a_typical_value_is_one_more_datum():
     """Of a balanced model the mode is the mean of prior and data, weighed by their precisions."""
     logs = logs_of_lines()
@@ -296,6 +301,7 @@ def idle(values, day):
     return jnp.exp(values["start"] + 0.05 * day) + 0.0 * values["idle"]
 
 
+@pytest.mark.slow
 def test_a_random_effect_that_no_datum_tells_is_told():
     with pytest.warns(vc.VcohortWarning) as told:
         vc.fit_population(
@@ -307,6 +313,7 @@ def test_a_random_effect_that_no_datum_tells_is_told():
     assert "Make idle fixed" in texts
 
 
+@pytest.mark.slow
 def test_a_patient_with_limits_alone_counts():
     """It lies below: the typical start is lower than without it."""
     logs, below = logs_of_lines(), np.zeros((PATIENTS, DAYS.size), bool)
@@ -320,6 +327,7 @@ def test_a_patient_with_limits_alone_counts():
     assert float(ds["random_effect"][0, 0]) < 0
 
 
+@pytest.mark.slow
 def test_nothing_is_compiled_again():
     """A second trial of the same shape runs the programs of the first."""
     vc.fit_population(table_of(logs_of_lines()), **LINE)
