@@ -562,3 +562,17 @@ def test_what_is_no_trial_is_refused_by_row_and_column(fault):
         warnings.simplefilter("ignore", vc.VcohortWarning)
         with pytest.raises(vc.VcohortError, match=message):
             call()
+
+
+@pytest.mark.parametrize("table", [
+    {"ID": ["a", "a"], "TIME": [1, 2], "DVID": [1, 1], "DV": [5.0, 6.0]},
+    {"patient": ["a", "a"], "day": [1, 2], "observable": ["C_per_ul"] * 2, "value": [5.0, 6.0]},
+    {"patient": ["a", "a"], "day": [1, 2], "CART": [5.0, 6.0]},
+])  # fmt: skip
+def test_a_code_that_the_data_do_not_hold_is_refused(table):
+    known = {1: "C_per_ul", "CART": "C_per_ul"}
+    held = {key: kind for key, kind in known.items()
+            if key in table or ("DVID" in table and key == 1)}  # fmt: skip
+    assert len(vc.read_trial(table, observables=held or None).observations) == 2
+    with pytest.raises(vc.VcohortError, match="names '7', which is not in the data"):
+        vc.read_trial(table, observables={**held, 7: "B_ml"})

@@ -158,3 +158,14 @@ def test_days_beyond_which_nobody_is_followed_are_refused(joined):
         vc.progression_free_survival(early, [500])
     with pytest.raises(vc.VcohortError, match=r"day = 500"):
         vc.restricted_mean_survival(early, 500.0)
+
+
+def test_a_curve_that_fell_to_nothing_stays_there():
+    """Nobody is left to progress: of a small trial dealt from a cohort, too."""
+    days = {"time": [30.0, 60.0, 90.0], "event": [1, 1, 1]}
+    assert vc.progression_free_survival(days, [45.0, 90.0, 500.0]).values == pytest.approx(
+        [2 / 3, 0.0, 0.0]
+    )
+    assert vc.restricted_mean_survival(days, 500.0) == pytest.approx(60.0)
+    with pytest.raises(vc.VcohortError, match="lies outside"):
+        vc.progression_free_survival({**days, "event": [1, 1, 0]}, [500.0])

@@ -35,6 +35,11 @@ class Followed(NamedTuple):
         return float(self.time.max())
 
     @property
+    def known_until(self) -> float:
+        """Day to which survival is known: for ever, where those followed longest all progressed."""
+        return float("inf") if self.event[self.time == self.time.max()].all() else self.last
+
+    @property
     def event_days(self) -> np.ndarray:
         """The days of progression."""
         return self.time[self.event]

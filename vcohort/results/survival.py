@@ -68,7 +68,7 @@ def kaplan_meier(
     if landmark is not None:
         followed = followed.from_day(day_of("landmark", landmark))
     end = followed.last if until is None else day_of("until", until)
-    check_days(np.array([end]), followed.last)
+    check_days(np.array([end]), followed.known_until)
     return _dataset(followed, confidence, band, end, landmark)
 
 
@@ -158,7 +158,7 @@ def progression_free_survival(
     at = days_of("days", days)
     confidence = confidence_of(confidence)
     followed = follow(ds)
-    check_days(at, followed.last)
+    check_days(at, followed.known_until)
     steps = steps_of(followed)
     lower, upper = (steps.at(edge, 1.0, at) for edge in steps.band(confidence))
     percent = f"{100 * confidence:g} % confidence band"
@@ -196,13 +196,13 @@ def restricted_mean_survival(ds: xr.Dataset | Patients, day: float) -> float:
     """
     day = number("day", day)
     followed = follow(ds)
-    check_days(np.array([day]), followed.last)
+    check_days(np.array([day]), followed.known_until)
     return steps_of(followed).restricted_mean(day)[0]
 
 
 def check_days(days: np.ndarray, last: float) -> None:
     """Refuse days to which nobody was followed."""
-    wrong = days[~((days >= 0) & (days <= last))]
+    wrong = days[~((days >= 0) & (days <= last) & (days < np.inf))]
     if wrong.size:
         raise VcohortError(
             f"day = {wrong[0]:g} lies outside the run from 0 to its horizon, {last:g}. "

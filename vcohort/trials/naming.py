@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from vcohort.errors import VcohortError
 from vcohort.given import is_list
 from vcohort.measurements.observables import OBSERVABLES, Observable, find_observables
 from vcohort.tables.labels import label_of
+from vcohort.tables.table import Table
+from vcohort.trials.columns import Columns
 
 Observables: TypeAlias = Any
 """One observable; or by code or column what each measures, None for what is left out."""
@@ -60,6 +63,28 @@ class Naming(NamedTuple):
     def leaves_out(self, name: str) -> bool:
         """Whether the user has said that a column is left out."""
         return name in self.codes and self.codes[name] is None
+
+
+def refuse_unused_codes(naming: Naming, table: Table, columns: Columns) -> None:
+    """Refuse codes that neither the column of codes holds, nor any column is called.
+
+    What stands for itself, an :class:`Observable` by its name, need not occur.
+    """
+    roles = [columns[each] for each in ("observable", "compartment") if each in columns]
+    held = {code for name in roles for code in _codes(table.columns[name])}
+    for code, kind in naming.codes.items():
+        if code not in held and code not in table.columns and (kind is None or kind.name != code):
+            there = f"{' and '.join(roles)}: {', '.join(sorted(held))}" if roles else (
+                f"the columns are {', '.join(table.columns)}"
+            )  # fmt: skip
+            raise VcohortError(f"observables names {code!r}, which is not in the data. {there}.")
+
+
+def _codes(cells: Iterable[Any]) -> Iterator[str]:
+    """Yield the labels of cells that hold one."""
+    for cell in cells:
+        with suppress(ValueError):
+            yield cell.name if isinstance(cell, Observable) else label_of(cell)
 
 
 def naming_of(observables: Observables) -> Naming:

@@ -18,7 +18,7 @@ from vcohort.trials.columns import Columns, as_nonmem, columns_of
 from vcohort.trials.covariates import Source, covariates_of
 from vcohort.trials.events import EventRows, event_table, is_adtte, read_events
 from vcohort.trials.limits import checked_limits, limited
-from vcohort.trials.naming import Naming, Observables, naming_of
+from vcohort.trials.naming import Naming, Observables, naming_of, refuse_unused_codes
 from vcohort.trials.rows import Rows, long_rows, wide_columns, wide_rows
 from vcohort.trials.trial_data import Events, TrialData
 from vcohort.trials.units import Unit, checked_units, dosed, in_own_units, refuse_unused, timed
@@ -90,6 +90,7 @@ def read_trial(
     columns = columns_of(data)
     data = _in_units(data, columns, known)
     rows, others = _measurements(data, columns, naming)
+    refuse_unused_codes(naming, data, columns)
     if not rows.place:
         raise VcohortError("The data hold no measurement: give at least one.")
     rows = limited(rows, limits, two_ends=columns.found.get("below", "").upper() == "CENS")
