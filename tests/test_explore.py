@@ -10,6 +10,7 @@ import pytest
 
 import vcohort as vc
 from vcohort.explorer import settings
+from vcohort.explorer.api import page_class, study_of
 from vcohort.explorer.latest import Latest
 from vcohort.explorer.outlook import Patients
 from vcohort.explorer.sliders import sliders_of, value_of
@@ -60,7 +61,8 @@ def test_the_numbers_are_those_of_the_public_functions():
     study = settings.with_treatments(small(), [{"day": 60.0}], [{"day": 60.0, "survival": 0.1}])
     shown = Patients(study).outlook()
     cohort, regimen = study.population().sample(200, study.run.seed), study.run.regimen
-    assert shown.cured == np.mean(vc.cure_probability(cohort, 1000.0, regimen=regimen), dtype=float)
+    cured = np.asarray(vc.cure_probability(cohort, 1000.0, regimen=regimen), float)
+    assert shown.cured == np.mean(cured)
     free = np.asarray(vc.progression_free_probability(cohort, shown.days, regimen=regimen))
     np.testing.assert_array_equal(shown.free, np.mean(free, axis=0, dtype=float))
     assert shown.is_exact and not shown.told
@@ -152,10 +154,16 @@ def test_a_population_that_no_study_can_hold_is_refused():
         vc.explore(3)
 
 
-def test_a_page_in_a_notebook_shows_the_population():
+def test_a_page_outside_of_a_server_shows_the_population():
+    """As in a notebook; all is computed before the next test, whose warnings are its own."""
     pytest.importorskip("panel")
-    view = vc.explore(vc.Population("kimmel2021-figures", 0.1, K_C=8e10), trial=None)
-    assert view is not None
+    population = vc.Population("kimmel2021-figures", 0.1, K_C=8e10)
+    page = page_class()(study_of(population), None)
+    _until(lambda: page.outlook is not None and not page.is_busy, 120.0)
+    page.end()
+    cohort = population.sample(10_000, 0)
+    expected = np.asarray(vc.cure_probability(cohort, 1000.0), float).mean()
+    assert page.outlook.cured == expected
 
 
 def test_a_study_without_a_method_is_run_by_the_exact_one():

@@ -95,6 +95,11 @@ class Page:
         elif self._shown == self.study:
             self._location.search = address_of(self.study)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether what is set is not all shown yet."""
+        return bool(self._busy.value)
+
     def later(self, callback: Callable[[], Any]) -> None:
         """Call back where the page may be changed: from any thread, once the browser has it."""
         with self._turn:
