@@ -147,8 +147,8 @@ def test_a_few_who_need_short_steps_do_not_make_all_take_them():
 @pytest.mark.slow
 def test_nobody_is_served_by_a_grid_that_serves_hardly_anybody(figures):
     """Of very different patients each path is that of much finer steps, in double precision."""
-    run = {"method": "deterministic", "save_at": [0, 100, 800, 2000], "dtype": "float64",
-           "endpoints": [], "progress": False}  # fmt: skip
+    run = {"method": "deterministic", "save_at": [0, 3, 10, 30, 60, 100, 200, 400, 800, 2000],
+           "dtype": "float64", "endpoints": [], "progress": False}  # fmt: skip
     cohort = figures(0.3).sample(3000, seed=1)
     with pytest.warns(vc.VcohortWarning, match="finest grids|misses"):
         found = vc.simulate(cohort, **run)
