@@ -7,12 +7,13 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 
 import vcohort as vc
 from vcohort.explorer import settings
 from vcohort.explorer.api import page_class, study_of
 from vcohort.explorer.latest import Latest
-from vcohort.explorer.outlook import Patients
+from vcohort.explorer.outlook import Patients, _error_of_mean
 from vcohort.explorer.sliders import sliders_of, value_of
 from vcohort.explorer.whom import gains
 from vcohort.studies.study import make_study
@@ -36,6 +37,7 @@ def test_an_address_holds_the_whole_study():
     ("preset = 'zuma2'", "Did you mean"),
     ("preset = ", "not TOML"),
     ("save_at = [1.0]", "does not show save_at"),
+    ("method = 'deterministic'", "does not know"),
     ("[set]\nK_C = -1.0", "must be greater than 0"),
     ("[[infusion]]\nday = 5000.0", "5000"),
 ])  # fmt: skip
@@ -55,6 +57,13 @@ def test_a_slider_moves_the_centre_and_its_mark_is_the_presets(preset):
     assert value_of(moved, "r_B") == pytest.approx(2.0 * value_of(study, "r_B"), rel=1e-6)
     assert sliders_of(moved)["r_B"] == sliders_of(study)["r_B"]
     assert settings.with_value(moved, "r_B", None) == settings.changed(study, set={})
+
+
+def test_one_patient_does_not_tell_how_others_differ():
+    """The error of a mean is that of scipy, which is NaN of one."""
+    few = np.array([0.2, 0.5, np.nan, 0.9])
+    assert _error_of_mean(few) == pytest.approx(scipy.stats.sem(few, nan_policy="omit"))
+    assert np.isnan(_error_of_mean(np.array([0.2])))
 
 
 def test_the_numbers_are_those_of_the_public_functions():

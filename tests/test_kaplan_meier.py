@@ -141,6 +141,30 @@ def test_covariates_of_a_trial():
     assert float(found["hazard_ratio"][0]) == pytest.approx(float(own["hazard_ratio"][0]))
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e11])
+def test_errors_do_not_depend_on_the_unit_of_a_covariate(scale):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({
+        "time": rng.exponential(90, 150), "event": (rng.random(150) < 0.7).astype(int),
+        "AGE": rng.normal(60, 10, 150), "cells": rng.lognormal(0, 1, 150),
+    })  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = CoxPHFitter().fit(frame, "time", "event")
+    found = vc.cox(frame.assign(cells=scale * frame["cells"]), ["AGE", "cells"])
+    unit = np.array([1.0, scale])
+    np.testing.assert_allclose(found["standard_error"] * unit, fit.standard_errors_, rtol=1e-5)
+    both = fit.variance_matrix_.to_numpy()
+    np.testing.assert_allclose(found["covariance"] * np.outer(unit, unit), both, rtol=1e-5)
+
+
+@pytest.mark.parametrize("band", ["log-log", "greenwood"])
+def test_where_nobody_is_left_the_median_has_no_upper_end(band):
+    # By R: survfit(Surv(c(47, 90, 200, 378), rep(1, 4)) ~ 1) gives NA as the upper end.
+    found = vc.kaplan_meier([47, 90, 200, 378], [1, 1, 1, 1], band=band)
+    assert float(found["median_upper"]) == np.inf
+
+
 def test_a_ratio_without_end_is_told():
     table = {"time": np.arange(1.0, 9.0), "event": [1, 1, 1, 0, 0, 0, 1, 0],
              "x": [0, 0, 0, 1, 1, 1, 0, 1]}  # fmt: skip

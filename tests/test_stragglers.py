@@ -144,6 +144,20 @@ def test_a_few_who_need_short_steps_do_not_make_all_take_them():
     assert np.abs(found - truth).max() < 2e-3
 
 
+@pytest.mark.slow
+def test_nobody_is_served_by_a_grid_that_serves_hardly_anybody(figures):
+    """Of very different patients each path is that of much finer steps, in double precision."""
+    run = {"method": "deterministic", "save_at": [0, 3, 10, 30, 60, 100, 200, 400, 800, 2000],
+           "dtype": "float64", "endpoints": [], "progress": False}  # fmt: skip
+    cohort = figures(0.3).sample(3000, seed=1)
+    with pytest.warns(vc.VcohortWarning, match="finest grids|misses"):
+        found = vc.simulate(cohort, **run)
+        truth = vc.simulate(cohort, tolerance=1e-6, **run)
+    most = truth["B"].values[:, :1] * np.exp(5.0)
+    logs = [np.log(np.clip(each["B"].values, 1e-100, most)) for each in (found, truth)]
+    assert np.abs(logs[0] - logs[1]).max() < 5e-3
+
+
 def test_patients_who_are_alike_share_a_grid(figures):
     cohort, run = figures(0.05).sample(3000), vc.Run(method="exact")
     found, whole = (prepare(cohort, run, one_grid=one).resolution for one in (False, True))

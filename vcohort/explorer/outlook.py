@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 import vcohort as vc
-from vcohort.endpoints.outcome import CURE, PROGRESSION
+from vcohort.endpoints.outcome import CURE, MISSING, PROGRESSION
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.results.counted import counted
 from vcohort.studies.study import Study
@@ -35,10 +35,10 @@ class Outlook:
     """What becomes of a cohort.
 
     ``cured``: the mean P(cure), or the share that is cured where no law tells it; ``cured_error``:
-    by how much another draw of as many patients would differ. ``days``, ``free``: days and the
-    progression-free survival on each. ``course_days``, ``car_t`` (percentile, day) in cells per
-    microlitre and ``normal`` alike. ``told``: what the engine warned of. ``chances``, ``values``:
-    P(cure) of each patient, and its parameters by name.
+    by how much another draw of as many patients would differ, NaN of one. ``days``, ``free``: days
+    and the progression-free survival on each. ``course_days``, ``car_t`` (percentile, day) in cells
+    per microlitre and ``normal`` alike. ``told``: what the engine warned of. ``chances``,
+    ``values``: P(cure) of each patient, and its parameters by name.
     """
 
     study: Study
@@ -114,7 +114,8 @@ class Patients:
                 vc.cure_probability(self.cohort, **self._settings()), np.float64
             ), True
         except VcohortError:
-            return (self._drawn["outcome"].values == CURE).astype(float), False
+            outcome = self._drawn["outcome"].values
+            return np.where(outcome == MISSING, np.nan, 1.0 * (outcome == CURE)), False
 
     def _free(self) -> tuple[np.ndarray, np.ndarray]:
         """Return days and the progression-free survival on each."""
@@ -167,8 +168,9 @@ def _until(regimen: vc.Regimen, last: float) -> vc.Regimen:
 
 
 def _error_of_mean(values: np.ndarray) -> float:
+    """Return the standard error; NaN of one patient, who does not tell how others differ."""
     known = values[~np.isnan(values)]
-    return float(known.std() / np.sqrt(max(known.size, 1)))
+    return float(known.std(ddof=1) / np.sqrt(known.size)) if known.size > 1 else float("nan")
 
 
 def _responses(ds: xr.Dataset) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import panel as pn
 
@@ -294,9 +295,10 @@ def headline(outlook: Outlook, pinned: Outlook | None) -> str:
         change = f" <span style='font-size:22px'>{moved:+.1f} against pinned</span>"
     how = "exact for each" if outlook.is_exact else "by chance"
     patients, run = outlook.study.patients, outlook.study.run
+    others = "" if np.isnan(error) else f"; ± {error:.1f} for others as many"
     about = (
-        f"of {patients:,} virtual patients by day {run.horizon:g}, {how}; ± {error:.1f} for others "
-        f"as many; error of logs at most {run.tolerance:g}"
+        f"of {patients:,} virtual patients by day {run.horizon:g}, {how}{others}; error of logs at "
+        f"most {run.tolerance:g}"
     )
     return (
         f"<div id='p-cure' data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"

@@ -111,6 +111,11 @@ def as_shown(fields: Mapping[str, Any]) -> Study:
             f"The page does not show {', '.join(unread)} of a study. Leave it out here, and run it "
             "by vcohort simulate or vcohort sweep."
         )
+    if study.run.method == "deterministic":
+        raise VcohortError(
+            "The page shows who is cured, which method = 'deterministic' does not know. Leave "
+            "the method out."
+        )
     study.regimen.check(study.patients, study.run.horizon)
     return study
 

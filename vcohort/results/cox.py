@@ -19,6 +19,19 @@ from vcohort.simulation.dataset import provenance
 from vcohort.tables.days import day_of
 
 
+class _Found(NamedTuple):
+    """Logs of hazard ratios in the units of the covariates, and their covariance."""
+
+    logs: np.ndarray
+    covariance: np.ndarray
+    log_likelihood: float
+    nothing: float
+
+    @property
+    def errors(self) -> np.ndarray:
+        return np.sqrt(np.diag(self.covariance))
+
+
 class HazardRatio(NamedTuple):
     """A hazard ratio with its interval, and the two-sided p-value of none (Wald)."""
 
@@ -98,7 +111,7 @@ def hazard_ratio(
         level = np.concatenate([columns[strata] for _, columns in pair])
     own = np.repeat([1.0, 0.0], [each.time.size for each in parts])
     fitted = _fit(both, {"first": own}, level)
-    error = float(_errors(fitted)[0])
+    error = float(fitted.errors[0])
     wide = float(scipy.stats.norm.ppf(0.5 + confidence / 2.0))
     log = float(fitted.logs[0])
     ratio, lower, upper = _exp(np.array([log, log - wide * error, log + wide * error])).tolist()
@@ -129,7 +142,7 @@ def _design(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return found
 
 
-def _fit(followed: Followed, design: dict[str, np.ndarray], level: np.ndarray) -> Fitted:
+def _fit(followed: Followed, design: dict[str, np.ndarray], level: np.ndarray) -> _Found:
     """Return the fit of standardised covariates, in the units of the given ones."""
     if not followed.event.any():
         raise VcohortError(
@@ -151,17 +164,17 @@ def _fit(followed: Followed, design: dict[str, np.ndarray], level: np.ndarray) -
             VcohortWarning,
             stacklevel=3,
         )
-    return fitted._replace(
-        logs=fitted.logs / spread, information=fitted.information * np.outer(spread, spread)
-    )
+    # In the units of the covariates, cells and years, the information could not be inverted.
+    covariance = _inverse(fitted) / np.outer(spread, spread)
+    return _Found(fitted.logs / spread, covariance, fitted.log_likelihood, fitted.nothing)
 
 
-def _covariance(fitted: Fitted) -> np.ndarray:
-    return np.linalg.pinv(fitted.information, hermitian=True)
-
-
-def _errors(fitted: Fitted) -> np.ndarray:
-    return np.sqrt(np.diag(_covariance(fitted)))
+def _inverse(fitted: Fitted) -> np.ndarray:
+    """Return the covariance of standardised covariates; infinite where nothing is known at all."""
+    try:
+        return np.linalg.inv(fitted.information)
+    except np.linalg.LinAlgError:
+        return np.full_like(fitted.information, np.inf)
 
 
 def _exp(logs: np.ndarray) -> np.ndarray:
@@ -171,9 +184,9 @@ def _exp(logs: np.ndarray) -> np.ndarray:
 
 
 def _dataset(
-    followed: Followed, names: list[str], fitted: Fitted, confidence: float, strata: str | None
+    followed: Followed, names: list[str], fitted: _Found, confidence: float, strata: str | None
 ) -> xr.Dataset:
-    error = _errors(fitted)
+    error = fitted.errors
     wide = float(scipy.stats.norm.ppf(0.5 + confidence / 2.0))
     percent = f"{100 * confidence:g} % confidence interval"
     gain = 2.0 * (fitted.log_likelihood - fitted.nothing)
@@ -198,7 +211,7 @@ def _dataset(
     variables |= {name: ((), value, about | {"long_name": text})
                   for name, (value, text) in whole.items()}  # fmt: skip
     variables["covariance"] = (
-        ("covariate", "other"), _covariance(fitted),
+        ("covariate", "other"), fitted.covariance,
         about | {"long_name": "covariance of the logs"},
     )  # fmt: skip
     return xr.Dataset(

@@ -94,6 +94,8 @@ def _dataset(
 ) -> xr.Dataset:
     steps = _from_day_0(followed, steps_of(followed))
     lower, upper = steps.band(confidence, band)
+    # Where nobody is left there is no band, and no day until which the median must have come.
+    told = np.where(steps.survival > 0, upper, 1.0)
     mean, error = steps.restricted_mean(until)
     percent = f"{100 * confidence:g} % confidence"
     curves = {
@@ -107,7 +109,7 @@ def _dataset(
     numbers = {
         "median": (steps.first_half(steps.survival), "median survival"),
         "median_lower": (steps.first_half(lower), f"lower end, {percent} interval"),
-        "median_upper": (steps.first_half(upper), f"upper end, {percent} interval"),
+        "median_upper": (steps.first_half(told), f"upper end, {percent} interval"),
         "restricted_mean": (mean, f"mean progression-free days until day {until:g}"),
         "restricted_mean_error": (error, "its standard error"),
     }

@@ -29,6 +29,9 @@ _SLACK, _MOST_ROOM = 2.0, 1e3
 # patient was lower, on any grid, this part of it lets hardly one pass. It is told by so many.
 _PART_OF_LATE, _LEAST_TOLD = 0.7, 16
 
+# Of those who pass on a grid the pilot must hold so large a part: a few would vouch for nobody.
+_LEAST_PASSING = 0.5
+
 # Following a patient anew takes its steps and their halves, on a few grids, and once more.
 _ANEW_ON_THIS, _ANEW_ON_FINER = 4.0, 6.0
 
@@ -148,7 +151,7 @@ def _cheapest(
         told, lowest = told + strained.size, min(lowest, strained.min(initial=np.inf))
         limit = _PART_OF_LATE * lowest
         again = is_late | ~(rung.strain <= limit)
-        if told < _LEAST_TOLD or again.all():
+        if told < _LEAST_TOLD or np.mean(~again) < _LEAST_PASSING:
             continue
         steps = rung.steps * (1.0 + _ANEW_ON_THIS * np.mean(again))
         steps += _ANEW_ON_FINER * np.mean(is_late * own_steps)
