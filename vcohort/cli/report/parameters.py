@@ -12,6 +12,7 @@ import vcohort as vc
 from vcohort.populations.distributions import values_at, varies
 from vcohort.populations.population import Population
 from vcohort.populations.shipped import shipped, shipped_names
+from vcohort.results.kinds import kind_of
 
 COLUMNS = ("parameter", "meaning", "unit", "median", "5 to 95 %", "distribution", "source")
 
@@ -31,6 +32,8 @@ class Source(NamedTuple):
 def source_of(ds: Any) -> Source | None:
     """Return the population that a dataset was made from; None where it does not say."""
     attrs = ds.attrs
+    if kind_of(ds) == "population_fit" and "population_record" in attrs:
+        return Source(vc.fitted_population(ds))
     record = next((attrs[name] for name in _RECORDS if name in attrs), None)
     if record is None and "study_record" in attrs:
         record = json.dumps(json.loads(attrs["study_record"])["population"])
@@ -66,6 +69,7 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
     population = source.population
     preset = vc.presets()[population.preset]
     calibrated = _calibrated_to(population)
+    estimated = ds["parameter"].values if kind_of(ds) == "population_fit" else ()
     together = set(population.joint.names) if population.joint else set()
     for name, law in population.distributions.items():
         param = population.model.param(name)
@@ -76,6 +80,8 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
         where = preset.sources.get(name, param.source)
         if name in population.overrides or name in together:
             where = calibrated or "given for this study: name its source"
+        if name in estimated:
+            where = "estimated from the trial's patients"
         if name in source.replaced and name in ds:
             low, middle, high = np.nanquantile(ds[name].values, _LEVELS)
             spread, words = f"{low:.4g} to {high:.4g}", "replaced in the cohort by its values"
