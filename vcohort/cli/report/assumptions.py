@@ -59,9 +59,8 @@ def assumptions_of(ds: Any) -> Iterator[str]:
         yield "Errors of the data are normal in what the loss compares, and independent."
     if kind_of(ds) == "population_fit":
         yield (
-            "Random effects are normal on the scales of their parameters, errors of the data normal "
-            "as each observable's says (log, linear, ...), and all are independent of each other "
-            "but where a correlation is estimated."
+            "Random effects are normal on the scales of their parameters, errors of the data on "
+            "that of each observable; all are independent but where a correlation is estimated."
         )
     yield "A patient's parameters do not change with time."
 

@@ -35,9 +35,8 @@ def of_a_population(ds: xr.Dataset) -> Iterator[str]:
                 f"{_with_ends(ds, f'spread of {name}')}"
             )
         yield f"{told}."
-    others = [name for name, role in zip(ds["quantity"].values.tolist(), ds["role"].values,
-              strict=True) if role not in {"typical", "spread"}]  # fmt: skip
-    for name in others:
+    others = ds["quantity"].values[~np.isin(ds["role"].values, ["typical", "spread"])]
+    for name in others.tolist():
         yield f"{name}: {_with_ends(ds, name)}."
     yield from _how_surely(ds)
 
@@ -52,15 +51,16 @@ def _how_surely(ds: xr.Dataset) -> Iterator[str]:
     unsure = ds["quantity"].values[np.isnan(ds["standard_error"].values)]
     if unsure.size:
         yield f"Not told by the data: {listed(unsure)}."
-    shrunk = [f"{name} ({percent(float(share))})" for name, share in
-              zip(ds["random"].values, ds["shrinkage"].values, strict=True) if share > _MUCH]  # fmt: skip
+    shares = ds["shrinkage"].to_series()
+    shrunk = [f"{name} ({percent(share)})" for name, share in shares.items() if share > _MUCH]
     if shrunk:
         yield (
             f"Estimates of single patients tell little of {listed(shrunk)}: so far they shrink to "
             "the typical value."
         )
     laplace, sampled, error = (
-        float(ds[name]) for name in ("deviance_laplace", "deviance_sampled", "deviance_sampled_error")
+        float(ds[name])
+        for name in ("deviance_laplace", "deviance_sampled", "deviance_sampled_error")
     )
     yield (
         f"-2 ln L is {laplace:.2f} by Laplace's method and {sampled:.2f} by importance sampling "
@@ -89,9 +89,9 @@ def of_diagnostics(ds: xr.Dataset) -> Iterator[str]:
             root = np.sqrt(errors.size)
             yield (
                 f"{kind}: normalised prediction distribution errors of "
-                f"{counted(errors.size, 'datum', 'data')} have the mean {errors.mean():+.2f} and the "
-                f"standard deviation {errors.std(ddof=1):.2f}; of the right population 0 and 1 (to "
-                f"{1 / root:.2f} and {0.5**0.5 / root:.2f}, were the data independent)."
+                f"{counted(errors.size, 'datum', 'data')} have the mean {errors.mean():+.2f} and "
+                f"the standard deviation {errors.std(ddof=1):.2f}; of the right population 0 and 1 "
+                f"(to {1 / root:.2f} and {0.5**0.5 / root:.2f}, were the data independent)."
             )
         if residuals.size:
             yield (
