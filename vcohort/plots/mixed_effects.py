@@ -42,7 +42,9 @@ _TAIL = 3.0
 def convergence(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw the estimates of all starts of :func:`vcohort.fit_population`, turn by turn.
 
-    All that is sure is met by several starts.
+    All that is sure is met by several starts. Of Laplace's method these are its turns; Newton's
+    steps, by which it goes on to the maximum, are not among them, so that a line may end beside
+    the estimate.
 
     :param axes: as many as there are quantities.
     :raises VcohortError: for another number of axes.
