@@ -52,7 +52,7 @@ def drawn_populations(
         raise VcohortError(
             f"patient = {patient!r}, but the {_OF_ALL[kind]} is of all patients: leave it out."
         )
-    if kind == "population_fit":
+    if kind == "population_fit" and isinstance(estimated, xr.Dataset):
         return populations_of(estimated, population, random, draws)
     if kind not in _DRAW:
         raise VcohortError(

@@ -133,12 +133,12 @@ def _distribution(axes: Axes, one: xr.Dataset) -> dict[str, Artist]:
     """Draw the estimated effects and their law in the population; return what a legend names."""
     spread = float(one["effect_covariance"]) ** 0.5
     effects = one["random_effect"].values
-    bars = axes.hist(effects, bins=12, density=True, color=SKY, alpha=0.6)[2]
+    axes.hist(effects, bins=12, density=True, color=SKY, alpha=0.6)
     at = np.linspace(-_TAIL, _TAIL, 121)
     density = np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi)
     (law,) = axes.plot(at * spread, density / spread, color=VERMILLION, lw=1)
     axes.set_yticks([])
-    return {"estimates of the patients": next(iter(bars)), "population": law}
+    return {"estimates of the patients": axes.patches[0], "population": law}
 
 
 def _legend(
