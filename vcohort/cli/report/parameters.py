@@ -32,8 +32,6 @@ class Source(NamedTuple):
 def source_of(ds: Any) -> Source | None:
     """Return the population that a dataset was made from; None where it does not say."""
     attrs = ds.attrs
-    if kind_of(ds) == "population_fit" and "population_record" in attrs:
-        return Source(vc.fitted_population(ds))
     record = next((attrs[name] for name in _RECORDS if name in attrs), None)
     if record is None and "study_record" in attrs:
         record = json.dumps(json.loads(attrs["study_record"])["population"])
@@ -41,10 +39,11 @@ def source_of(ds: Any) -> Source | None:
         record = _of_all_arms(attrs)
     if record is None:
         return None
+    is_fitted = kind_of(ds) == "population_fit"
     try:
-        population = Population.from_record(record)
+        population = vc.fitted_population(ds) if is_fitted else Population.from_record(record)
     except vc.VcohortError:
-        # It holds a distribution or a law of the user's own.
+        # It holds a distribution or a law of the user's own, or a fit that makes no population.
         return None
     replaced = str(attrs.get("replaced", ""))
     return Source(population, tuple(replaced.split(", ")) if replaced else ())
@@ -78,7 +77,8 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
         words = "none" if not varies(law) else type(law).__name__
         words += ", correlated with others" if name in together else ""
         where = preset.sources.get(name, param.source)
-        if name in population.overrides or name in together:
+        first = preset.values.get(name)
+        if name in together or population.overrides.get(name, first) != first:
             where = calibrated or "given for this study: name its source"
         if name in estimated:
             where = "estimated from the trial's patients"
