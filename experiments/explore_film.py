@@ -19,10 +19,13 @@ from playwright.sync_api import Page, sync_playwright
 
 WIDTH, HEIGHT = 1200, 680
 
-# Presses of the arrow key between two pictures, and how many pictures, there and back.
-SLIDER, PRESSES, PICTURES = "K_C", 4, 9
+# How many steps the slider goes up, and down, from where it is: a picture each.
+SLIDER, STEPS = "K_C", 9
 
 MILLISECONDS = 220
+
+# Milliseconds until a machine that does much else has followed.
+PATIENCE = 180_000
 
 
 def main(output: Path) -> None:
@@ -40,23 +43,26 @@ def main(output: Path) -> None:
 
 
 def filmed(address: str) -> list[Image.Image]:
-    """Return pictures of the page while a slider moves up, and back."""
+    """Return pictures of the page while a slider moves up, down, and back."""
     with sync_playwright() as play:
         chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(address)
-        page.wait_for_function("() => location.search.includes('study=')", timeout=180_000)
+        page.wait_for_function("() => location.search.includes('study=')", timeout=PATIENCE)
         page.get_by_role("button", name="pin", exact=True).click()
+        page.mouse.move(0, 0)
         handle = page.locator(".bk-panel-models-widgets-FloatSlider, .bk-Slider", has_text=SLIDER)
         handle = handle.locator(".noUi-handle").first
         handle.focus()
         pictures = [shot(page)]
-        for key in ["ArrowRight"] * PICTURES + ["ArrowLeft"] * (2 * PICTURES):
+        up, down = ["ArrowRight"] * STEPS, ["ArrowLeft"] * STEPS
+        for key in [*up, *down, *down, *up]:
             before = page.url
-            for _ in range(PRESSES):
-                handle.press(key)
-            page.wait_for_function("before => location.href !== before", arg=before)
+            handle.press(key)
+            page.wait_for_function(
+                "before => location.href !== before", arg=before, timeout=PATIENCE
+            )
             pictures.append(shot(page))
         browser.close()
     return pictures

@@ -129,6 +129,55 @@ def chains():
     return xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
 
 
+def of_population(random=("K_C", "rho_C", "gamma_B", "B0"), patients=40):
+    """A fit of a population, with four starts, correlations, and a slope with a long name."""
+    rng, count = np.random.default_rng(2), len(random)
+    spread = np.geomspace(0.1, 0.8, count)
+    spreads = (f"spread of {each}" for each in random)
+    quantity = [*random, "slope of rho_C with (AGE / median)", *spreads,
+                "correlation of gamma_B and rho_C", "error of C_per_ul"]  # fmt: skip
+    end = np.concatenate([np.geomspace(1e-2, 9e10, count), [-1.0], spread, [0.4, 0.3]])
+    left = np.exp(-np.arange(30.0) / 5.0)[None, :, None]
+    trace = end * (1.0 + 0.5 * left * rng.uniform(-1.0, 1.0, (4, 1, end.size)))
+    return xr.Dataset(
+        {"trace": (("start", "turn", "quantity"), trace), "estimate": ("quantity", end),
+         "random_effect": (("patient", "random"), spread * rng.normal(0.0, 0.9, (patients, count))),
+         "effect_covariance": (("random", "other_random"), np.diag(spread**2)),
+         "shrinkage": ("random", np.linspace(0.05, 0.97, count))},
+        {"quantity": quantity, "random": list(random), "other_random": list(random)},
+    )  # fmt: skip
+
+
+def checked(limit=1.0):
+    """Diagnostics of two observables, the first of which has values below the limit."""
+    rng, days = np.random.default_rng(3), np.array([7.0, 14.0, 28.0, 60.0, 90.0])
+    over = ("patient", "observation")
+    names = np.array([["C_per_ul"] * 5 + ["B_ml"] * 5] * 40)
+    middle = np.array([30.0, 60.0, 12.0, 2.0, 1.2, 90.0, 85.0, 80.0, 75.0, 70.0])
+    own = middle * np.exp(0.4 * rng.standard_normal((40, 1)))
+    value = own * np.exp(0.3 * rng.standard_normal((40, 10)))
+    below = (value < limit) & (names == "C_per_ul")
+    residual = np.where(below, np.nan, rng.standard_normal((40, 10)))
+    bins = middle.reshape(2, 1, 5) * np.array([[0.4], [1.0], [2.4]])
+    quantiles = np.stack([bins, bins])
+    share = np.array([[0.0, 0.0, 0.0, 0.1, 0.3], [0.0] * 5])
+    by, drawn = ("kind", "bin"), ("correction", "kind", "quantile", "bin")
+    return xr.Dataset(
+        {"day": (over, np.tile(days, (40, 2))), "observable": (over, names),
+         "value": (over, np.maximum(value, limit)), "weight": (over, np.ones((40, 10))),
+         "below": (over, below), "predicted": (over, np.tile(middle, (40, 1))),
+         "individual_predicted": (over, own), "corrected": (over, np.maximum(value, limit)),
+         "cwres": (over, residual), "npde": (over, residual),
+         "bin_day": (by, np.stack([days, days])), "below_share": (by, share),
+         "below_low": (by, 0.5 * share), "below_high": (by, 1.5 * share),
+         "seen": (drawn, quantiles), "low": (drawn, 0.8 * quantiles),
+         "high": (drawn, 1.3 * quantiles)},
+        {"kind": ["C_per_ul", "B_ml"], "kind_unit": ("kind", ["/ul", "ml"]),
+         "kind_name": ("kind", ["CAR T cells in blood", "tumour volume"]),
+         "quantile": [0.05, 0.5, 0.95], "correction": ["none", "prediction"]},
+    )  # fmt: skip
+
+
 def weights(patients, models):
     rows = np.random.default_rng(1).dirichlet(np.ones(models), patients)
     return xr.Dataset(
@@ -260,6 +309,23 @@ DRAWN = {
         lambda: plots.fitted_curves(fit_of(["a", "b"], models=["gompertz+T", "_none", LONG])),
     ],
     "fit_starts": [lambda: plots.fit_starts(fit_of(["P_1", "a$b$c", LONG]))],
+    "random_effects": [
+        lambda: plots.random_effects(of_population()),
+        lambda: plots.random_effects(of_population(PARAMETERS[:6])),
+        lambda: plots.random_effects(of_population(("K_C",))),
+        lambda: plots.random_effects(
+            of_population(), {"AGE": np.linspace(30.0, 70.0, 40), LONG: ["female", "male"] * 20}
+        ),
+    ],
+    "convergence": [lambda: plots.convergence(of_population())],
+    "goodness_of_fit": [
+        lambda: plots.goodness_of_fit(checked()),
+        lambda: plots.goodness_of_fit(checked(), "B_ml"),
+    ],
+    "predictive_check": [
+        lambda: plots.predictive_check(checked(), correction="prediction"),
+        lambda: plots.predictive_check(checked(0.0), "B_ml"),
+    ],
     "profiles": [lambda: plots.profiles(profiled())],
     "posterior": [lambda: plots.posterior(chains())],
     "model_weights": [

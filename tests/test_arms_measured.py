@@ -1,5 +1,6 @@
 """What arms are compared by: medians, peaks, responses, exact cures, several populations."""
 
+import json
 import shutil
 import subprocess
 import warnings
@@ -220,6 +221,70 @@ def test_populations_are_drawn_as_a_fit_says():
     for wrong, message in ((unsure, "How sure K_C is"), (both, "choose one"), (3, "nothing")):
         with pytest.raises(vc.VcohortError, match=message):
             vc.drawn_populations(population, wrong)
+
+
+ROOT = np.array([[0.2, 0.0], [0.1, 0.3]])
+PLACES = np.log([7e10, 0.03, 0.1])
+
+
+def population_fit(**changed):
+    """A fit of two parameters that correlate and a fixed one, of a model, made by hand."""
+    names, quantity = ["K_C", "rho_C", "r_B"], [
+        "K_C", "rho_C", "r_B", "rho_C of AGE", "spread of K_C", "spread of rho_C",
+        "correlation of rho_C and K_C", "error of C_per_ul",
+    ]  # fmt: skip
+    roles = ["typical"] * 3 + ["covariate"] + ["spread"] * 2 + ["correlation", "error"]
+    vector = np.array([*PLACES, -1.0, *np.log(np.diag(ROOT)), ROOT[1, 0], np.log(0.3)])
+    sd = np.array([0.05, 0.1, 0.2, 0.3, 0.15, 0.1, 0.02, 0.1])
+    tied = np.eye(8)
+    tied[0, 1] = tied[1, 0] = 0.6
+    return xr.Dataset(
+        {"estimate": ("quantity", [7e10, 0.03, 0.1, -1.0, 0.2, 0.3, 0.3, 0.3]),
+         "standard_error": ("quantity", changed.get("error", sd)), "vector": ("number", vector),
+         "vector_covariance": (("number", "other_number"), tied * np.outer(sd, sd)),
+         "covariate_shift": (("patient", "parameter"), np.zeros((5, 3))),
+         "effect_covariance": (("random", "other_random"), ROOT @ ROOT.T)},
+        {"quantity": quantity, "role": ("quantity", roles), "parameter": names,
+         "scale": ("parameter", ["log"] * 3), "random": names[:2]},
+        {"kind": "population_fit", "asked": json.dumps({"covariance": [names[:2]]}),
+         "population_record": json.dumps(vc.Population("kimmel2021-figures").to_record())},
+    )  # fmt: skip
+
+
+def test_populations_are_drawn_as_a_fit_of_a_population_says():
+    """Typical values, spreads and the correlation; what was not fitted is the population's own."""
+    fit = population_fit()
+    own = vc.fitted_population(fit)
+    drawn = vc.drawn_populations(own, fit, 4000, seed=1)
+    typical = np.log([[*each.joint.centre, each.overrides["r_B"].value] for each in drawn])
+    np.testing.assert_allclose(typical.mean(axis=0), PLACES, atol=0.02)
+    np.testing.assert_allclose(typical.std(axis=0), [0.05, 0.1, 0.2], rtol=0.06)
+    assert np.corrcoef(typical.T)[0, 1] == pytest.approx(0.6, abs=0.04)
+    root = np.linalg.cholesky([each.joint.covariance for each in drawn])
+    for place, sd in ((0, 0.15), (1, 0.1)):
+        logs = np.log(root[:, place, place])
+        assert logs.mean() == pytest.approx(np.log(ROOT[place, place]), abs=0.01)
+        assert logs.std() == pytest.approx(sd, rel=0.06)
+    assert root[:, 1, 0].mean() == pytest.approx(0.1, abs=0.002)
+    assert root[:, 1, 0].std() == pytest.approx(0.02, rel=0.06)
+    (other,) = vc.drawn_populations(own.replace(gamma_B=vc.LogNormal(1.0, 0.4)), fit, 1, seed=1)
+    assert other.overrides["gamma_B"] == vc.LogNormal(1.0, 0.4)
+    assert other.joint.centre.tolist() == drawn[0].joint.centre.tolist()
+
+
+def test_what_a_fit_of_a_population_does_not_tell_is_refused():
+    fit, own = population_fit(), vc.fitted_population(population_fit())
+    unsure = population_fit(error=[0.1, 0.1, 0.1, 0.1, np.nan, 0.1, 0.1, 0.1])
+    another = vc.Population("kimmel2021-figures", joint=vc.MultivariateNormal(
+        {"a": 0.4, "b": 0.5}, np.diag([0.01, 0.01]), log=True))  # fmt: skip
+    function = fit.copy()
+    del function.attrs["population_record"]
+    for wrong, base, options, message in (
+        (unsure, own, {}, "How sure spread of K_C"), (fit, another, {}, "a, b of the population"),
+        (fit, own, {"patient": 1}, "of all patients"), (function, own, {}, "function of your own"),
+    ):  # fmt: skip
+        with pytest.raises(vc.VcohortError, match=message):
+            vc.drawn_populations(base, wrong, **options)
 
 
 def test_populations_are_drawn_from_a_posterior_and_a_calibration():

@@ -116,8 +116,8 @@ def test_nothing_squashes_the_data(name, place):
     _, figure = figure_of(name, place)
     for axes in data_axes(figure):
         width, height = axes.get_window_extent().size / figure.dpi * MILLIMETRES
-        # Of many patients each has a small panel; else a panel is a fifth of a page at least.
-        small = (name, place) in {("fitted_curves", 1), ("fitted_curves", 2)}
+        # Of many patients or effects each has a small panel; else it is a fifth of a page at least.
+        small = (name, place) in {("fitted_curves", 1), ("fitted_curves", 2), ("random_effects", 1)}
         assert width >= (20.0 if small else 30.0), axes.get_title()
         assert height >= (15.0 if small else 35.0), axes.get_title()
 

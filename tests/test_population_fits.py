@@ -271,7 +271,8 @@ def test_pictures_of_fits_of_populations(lines):
     """Each patient has a panel; each quantity a panel with the trace of each start."""
     assert len(vc.plots.fitted_curves(lines)) == PATIENTS
     panels = vc.plots.convergence(lines)
-    assert [each.get_title() for each in panels] == lines["quantity"].values.tolist()
+    titles = [each.get_title().replace("\n", " ") for each in panels]
+    assert titles == lines["quantity"].values.tolist()
     assert len(panels[0].lines) == lines.sizes["start"] + 1
     assert len(vc.plots.random_effects(lines)) == 4
     age = np.arange(PATIENTS) + 20.0

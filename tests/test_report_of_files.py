@@ -11,6 +11,7 @@ import scipy
 import xarray as xr
 
 import vcohort as vc
+from tests.pictures import checked
 from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_kinds import MAKERS, SLOW
@@ -79,6 +80,22 @@ def test_each_kind_has_a_page(kind, tmp_path):
     # Of a cohort: what needs no endpoint but the default ones.
     least = {"cohort": 5, "sobol": 1, "morris": 1}.get(kind, len(PICTURES.get(kind, ())) > 0)
     assert page.seen.count("img") >= least
+
+
+def test_diagnostics_are_told_by_their_numbers():
+    """Counts are those of the data; the one quantile that leaves its band is counted out."""
+    ds = checked().assign_attrs(replicates=200)
+    ds["low"][0, 0, 0, 0] = 2.0 * ds["seen"][0, 0, 0, 0]
+    ds["weight"][0] = 0.0
+    told = list(FINDINGS["diagnostics"](ds))
+    for kind, columns, within in (("C_per_ul", slice(0, 5), 14), ("B_ml", slice(5, 10), 15)):
+        own = ds["npde"].values[1:, columns]
+        own = own[np.isfinite(own)]
+        first, second, third = (text for text in told if text.startswith(f"{kind}: "))
+        assert f"of {own.size} data have the mean {np.mean(own):+.2f}" in first
+        assert f"deviation {np.std(own, ddof=1):.2f};" in first
+        assert f"{100 * np.mean((own < -1.96) | (own > 1.96)):.1f}% of" in second
+        assert third.startswith(f"{kind}: {within} of 15 quantiles")
 
 
 def test_a_cohort_s_page_tells_its_numbers(run, figures, tmp_path):

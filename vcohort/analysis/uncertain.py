@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vcohort.analysis.mixed_effects.drawn_populations import populations_of
 from vcohort.errors import VcohortError
 from vcohort.given import whole
 from vcohort.populations.population import Population, check_population
@@ -18,32 +19,47 @@ from vcohort.results.needed import labelled, need
 # The posterior's scale of residuals is no parameter of a patient.
 _NO_PARAMETER = ("scale",)
 
+# Estimates that are of no single patient, in words.
+_OF_ALL = {"population_fit": "fit of a population", "calibration": "calibration"}
+
 
 def drawn_populations(
     population: Population, estimated: Any, draws: int = 20, seed: int = 0, *, patient: Any = None
 ) -> list[Population]:
-    """Return populations as likely as an estimate says, each with its centres moved to a draw.
+    """Return populations as likely as an estimate says.
 
-    ``estimated``: a fit (draws of the logs are normal, with the estimates' standard errors and
-    their correlation), a posterior (draws are its own) or a calibration (draws of the logs of its
-    locations are normal, and independent) of vcohort. Sample all with one seed, so that they differ
-    by what is not known alone::
+    Each is ``population`` with its centres moved to a draw. ``estimated``: a fit (draws of the logs
+    are normal, with the estimates' standard errors and their correlation), a posterior (draws are
+    its own) or a calibration (draws of the logs of its locations are normal, and independent) of
+    vcohort. A fit of :func:`vcohort.fit_population` tells spreads and correlations, too: these are
+    drawn with the typical values, all normal where their intervals are symmetric, with the
+    covariance of the estimates; ``population`` then is :func:`vcohort.fitted_population` of it, or
+    another with the same parameters. Sample all with one seed, so that they differ by what is not
+    known alone::
 
         cohorts = [each.sample(1000, seed=1) for each in vc.drawn_populations(population, fit)]
         vc.compare({"one": vc.Regimen(), "two": more}, cohort=cohorts)
 
-    :param patient: whose estimate, where there are several.
-    :raises VcohortError: for another kind of dataset, for parameters whose error is not known, and
-        for several patients where none is named.
+    :param patient: whose estimate, of a fit or a posterior of several patients.
+    :raises VcohortError: for another kind of dataset, for what is estimated without an error,
+        for several patients where none is named, and for a patient where the estimate is of all.
     """
     check_population(population)
     draws, seed = whole("draws", draws, least=1), whole("seed", seed)
     kind = kind_of(estimated) if isinstance(estimated, xr.Dataset | xr.DataTree) else "nothing"
+    random = np.random.default_rng(seed)
+    if patient is not None and kind in _OF_ALL:
+        raise VcohortError(
+            f"patient = {patient!r}, but the {_OF_ALL[kind]} is of all patients: leave it out."
+        )
+    if kind == "population_fit" and isinstance(estimated, xr.Dataset):
+        return populations_of(estimated, population, random, draws)
     if kind not in _DRAW:
         raise VcohortError(
-            f"estimated is {kind}: give what vc.fit, vc.posterior or vc.calibrate returns."
+            f"estimated is {kind}: give what vc.fit, vc.fit_population, vc.posterior or "
+            "vc.calibrate returns."
         )
-    found = _DRAW[kind](estimated, patient, np.random.default_rng(seed), draws)
+    found = _DRAW[kind](estimated, patient, random, draws)
     return [
         population.replace(**{name: float(values[index]) for name, values in found.items()})
         for index in range(draws)

@@ -9,6 +9,8 @@ from vcohort.plots.change import spider as spider
 from vcohort.plots.change import waterfall as waterfall
 from vcohort.plots.cure_map import cure_map as cure_map
 from vcohort.plots.curves import fitted_curves as fitted_curves
+from vcohort.plots.diagnostics import goodness_of_fit as goodness_of_fit
+from vcohort.plots.diagnostics import predictive_check as predictive_check
 from vcohort.plots.dose import dose_response as dose_response
 from vcohort.plots.event_times import event_times as event_times
 from vcohort.plots.exposure import exposure_response as exposure_response
@@ -20,8 +22,6 @@ from vcohort.plots.forest import forest as forest
 from vcohort.plots.incidence import cumulative_incidence as cumulative_incidence
 from vcohort.plots.kinetics import car_t_kinetics as car_t_kinetics
 from vcohort.plots.mixed_effects import convergence as convergence
-from vcohort.plots.mixed_effects import goodness_of_fit as goodness_of_fit
-from vcohort.plots.mixed_effects import predictive_check as predictive_check
 from vcohort.plots.mixed_effects import random_effects as random_effects
 from vcohort.plots.patient_card import patient_card as patient_card
 from vcohort.plots.phase_portrait import phase_portrait as phase_portrait

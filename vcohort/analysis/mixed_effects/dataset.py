@@ -160,7 +160,7 @@ def _of_quantities(told: Quantities) -> dict[str, Any]:
 
 def _of_effects(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:
     units = _units(problem)
-    root = units[:, None] * _root(problem, found.vectors[0])
+    root = units[:, None] * problem.spec.layout.root_of(found.vectors[0])
     covariance = root @ root.T
     variance = np.diag(covariance)
     left = (units * patients.random).var(axis=0, ddof=1)
@@ -179,15 +179,6 @@ def _units(problem: MixedProblem) -> np.ndarray:
     """Return the unit (random,) of each random effect."""
     spec = problem.spec
     return np.array([unit_of(spec.scales[place]) for place in spec.layout.random])
-
-
-def _root(problem: MixedProblem, vector: np.ndarray) -> np.ndarray:
-    layout = problem.spec.layout
-    entries = np.split(vector, layout.ends)[2]
-    root = np.zeros((len(layout.random), len(layout.random)))
-    for number, (row, column) in enumerate(layout.entries):
-        root[row, column] = np.exp(entries[number]) if row == column else entries[number]
-    return root
 
 
 def _of_patients(problem: MixedProblem, found: Found, patients: Individuals) -> dict[str, Any]:

@@ -70,6 +70,14 @@ class Layout:
             root = root.at[row, column].set(jnp.exp(each) if row == column else each)
         return Effects(typical, covariate, root, widths)
 
+    def root_of(self, vector: np.ndarray) -> np.ndarray:
+        """Return the root (random, random) that a vector (number,) says, in NumPy."""
+        entries = np.split(vector, self.ends)[2]
+        root = np.zeros((len(self.random), len(self.random)))
+        for number, (row, column) in enumerate(self.entries):
+            root[row, column] = np.exp(entries[number]) if row == column else entries[number]
+        return root
+
     def vector_of(
         self, typical: Array, covariate: Array, covariance: Array, widths: Array
     ) -> Array:

@@ -112,7 +112,7 @@ def pose(trial: Any, asked: Asked) -> MixedProblem:
     errors = _errors(data, asked.errors)
     widths = 0 if data.errors_known else sum(len(each.names) for each in errors)
     layout = Layout(
-        names, tuple(names.index(name) for name in random), _blocks(random, asked.covariance),
+        names, tuple(names.index(name) for name in random), blocks_of(random, asked.covariance),
         tuple(names.index(each.parameter) for each in effects), widths,
     )  # fmt: skip
     spec = MixedSpec(layout, scales, errors, data.errors_known, course)
@@ -244,7 +244,7 @@ def _scale(name: str, kind: Any, param: Param | None, value: float) -> Scale:
     return Scale(kind, low, high, abs(value) or 1.0)
 
 
-def _blocks(random: tuple[str, ...], covariance: Any) -> tuple[int, ...]:
+def blocks_of(random: tuple[str, ...], covariance: Any) -> tuple[int, ...]:
     """Return, of each random effect, the number of the block in which it correlates."""
     if isinstance(covariance, str):
         if one_of("covariance", covariance, ("diagonal", "full")) == "full":

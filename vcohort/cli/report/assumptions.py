@@ -57,6 +57,11 @@ def assumptions_of(ds: Any) -> Iterator[str]:
         )
     if kind_of(ds) in {"fit", "profile", "comparison"}:
         yield "Errors of the data are normal in what the loss compares, and independent."
+    if kind_of(ds) == "population_fit":
+        yield (
+            "Random effects are normal on the scales of their parameters, errors of the data on "
+            "that of each observable; all are independent but where a correlation is estimated."
+        )
     yield "A patient's parameters do not change with time."
 
 

@@ -23,6 +23,13 @@ CAPTIONS = {
     "lines": "The share of patients cured along a swept parameter.",
     "fitted_curves": "Data, and the fitted course of each observable.",
     "fit_starts": "Where the starts of the search ended: how often the best loss was found again.",
+    "random_effects": "How patients differ from the typical one: the estimated random effects "
+    "against each other, and their distribution beside that of the population.",
+    "convergence": "The way of the estimates, turn by turn: the best start, the others, the end.",
+    "goodness_of_fit": "What was measured against what is predicted, and residuals: over days, and "
+    "over predictions. Dashed lines hold 95 % of the residuals of the right population.",
+    "predictive_check": "Visual predictive check: quantiles of what was measured (lines), and "
+    "where 90 % of replicated trials have them (bands).",
     "profiles": "Profile likelihoods: how much worse the fit becomes where a parameter is held.",
     "model_weights": "Akaike weights of the models: how strongly the data favour each.",
     "posterior": "Draws from the posterior of each parameter.",

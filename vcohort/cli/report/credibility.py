@@ -138,7 +138,7 @@ def _validation(datasets: Sequence[Any]) -> Part:
 
 
 # Kinds whose findings compare a model with data.
-_OF_DATA = ("fit", "profile", "comparison", "posterior")
+_OF_DATA = ("fit", "population_fit", "diagnostics", "profile", "comparison", "posterior")
 
 
 def _targets(ds: Any) -> Iterator[list[str]]:

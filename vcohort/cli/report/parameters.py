@@ -12,6 +12,7 @@ import vcohort as vc
 from vcohort.populations.distributions import values_at, varies
 from vcohort.populations.population import Population
 from vcohort.populations.shipped import shipped, shipped_names
+from vcohort.results.kinds import kind_of
 
 COLUMNS = ("parameter", "meaning", "unit", "median", "5 to 95 %", "distribution", "source")
 
@@ -38,10 +39,11 @@ def source_of(ds: Any) -> Source | None:
         record = _of_all_arms(attrs)
     if record is None:
         return None
+    is_fitted = kind_of(ds) == "population_fit"
     try:
-        population = Population.from_record(record)
+        population = vc.fitted_population(ds) if is_fitted else Population.from_record(record)
     except vc.VcohortError:
-        # It holds a distribution or a law of the user's own.
+        # It holds a distribution or a law of the user's own, or a fit that makes no population.
         return None
     replaced = str(attrs.get("replaced", ""))
     return Source(population, tuple(replaced.split(", ")) if replaced else ())
@@ -66,6 +68,7 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
     population = source.population
     preset = vc.presets()[population.preset]
     calibrated = _calibrated_to(population)
+    estimated = ds["parameter"].values if kind_of(ds) == "population_fit" else ()
     together = set(population.joint.names) if population.joint else set()
     for name, law in population.distributions.items():
         param = population.model.param(name)
@@ -74,8 +77,11 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
         words = "none" if not varies(law) else type(law).__name__
         words += ", correlated with others" if name in together else ""
         where = preset.sources.get(name, param.source)
-        if name in population.overrides or name in together:
+        first = preset.values.get(name)
+        if name in together or population.overrides.get(name, first) != first:
             where = calibrated or "given for this study: name its source"
+        if name in estimated:
+            where = "estimated from the trial's patients"
         if name in source.replaced and name in ds:
             low, middle, high = np.nanquantile(ds[name].values, _LEVELS)
             spread, words = f"{low:.4g} to {high:.4g}", "replaced in the cohort by its values"

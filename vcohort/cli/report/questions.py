@@ -49,6 +49,8 @@ QUESTIONS: Mapping[str, Callable[[Any], str]] = MappingProxyType({
     "arms": _of_arms,
     "planned_trial": _of_a_planned_trial,
     "fit": _of_parameters("Which values of {} describe each patient's data best?"),
+    "population_fit": _of_parameters("From which population, in {}, do these patients come?"),
+    "diagnostics": _always("Does the fitted population describe the trial?"),
     "profile": _of_parameters("Between which values of {} do the data leave room?"),
     "comparison": _always("Which of the models do the data favour?"),
     "posterior": _always("What do the data, and what was believed before, say of the parameters?"),

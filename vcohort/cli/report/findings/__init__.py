@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from vcohort.cli.report.findings import estimates, sensitivities, trials
+from vcohort.cli.report.findings import estimates, populations, sensitivities, trials
 
 FINDINGS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType({
     "cohort": trials.of_a_cohort,
@@ -17,6 +17,8 @@ FINDINGS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType({
     "hazard_ratios": trials.of_hazard_ratios,
     "regimen": trials.of_a_regimen,
     "fit": estimates.of_a_fit,
+    "population_fit": populations.of_a_population,
+    "diagnostics": populations.of_diagnostics,
     "profile": estimates.of_a_profile,
     "comparison": estimates.of_a_comparison,
     "posterior": estimates.of_a_posterior,

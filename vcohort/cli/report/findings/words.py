@@ -23,9 +23,9 @@ def number(value: float, unit: str = "") -> str:
     return text if unit in {"", "1"} or np.isnan(value) else f"{text} {unit}"
 
 
-def counted(count: int, thing: str) -> str:
+def counted(count: int, thing: str, things: str = "") -> str:
     """Return a number of things, in the plural where it is not one."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def listed(names: Iterable[object], most: int = 6) -> str:
