@@ -119,18 +119,24 @@ def _refuse_shared_names(named: Iterable[tuple[str, str]]) -> None:
 
 
 def _saved_days(save_at: Sequence[float] | None, horizon: float) -> tuple[float, ...] | None:
-    if save_at is None:
-        return None
-    days = days_of("save_at", save_at)
+    return None if save_at is None else tuple(increasing_days("save_at", save_at, horizon).tolist())
+
+
+def increasing_days(name: str, given: Any, horizon: float) -> np.ndarray:
+    """Return days, one at least, that increase from day 0 or later to the horizon at most.
+
+    :raises VcohortError: for any others.
+    """
+    days = days_of(name, given)
     if days.size == 0 or not np.isfinite(days).all():
-        raise VcohortError("save_at must be a list of days, each a finite number, at least one.")
+        raise VcohortError(f"{name} must be a list of days, each a finite number, at least one.")
     if (np.diff(days) <= 0).any():
         raise VcohortError(
-            "save_at must be in increasing order, no day twice. Try np.unique(days)."
+            f"{name} must be in increasing order, no day twice. Try np.unique(days)."
         )
     if days[0] < 0 or days[-1] > horizon:
         outside = days[0] if days[0] < 0 else days[-1]
         raise VcohortError(
-            f"save_at holds day {outside:g}, outside the run from 0 to the horizon, {horizon:g}."
+            f"{name} holds day {outside:g}, outside the run from 0 to the horizon, {horizon:g}."
         )
-    return tuple(float(day) for day in days)
+    return days

@@ -9,6 +9,8 @@ from typing import Any
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import number
 
+MOST_DAYS = 1e6
+
 DTYPES = ("float32", "float64")
 
 # Rounding alone moves ln B by about this much, over a few hundred steps.
@@ -27,7 +29,7 @@ def numbers_within(settings: Mapping[str, Any]) -> dict[str, float]:
         require(math.isfinite(found[name]), name, found[name], "a finite number")
     horizon, threshold, progression, tolerance = found.values()
     require(horizon > 0, "horizon", horizon, "greater than 0 days")
-    require(horizon <= 1e6, "horizon", horizon, "at most 1e6 days")
+    require(horizon <= MOST_DAYS, "horizon", horizon, "at most 1e6 days")
     require(threshold >= 1, "threshold", threshold, "at least 1 cell")
     require(threshold <= 1e5, "threshold", threshold, "at most 1e5 cells")
     require(progression > 1, "progression", progression, "greater than 1")

@@ -25,12 +25,12 @@ from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.given import number
 from vcohort.populations.cohort import Cohort, check_cohort, check_values, is_traced
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.checks import require_law
+from vcohort.simulation.checks import increasing_days, require_law
 from vcohort.simulation.jobs import cure_job, cure_programs, survival_job
+from vcohort.simulation.limits import MOST_DAYS
 from vcohort.simulation.missing import warn_missing
 from vcohort.simulation.preparation import grid_spec, prepare
 from vcohort.simulation.run import Run, settle
-from vcohort.tables.days import days_of
 
 # Where values are traced no pilot can be run: this many steps keep ln B within 1e-3 over
 # 2000 days at sigma = 0.1.
@@ -105,7 +105,7 @@ def progression_free_probability(
     """
     check_cohort(cohort)
     warn_small_tumours(cohort)
-    at = days_of("days", days)
+    at = increasing_days("days", days, MOST_DAYS)
     if not isinstance(noise, jax.core.Tracer):
         noise = number("noise", noise)
         if not 0.0 <= noise < np.inf:
@@ -113,7 +113,7 @@ def progression_free_probability(
     run = settle(
         "progression_free_probability", run,
         {"progression": progression, "regimen": regimen, "tolerance": tolerance, "dtype": dtype},
-        method="exact", horizon=float(max(at[-1], 1e-3)) if at.size else 1.0,
+        method="exact", horizon=float(max(at[-1], 1e-3)),
     )  # fmt: skip
 
     def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:

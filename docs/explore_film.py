@@ -1,6 +1,6 @@
 """The moving picture of docs/explore.md: a slider moves, and the page follows.
 
-    python -m experiments.explore_film [OUTPUT.gif]
+    python docs/explore_film.py [OUTPUT.gif]
 
 Needs the extra `explore`, Playwright and Chromium (CHROMIUM names another than /usr/bin/chromium).
 """
