@@ -76,8 +76,9 @@ class Page:
             return
         if found != self.study:
             self.study = found
-            self.controls.follow(found)
+            # What takes longest begins first.
             self._want()
+            self.controls.follow(found)
 
     def _follow_address(self, address: str) -> None:
         """Show the study of an address that was typed, gone back to, or that a server began with.
