@@ -84,7 +84,7 @@ def test_fates_agree_with_the_chances_and_are_counted_where_there_is_no_law():
     fates, shown = patients.fates(), patients.outlook()
     error = 5.0 * np.sqrt(shown.cured * (1.0 - shown.cured) / 200)
     assert abs(fates.cure_days.size / 200 - shown.cured) < error
-    assert sum(fates.shares.values()) == pytest.approx(100.0)
+    assert sum(fates.shares.values()) == pytest.approx(100.0) and fates.response_day == 90.0
     counted = Patients(by_chance).outlook()
     assert counted.cured * 200 == pytest.approx(round(counted.cured * 200))
     assert not counted.is_exact
@@ -152,6 +152,23 @@ def test_a_failure_is_told_and_the_next_wish_is_granted(caplog):
     _until(lambda: found)
     latest.end()
     assert "by nothing" in told[0] and found == ["good"]
+
+
+def test_responses_are_of_the_day_that_the_run_reaches():
+    """Of one of 60 days it is day 30, and of one of 20 there is none."""
+    fates = Patients(small(horizon=60.0)).fates()
+    assert fates.response_day == 30.0 and sum(fates.shares.values()) == pytest.approx(100.0)
+    short = Patients(small(horizon=20.0)).fates()
+    assert short.shares == {} and np.isnan(short.response_day)
+
+
+@pytest.mark.parametrize("trial", ["nothing.csv", 3, {"day": [0, 1], "pfs": [0.5, 0.9]}])
+def test_what_is_no_trial_is_told_before_there_is_a_server(trial):
+    pytest.importorskip("panel")
+    from vcohort.explorer.server import serve  # noqa: PLC0415 - the page is an extra
+
+    with pytest.raises(vc.VcohortError):
+        serve(small(), trial, browser=False)
 
 
 def test_a_population_that_no_study_can_hold_is_refused():

@@ -25,7 +25,9 @@ def explore(population: Population | str = "zuma1", *, trial: Any = "zuma1") -> 
         hold, and for what is no trial.
     """
     Page = page_class()
-    return Page(study_of(population), trial).view
+    from vcohort.explorer.page import read_trial
+
+    return Page(study_of(population), read_trial(trial)).view
 
 
 def page_class() -> Any:

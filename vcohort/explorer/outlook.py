@@ -60,7 +60,8 @@ class Fates:
     """What befalls patients one by one.
 
     ``tumour_days``, ``tumours`` (patient, day) in millilitres; ``cure_days``,
-    ``progression_days``; ``shares``: of each response, by its name, in per cent.
+    ``progression_days``; ``shares``: of each response, by its name, in per cent, on the day
+    ``response_day``, NaN where the run is too short for one.
     """
 
     tumour_days: np.ndarray
@@ -68,6 +69,7 @@ class Fates:
     cure_days: np.ndarray
     progression_days: np.ndarray
     shares: dict[str, float]
+    response_day: float
 
 
 class Patients:
@@ -104,7 +106,7 @@ class Patients:
         tumours = sum(courses[name].values for name in few.model.species.tumour)
         return Fates(
             days, vc.units.tumour_ml(tumours), when[outcome == CURE],
-            when[outcome == PROGRESSION], _responses(ds),
+            when[outcome == PROGRESSION], *_responses(ds),
         )  # fmt: skip
 
     def _cured(self) -> tuple[np.ndarray, bool]:
@@ -137,7 +139,7 @@ class Patients:
         days = [*(day for day in _FIRST if day < last), *later[later > _FIRST[-1]], last]
         run = replace(self.study.run, method="deterministic", horizon=last,
                       save_at=sorted({*days}), endpoints=(vc.Outcome(),),
-                      regimen=_until(self.study.regimen, last))  # fmt: skip
+                      regimen=before(self.study.regimen, last))  # fmt: skip
         return vc.simulate(self.cohort, run=run, progress=False)
 
     @cached_property
@@ -162,9 +164,9 @@ def _percentiles(cells: xr.DataArray) -> np.ndarray:
     return np.nanpercentile(vc.units.t_cells_per_ul(cells.values), PERCENTILES, axis=0)
 
 
-def _until(regimen: vc.Regimen, last: float) -> vc.Regimen:
-    """Return the treatments up to a day."""
-    return vc.Regimen(*(each for each in regimen.treatments if each.day < last))
+def before(regimen: vc.Regimen, day: float) -> vc.Regimen:
+    """Return the treatments before a day, at which a run of it ends."""
+    return vc.Regimen(*(each for each in regimen.treatments if each.day < day))
 
 
 def _error_of_mean(values: np.ndarray) -> float:
@@ -173,12 +175,13 @@ def _error_of_mean(values: np.ndarray) -> float:
     return float(known.std(ddof=1) / np.sqrt(known.size)) if known.size > 1 else float("nan")
 
 
-def _responses(ds: xr.Dataset) -> dict[str, float]:
-    """Return the share of each response on the last day that has one, in per cent."""
-    name = max((str(each) for each in ds.data_vars if str(each).startswith("response_day_")),
-               key=lambda each: float(each.rsplit("_", 1)[1]), default=None)  # fmt: skip
-    if name is None:
-        return {}
-    found, about = ds[name].values, ds[name].attrs
+def _responses(ds: xr.Dataset) -> tuple[dict[str, float], float]:
+    """Return the share of each response in per cent, and its day: the last that has one."""
+    start = "response_day_"
+    days = [str(each).removeprefix(start) for each in ds.data_vars if str(each).startswith(start)]
+    if not days:
+        return {}, float("nan")
+    last = max(days, key=float)
+    found, about = ds[start + last].values, ds[start + last].attrs
     kinds = zip(about["flag_values"], about["flag_meanings"].split(), strict=True)
-    return {kind: 100.0 * float((found == flag).mean()) for flag, kind in kinds}
+    return {kind: 100.0 * float((found == flag).mean()) for flag, kind in kinds}, float(last)

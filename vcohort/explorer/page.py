@@ -21,7 +21,7 @@ from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients
 from vcohort.explorer.settings import address_of, read_study, study_at, text_of
 from vcohort.explorer.tabs import TABS
 from vcohort.plots.style import BLUE, GREEN
-from vcohort.results.trial import read_curve
+from vcohort.results.trial import Curve, read_curve
 from vcohort.studies.study import Study
 
 ZUMA1 = "zuma1"
@@ -32,13 +32,13 @@ _MOST_BYTES = 10 << 20
 
 
 class Page:
-    """The page of a study. ``trial``: a curve to lay over survival; ``"zuma1"``: the built-in one.
+    """The page of a study. ``trial``: a curve to lay over survival, as of :func:`read_trial`.
 
     The study is changed through :meth:`edit` alone, whoever asks for it: a slider, a tab, undo, the
     address.
     """
 
-    def __init__(self, study: Study, trial: Any = ZUMA1) -> None:
+    def __init__(self, study: Study, trial: Curve | str | None = ZUMA1) -> None:
         self._document = pn.state.curdoc
         self._location: Any = pn.state.location
         self._turn, self._waiting = threading.Lock(), list[Callable[[], Any]]()
@@ -177,7 +177,7 @@ class Page:
         elif isinstance(part, Fates):
             self._tumours.show(part)
             self._when.show(part)
-            self._responses.object = responses(part.shares)
+            self._responses.object = responses(part)
             if study == self.study:
                 self._settled()
 
@@ -198,16 +198,13 @@ class Page:
     def _tell(self, what: str, kind: str) -> None:
         self._told.object, self._told.alert_type, self._told.visible = what, kind, bool(what)
 
-    def _overlay(self, trial: Any) -> None:
-        """Lay a trial over the curves.
-
-        :raises VcohortError: for what is no trial.
-        """
-        if isinstance(trial, str) and trial == ZUMA1:
+    def _overlay(self, trial: Curve | str | None) -> None:
+        """Lay a trial over the curves; the built-in one has counts of CAR T cells, too."""
+        if isinstance(trial, str):
             self._survival.overlay(read_curve(data.progression_free_survival()))
             self._car_t.overlay_zuma1()
         elif trial is not None:
-            self._survival.overlay(read_curve(trial))
+            self._survival.overlay(trial)
             self._car_t.overlay_nothing()
 
     def _buttons(self) -> None:
@@ -248,7 +245,7 @@ class Page:
     def _upload_trial(self, event: Any) -> None:
         if event.new:
             try:
-                self._overlay(pd.read_csv(io.BytesIO(event.new)))
+                self._overlay(read_curve(pd.read_csv(io.BytesIO(event.new))))
             except (VcohortError, ValueError) as error:
                 self._tell(f"The trial cannot be read: {error}", "danger")
 
@@ -274,6 +271,15 @@ class Page:
         self._car_t.pin(outlook)
         self._normal.pin(outlook)
         self._show_numbers()
+
+
+def read_trial(trial: Any) -> Curve | str | None:
+    """Return what a page lays over survival: a trial's curve, or the name of the built-in one.
+
+    :raises VcohortError: for what is no trial.
+    """
+    is_plain = trial is None or (isinstance(trial, str) and trial == ZUMA1)
+    return trial if is_plain else read_curve(trial)
 
 
 def _parts(study: Study) -> Iterator[object]:
@@ -320,15 +326,16 @@ def table_of(outlook: Outlook | None) -> str:
     return pd.concat(parts).to_csv(index=False)
 
 
-def responses(shares: dict[str, float]) -> str:
-    """Return the shares of responses as bars."""
+def responses(fates: Fates) -> str:
+    """Return the shares of responses as bars; nothing where the run is too short for one."""
+    if not fates.shares:
+        return ""
     names = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progressive"}
     rows = "".join(
         f"<tr><td>{names[kind]}</td><td style='width:60%'><div style='background:{BLUE};"
         f"height:12px;width:{share:.1f}%'></div></td><td>{share:.1f} %</td></tr>"
-        for kind, share in shares.items()
+        for kind, share in fates.shares.items()
         if kind in names
     )
-    return (
-        f"<div style='padding:8px'>response on day 90<table style='width:100%'>{rows}</table></div>"
-    )
+    table = f"<table style='width:100%'>{rows}</table>"
+    return f"<div style='padding:8px'>response on day {fates.response_day:g}{table}</div>"

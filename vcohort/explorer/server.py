@@ -8,7 +8,8 @@ from typing import Any
 
 import panel as pn
 
-from vcohort.explorer.page import ZUMA1, Page
+from vcohort.explorer.page import ZUMA1, Page, read_trial
+from vcohort.results.trial import Curve
 from vcohort.studies.study import Study
 
 ADDRESS = "127.0.0.1"
@@ -30,9 +31,10 @@ def serve(
     :param ready: called with the address, once it answers.
     """
     pn.extension(notifications=False, throttled=False)
-    # What a study or a trial refuses is told before there is a server.
+    # What is no trial is told before there is a server.
+    curve = read_trial(trial)
     server: Any = pn.serve(
-        {"/": lambda: page_of(study, trial)}, port=port, address=ADDRESS, show=False, start=False,
+        {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False, start=False,
         title=_TITLE, verbose=False,
     )  # fmt: skip
     at = f"http://{ADDRESS}:{server.port}/"
@@ -43,7 +45,7 @@ def serve(
     server.io_loop.start()
 
 
-def page_of(study: Study, trial: Any = ZUMA1) -> pn.viewable.Viewable:
+def page_of(study: Study, trial: Curve | str | None) -> pn.viewable.Viewable:
     """Return a page for a browser; its study is that of the address, if that holds one."""
     page = Page(study, trial)
     pn.state.on_session_destroyed(lambda _: page.end())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from vcohort.explorer.page import Page
 
 
-class Tab:
+class Tab(ABC):
     """A tab that computes when it is asked to."""
 
     title = ""
@@ -26,14 +27,15 @@ class Tab:
         self._latest = Latest(self.compute, self._done, self._failed)
         self.view = pn.Column(self.told, sizing_mode="stretch_width")
 
+    @abstractmethod
     def compute(self, wish: Any) -> Iterator[object]:
         """Yield what was wished for; this runs beside the page, and touches nothing of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, wish: Any, found: Any) -> None:
         """Show what :meth:`compute` has found."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self) -> None:
         """Take note that the page shows another study."""
 

@@ -14,11 +14,13 @@ import panel as pn
 import vcohort as vc
 from vcohort.errors import VcohortError
 from vcohort.explorer.figures import legend, plain, source
+from vcohort.explorer.outlook import before
 from vcohort.explorer.settings import with_value
 from vcohort.explorer.sliders import sliders_of, value_of
 from vcohort.explorer.tabs.base import Tab, button
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.plots.style import BLUE, GREY
+from vcohort.results.counted import counted
 from vcohort.studies.study import Study
 
 if TYPE_CHECKING:
@@ -161,8 +163,8 @@ def _about(here: float, param: Any) -> tuple[float, float]:
 
 def _course(patient: vc.Cohort, study: Study, last: float) -> dict[str, np.ndarray]:
     days = np.linspace(0.0, max(last, 1.0), _DAYS)
-    until = vc.Regimen(*(each for each in study.run.regimen.treatments if each.day < days[-1]))
+    until = before(study.run.regimen, days[-1])
     run = replace(study.run, method="deterministic", horizon=float(days[-1]), save_at=days,
                   regimen=until, endpoints=(vc.Outcome(),))  # fmt: skip
     ds = vc.simulate(patient, run=run, progress=False)
-    return {"day": days, "value": vc.units.t_cells_per_ul(ds["C"].values[0])}
+    return {"day": days, "value": vc.units.t_cells_per_ul(counted(ds, "C").values[0])}

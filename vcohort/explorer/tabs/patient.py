@@ -12,6 +12,7 @@ import panel as pn
 import vcohort as vc
 from vcohort.errors import VcohortError
 from vcohort.explorer.figures import Courses, legend, plain, source
+from vcohort.explorer.outlook import before
 from vcohort.explorer.tabs.base import Tab, button
 from vcohort.plots.style import BLUE, VERMILLION
 from vcohort.results.counted import counted
@@ -84,14 +85,13 @@ class Patient(Tab):
     def _chances_of(self, one: vc.Cohort, study: Study) -> dict[str, np.ndarray] | None:
         days = np.linspace(0.0, study.run.horizon, _DAYS_OF_CHANCE)[1:]
         options: dict[str, Any] = {"regimen": study.run.regimen, "tolerance": study.run.tolerance}
-        copies = one.select(np.zeros(1, int))
         try:
             free = np.asarray(
                 vc.progression_free_probability(
-                    copies, days, progression=study.run.progression, **options
+                    one, days, progression=study.run.progression, **options
                 )
             )[0]
-            cured = [float(vc.cure_probability(copies, day, **_before(options, day))[0])
+            cured = [float(vc.cure_probability(one, day, **_until(options, day))[0])
                      for day in days]  # fmt: skip
         except VcohortError:
             return None
@@ -107,7 +107,6 @@ class Patient(Tab):
         self._chances.data = chances
 
 
-def _before(options: dict[str, Any], day: float) -> dict[str, Any]:
+def _until(options: dict[str, Any], day: float) -> dict[str, Any]:
     """Return the settings of a run to a day: with the treatments before it."""
-    treatments = (each for each in options["regimen"].treatments if each.day < day)
-    return {**options, "regimen": vc.Regimen(*treatments)}
+    return {**options, "regimen": before(options["regimen"], day)}

@@ -33,6 +33,7 @@ class Sensitivity(Tab):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
+        self._drawn_of: Study | None = None
         self._bars = source("name", "change", "colour")
         self._figure = plain("change of P(cure), percentage points, where a parameter is 10 % "
                              "higher: first order", "percentage points", "",
@@ -42,6 +43,11 @@ class Sensitivity(Tab):
         self._figure.add_layout(Span(location=0, dimension="height", line_width=1))
         self.view[:] = [pn.FlexBox(button("differentiate here", self._ask), self.busy), self.told,
                         pn.pane.Bokeh(self._figure, sizing_mode="stretch_width")]  # fmt: skip
+
+    def follow(self) -> None:
+        """Say where the bars are of another setting than the page."""
+        is_old = self._drawn_of not in (None, self.page.study)
+        self.told.object = "The bars are those of the setting before." if is_old else ""
 
     def _ask(self) -> None:
         self.want(self.page.study)
@@ -62,6 +68,7 @@ class Sensitivity(Tab):
 
     def show(self, wish: Study, found: dict[str, float]) -> None:
         """Draw the bars, the longest on top."""
+        self._drawn_of = wish
         order = sorted(found, key=lambda name: abs(found[name]))
         self._figure.y_range.factors = order
         self._bars.data = {
