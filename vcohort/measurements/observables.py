@@ -107,6 +107,16 @@ OBSERVABLES = {
 }
 
 
+def own_observables(observables: Any) -> list[Observable]:
+    """Return the user's own observables, refused where they are none."""
+    if not is_list(observables):
+        raise VcohortError(f"observables = {observables!r} is no list of vc.Observable.")
+    for each in observables:
+        if not isinstance(each, Observable):
+            raise VcohortError(f"{each!r} is no observable. Try vc.Observable(...).")
+    return list(observables)
+
+
 def find_observables(column: Iterable[Any], more: Iterable[Any] = ()) -> list[Observable]:
     """Return the observable of each row, given by its name, or as itself.
 
@@ -116,11 +126,7 @@ def find_observables(column: Iterable[Any], more: Iterable[Any] = ()) -> list[Ob
     """
     rows = list(column)
     known = dict(OBSERVABLES)
-    if not is_list(more):
-        raise VcohortError(f"observables = {more!r} is no list of vc.Observable.")
-    for each in [*more, *(row for row in rows if isinstance(row, Observable))]:
-        if not isinstance(each, Observable):
-            raise VcohortError(f"{each!r} is no observable. Try vc.Observable(...).")
+    for each in [*own_observables(more), *(row for row in rows if isinstance(row, Observable))]:
         if known.setdefault(each.name, each) != each:
             raise VcohortError(
                 f"There are two different observables of the name {each.name!r}. Rename one."

@@ -10,7 +10,12 @@ import numpy as np
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.late import Array
-from vcohort.measurements.observables import OBSERVABLES, Observable, find_observables
+from vcohort.measurements.observables import (
+    OBSERVABLES,
+    Observable,
+    find_observables,
+    own_observables,
+)
 from vcohort.models import Cells
 from vcohort.tables.labels import label_of
 from vcohort.tables.table import Table, read_table
@@ -97,8 +102,10 @@ def read_observations(
     if not len(table):
         raise VcohortError("The data are empty: give at least one measurement.")
     cells = table.read("observable", _named, "the name of what was measured in every row")
-    more = [*observables, *(_nameless(cells, observables) if any_name else [])]
-    return _checked(table, find_observables(cells, more))
+    known = own_observables(observables)
+    if any_name:
+        known += _nameless(cells, known)
+    return _checked(table, find_observables(cells, known))
 
 
 def _nameless(cells: Iterable[Any], known: Iterable[Observable]) -> list[Observable]:
