@@ -51,7 +51,15 @@ def test_a_quartile_s_fit_is_the_minimum(quartile):
     fitted = np.array([own[name] for name in FREE])
     car_t = COUNTS[f"car_t_{quartile}"].values
     found = least_squares(
-        residuals, np.log(fitted * 1.05), args=(car_t,), xtol=1e-12, ftol=1e-14, gtol=1e-12
+        residuals,
+        np.log(fitted * 1.05),
+        args=(car_t,),
+        jac="3-point",
+        diff_step=1e-4,
+        x_scale="jac",
+        xtol=1e-12,
+        ftol=1e-14,
+        gtol=1e-12,
     )
     assert np.exp(found.x) == pytest.approx(fitted, rel=2e-3)
     assert (residuals(np.log(fitted), car_t) ** 2).sum() == pytest.approx(2 * found.cost, rel=1e-3)

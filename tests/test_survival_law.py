@@ -9,7 +9,7 @@ from scipy.stats import ncx2
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT
-from vcohort.engine.closed_forms.progression import deviate
+from vcohort.engine.methods.size_law import deviate
 
 DAYS = np.array([10.0, 30.0, 60.0, 90.0, 180.0, 365.0, 720.0])
 

@@ -59,9 +59,10 @@ def cure(backend, card, regimen=None, **laws):
 
 def survival(card):
     given = Given(card, STEPS, vc.Run(method="exact", endpoints=(vc.Response(DAYS),)))
-    values = given.model, given.patients.values, None, given.grid
+    block = given.patients, given.grid
     numbers = (card.abstract(np.float32(each)) for each in (DAYS, 1.2, 0.0))
-    return Work(probabilities, (*values, *numbers), compiler_options("gpu")), STEPS
+    jitted = jax.jit(partial(probabilities, given.model))
+    return Work(jitted, (*block, *numbers), compiler_options("gpu")), STEPS
 
 
 def gradient(names, card):

@@ -161,7 +161,12 @@ class Patients:
 
 def _percentiles(cells: xr.DataArray) -> np.ndarray:
     """Return percentiles (percentile, day) of cells (patient, day), per microlitre."""
-    return np.nanpercentile(vc.units.t_cells_per_ul(cells.values), PERCENTILES, axis=0)
+    # Who was lost is not known on any day.
+    known = cells.values[~np.isnan(cells.values).any(axis=1)]
+    if not len(known):
+        return np.full((len(PERCENTILES), cells.shape[1]), np.nan)
+    found = np.percentile(np.ascontiguousarray(known.T), PERCENTILES, axis=1)
+    return np.asarray(vc.units.t_cells_per_ul(found))
 
 
 def before(regimen: vc.Regimen, day: float) -> vc.Regimen:

@@ -108,14 +108,15 @@ class Model:
     def parameters(self) -> dict[str, Param]:
         """All parameters by name: those of the laws, in their order, then the first cells."""
         owned = {param.name: param for law in self.laws for param in law.parameters}
-        counts = owned | {param.name: param for param in INITIAL}
-        rest = {name: param for name, param in owned.items() if name not in self.initial}
-        return rest | {name: counts[name] for name in self.initial if name in counts}
+        counts, initial = owned | {param.name: param for param in INITIAL}, self.initial
+        rest = {name: param for name, param in owned.items() if name not in initial}
+        return rest | {name: counts[name] for name in initial if name in counts}
 
     @property
     def initial(self) -> tuple[str, ...]:
         """The parameters that count a patient's first cells, of all species but fed ones."""
-        return tuple(f"{name}0" for name in (*self.species.grown, *self.species.tumour))
+        species = self.species
+        return tuple(f"{name}0" for name in (*species.grown, *species.tumour))
 
     @property
     def name(self) -> str:

@@ -69,12 +69,13 @@ def survival_job(
     model: Model, run: Run, days: ArrayLike, grid: GridSpec, noise: float | Array = 0.0
 ) -> Job:
     """Return the job that finds P(cure) (patient,), P(no progression) (patient, day), strains."""
-    numbers = [np.asarray(each, run.dtype) for each in (days, run.progression, noise)]
-    room, _ = loop_length(grid.steps)
+    numbers = [cast("Array", np.asarray(each, run.dtype))
+               for each in (days, run.progression, noise)]  # fmt: skip
+    room, count = loop_length(grid.steps)
 
     def work(patients: Patients) -> list[Array]:
-        values, schedule = patients.values, patients.schedule
-        return list(probabilities(model, values, schedule, grid.grid(patients, room), *numbers))
+        cut = grid.grid(patients, room)
+        return list(probabilities(model, patients, cut, *numbers, count=count))
 
     return Job(("survival", model, numbers[0].size, room), work)
 

@@ -119,8 +119,7 @@ def progression_free_probability(
     def traced(patients: Patients, grid: Grid) -> tuple[Array, Array]:
         kind = patients.values["B0"].dtype
         numbers = (jnp.asarray(each, kind) for each in (at, run.progression, noise))
-        values, schedule = patients.values, patients.schedule
-        return probabilities(cohort.model, values, schedule, grid, *numbers)[1:]
+        return probabilities(cohort.model, patients, grid, *numbers)[1:]
 
     def job_of(grid: GridSpec) -> Job:
         job = survival_job(cohort.model, run, at, grid, noise)

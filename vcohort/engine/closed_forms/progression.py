@@ -1,16 +1,7 @@
 """Progression-free survival of each patient, without a random number.
 
-The lineages that are left of a tumour are Poisson(Lambda) many, and each counts an exponential
-number of cells; on the deterministic path their sum has the mean B. So with y = Lambda x / B
-
-    P(tumour < x) = e^-Lambda (1 + sum over k >= 1 of Lambda^k / k! P(Gamma(k) < y)),
-
-a non-central chi-square probability with zero degrees of freedom (Siegel 1979, Biometrika
-66:381). Few lineages are summed; for many the saddle point is within 1e-4 (Barndorff-Nielsen
-1986, Biometrika 73:307).
-
-Probabilities are carried as normal deviates z, P = Phi(z): a tumour of many lineages passes a
-size within hours, and z, unlike P, then still says when.
+A tumour progresses that is of a size before its nadir, or regrows to it: the one as the path says,
+the other by the law of its size. Both are carried as normal deviates.
 """
 
 from __future__ import annotations
@@ -21,55 +12,63 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import i0e, i1e, ndtr, ndtri
+from jax.scipy.special import ndtr
 
-from vcohort.engine.closed_forms.path import Path, path
+from vcohort.engine.closed_forms.path import Path
+from vcohort.engine.compiling.tiles import in_tiles
+from vcohort.engine.execution.executor import execute
+from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
-from vcohort.engine.integrator.path_state import log_lambda
-from vcohort.engine.integrator.treatment import Schedule
+from vcohort.engine.methods.size_law import deviate, deviate_of_largest
+from vcohort.engine.programs.survival import Level, Seen, SurvivalPath
 from vcohort.models import Model
 
-# From here on the saddle point is used. Below, so many terms are enough.
-_MANY, _TERMS = 25.0, 72
 
-# Below e^-16 lineages none is left, and no derivative either.
-_LEAST_LOG, _LARGEST_LOG_Y = -16.0, 4.5
-
-# So near to certainty the saddle point still says how far, where a tenth of a lineage is left.
-_DOUBT, _ONE_IN_TEN = 1e-5, 0.1
-
-# The nearest to certainty that float32 can tell.
-_LEAST = 1e-7
-
-# Of a tumour that is followed without error.
-_NO_NOISE = 1e-7
-
-
-@partial(jax.jit, static_argnames=("model",))
 def probabilities(
     model: Model,
-    values: dict[str, Array],
-    schedule: Schedule | None,
+    patients: Patients,
     grid: Grid,
     days: Array,
     progression: Array,
     noise: Array,
+    count: Array | int | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return what a block's patients may expect, of the tumour's law.
 
     P(no cell left at the end) (patient,), and P(no progression so far) (patient, day), on days
     that the grid holds, NaN for patients that could not be followed to the end; and their strain
-    (patient,), as of ``Outcomes``.
+    (patient,), as of ``Outcomes``. ``count``: steps of the grid, as :func:`execute` takes it.
     """
-    found = path(model, values, schedule, grid)
-    level = jnp.log(values["B0"]) + jnp.log(progression)
-    points = grid_points(grid, days)
+    level = Level(jnp.log(progression), noise)
     # A treatment may hide a progression from the days asked for.
-    looked = points if schedule is None else jnp.arange(found.w.shape[0])[:, None]
-    z = progression_free(found, level, looked, noise)
-    free = ndtr(z if schedule is None else _at(z, points)).T
-    cured, free = (jnp.where(found.lost, jnp.nan, each.T).T for each in (found.cured, free))
+    program = SurvivalPath(model, looks_always=patients.schedule is not None)
+    found, seen = execute((program,), patients, grid, count, None, level, grid_points(grid, days))
+    free = _free(program.looks_always, seen, found.largest, patients.values["B0"], level)
+    lost = ~jnp.isfinite(found.strain)
+    cured, free = (jnp.where(lost, jnp.nan, each.T).T for each in (found.cured, free))
     return cured, free, found.strain
+
+
+@partial(jax.jit, static_argnums=0)
+def _free(is_told: bool, seen: Seen, largest: Array, first: Array, level: Level) -> Array:
+    """Return P(no progression so far) (patient, day) of what was seen on days.
+
+    ``is_told``: whether z of a regrown tumour is among it; ``largest``: of ln B before the nadir.
+    """
+
+    def deviates(seen: Seen, largest: Array, log_start: Array, level: Level) -> tuple[Array, Array]:
+        # The patient last: that is how a sum of many terms is computed side by side.
+        seen, log_level = jax.tree.map(jnp.transpose, seen), log_start + level.log_ratio
+        late = seen.late
+        if not is_told:
+            late = deviate(seen.log_tumour, seen.w, log_start, log_level, level.noise)
+        early = deviate_of_largest(jnp.minimum(seen.largest, largest), log_level, level.noise)
+        return late.T, early.T
+
+    days = seen.w.shape[1]
+    shared = jnp.log(first), level
+    late, early = in_tiles(deviates, (0, 0, 0, None), days, seen, largest, *shared)
+    return ndtr(jnp.minimum(jax.lax.cummin(late, axis=1), early))
 
 
 def progression_free(
@@ -107,84 +106,9 @@ class Courses(NamedTuple):
         at = _at(self.log_tumour, points), _at(self.w, points)
         late = deviate(*at, log_start, log_level, noise, straight)
         largest = _at(jax.lax.cummax(self.largest), jnp.minimum(points, nadir))
-        early = (log_level - largest) / jnp.maximum(noise, _NO_NOISE)
+        early = deviate_of_largest(largest, log_level, noise)
         return jax.lax.cummin(late), jax.lax.cummin(early)
 
 
 def _at(course: Array, points: Array) -> Array:
     return jnp.take_along_axis(course, points, axis=0)
-
-
-def deviate(
-    log_tumour: Array,
-    w: Array,
-    log_start: Array,
-    log_level: Array,
-    noise: Array | float,
-    straight: bool = False,
-) -> Array:
-    """Return z of P(tumour < level), from ln B and W of the deterministic path.
-
-    ``straight``: where lineages are many, a z that is linear in ln B, with the right mean of ln B.
-    """
-    log_integral = log_lambda(w, log_start)
-    log_y = log_level + log_integral - log_tumour
-    many = log_integral > jnp.log(_MANY)
-    few = _sum(
-        jnp.clip(jnp.where(many, 0.0, log_integral), _LEAST_LOG, None),
-        jnp.clip(jnp.where(many, 0.0, log_y), _LEAST_LOG, _LARGEST_LOG_Y),
-    )
-    # Certain because the tumour is small yet, not because no lineage is left.
-    certain = (few > 1.0 - _DOUBT) & (log_integral > jnp.log(_ONE_IN_TEN))
-    used = many | certain
-    z = ndtri(jnp.clip(jnp.where(used, 0.5, few), _LEAST, 1.0 - _LEAST))
-    saddle = _saddle_point(log_integral, log_y, used, noise, many if straight else None)
-    return jnp.where(used, saddle, z)
-
-
-def _saddle_point(
-    log_integral: Array, log_y: Array, used: Array, noise: Array | float, straight: Array | None
-) -> Array:
-    """Return w + ln(y / Lambda) / (4 w), w = sqrt(2) (sqrt(y) - sqrt(Lambda))."""
-    log_ratio = jnp.clip(jnp.where(used, log_y - log_integral, 0.0), -20.0, 20.0)
-    root = jnp.exp(0.5 * jnp.where(used, log_integral, jnp.log(_MANY)))
-    half = 0.5 * log_ratio
-    rise = jnp.expm1(half)
-    near = jnp.abs(log_ratio) < 1e-3
-    ratio = jnp.where(near, 1.0, log_ratio) / jnp.where(near, 1.0, jnp.expm1(half))
-    shift = jnp.where(near, 2.0 - half, ratio) / 8.0
-    if straight is not None:
-        # The log of the tumour then has its mean, which is 1 / Lambda below the log of B.
-        rise, shift = jnp.where(straight, half, rise), jnp.where(straight, 0.5, shift)
-    distance = jnp.sqrt(2.0) * (root * rise + shift / root)
-    spread = 1.0 + 0.5 * noise**2 * jnp.maximum(root**2 - _MANY, 0.0)
-    return distance / jnp.sqrt(spread)
-
-
-@jax.custom_jvp
-def _sum(log_integral: Array, log_y: Array) -> Array:
-    """Sum over the number of lineages; arguments are logs."""
-    integral, y = jnp.exp(log_integral), jnp.exp(log_y)
-
-    def add(k: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        lineages, fewer, tail, total = carry
-        number = k.astype(y.dtype)
-        lineages = lineages * integral / number
-        tail = tail + fewer
-        return lineages, fewer * y / number, tail, total + lineages * jnp.maximum(1.0 - tail, 0.0)
-
-    none = jnp.exp(-integral)
-    first = (none, jnp.exp(-y), jnp.zeros_like(y), none)
-    return jnp.minimum(jax.lax.fori_loop(1, _TERMS, add, first)[-1], 1.0)
-
-
-@_sum.defjvp
-def _slopes(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Differentiate: minus Lambda times the density of Q_1, y times that of the sum."""
-    log_integral, log_y = primals
-    roots = jnp.exp(0.5 * log_integral), jnp.exp(0.5 * log_y)
-    product = roots[0] * roots[1]
-    density = jnp.exp(-((roots[0] - roots[1]) ** 2))
-    by_hazard = -(roots[0] ** 2) * density * i0e(2.0 * product)
-    by_y = product * density * i1e(2.0 * product)
-    return _sum(*primals), by_hazard * tangents[0] + by_y * tangents[1]

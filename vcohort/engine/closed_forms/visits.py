@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.engine.closed_forms.path import Path
-from vcohort.engine.closed_forms.progression import deviate
+from vcohort.engine.methods.size_law import deviate
 
 
 def small_at_visits(path: Path, log_level: Array, points: Array, noise: Array) -> Array:

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 from jax import Array
 
@@ -40,10 +41,14 @@ def execute(
     :param seed: of the patients' chance; None where they have none.
     :param points: (time, patient), or (time, 1) on a grid that all share. What is saved on a day of
         treatment is the state before it; on day 0, after it.
+    Within a traced function, programs are a loop that derivatives pass through.
+
     :raises VcohortError: where the user asks for a backend that cannot run the programs.
     """
-    work = compiled_for(platform(), asked())
-    return work(programs, patients, grid, count, seed, settings, points)
+    given = patients, grid, count, seed, settings, points
+    is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    work = _traced() if is_traced else compiled_for(platform(), asked())
+    return work(programs, *given)
 
 
 @cache
@@ -51,6 +56,12 @@ def compiled_for(kind: str, backend: str | None) -> Any:
     """Return :func:`execute` for a kind of device, jitted: it keeps what it compiled."""
     options = compiler_options(kind)
     return jax.jit(partial(_execute, backend), static_argnums=0, compiler_options=options)
+
+
+@cache
+def _traced() -> Any:
+    """Return :func:`execute` as part of a function that has options of its own."""
+    return jax.jit(partial(_execute, SCAN), static_argnums=0)
 
 
 def _execute(backend: str | None, programs: Programs, *given: Any) -> tuple[Any, Any]:
