@@ -30,6 +30,9 @@ _MOST_UNDONE = 100
 
 _MOST_BYTES = 10 << 20
 
+# A browser that has gone draws nothing any more; seconds.
+_LONGEST_DRAWING = 1.0
+
 
 class Page:
     """The page of a study. ``trial``: a curve to lay over survival, as of :func:`read_trial`.
@@ -156,7 +159,16 @@ class Page:
         self._latest.want(self.study)
 
     def _done(self, study: Study, part: object) -> None:
-        self.later(partial(self._draw, study, part))
+        drawn = threading.Event()
+
+        def draw() -> None:
+            self._draw(study, part)
+            drawn.set()
+
+        self.later(draw)
+        if self._is_loaded:
+            # What is computed next would take the processor from what is to be seen first.
+            drawn.wait(_LONGEST_DRAWING)
 
     def _failed(self, study: Study, why: str) -> None:
         def tell() -> None:
