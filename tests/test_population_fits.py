@@ -1,5 +1,7 @@
 """Fits of populations: stochastic approximation, a published table, progressions, what is made."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,9 +10,16 @@ from scipy.stats import kstest, norm
 
 import vcohort as vc
 from tests.conftest import P_LIMIT, Z_LIMIT
-from tests.test_mixed_effects import DAYS, LINE, PATIENTS, SHOWN, logs_of_lines, table_of
+from tests.test_mixed_effects import DAYS, LINE, PATIENTS, SHOWN, line, logs_of_lines, table_of
+from vcohort.analysis.mixed_effects.diagnostics import _refuse_few
 from vcohort.analysis.mixed_effects.likelihood import Event, event_log_likelihood
 from vcohort.analysis.mixed_effects.predictive_check import check
+from vcohort.analysis.mixed_effects.problem import Asked, pose
+from vcohort.analysis.mixed_effects.replicates import limits_of
+from vcohort.analysis.mixed_effects.residuals import prediction_errors
+from vcohort.analysis.mixed_effects.spec import Rows
+from vcohort.analysis.mixed_effects.survival_check import _after, _ends_of, survival_check
+from vcohort.results.followed import Followed
 
 REPLICATES = 1000
 
@@ -142,6 +151,43 @@ def test_residuals_of_a_linear_model_are_white(lines):
     assert ds["corrected"].values == pytest.approx(corrected, rel=1e-6)
 
 
+def half_lives(random, patients):
+    """Return curved courses with errors that are in part proportional, far from normal."""
+    start = 20.0 * np.exp(random.normal(0, 0.5, (*patients, 1)))
+    rate = 0.4 * np.exp(random.normal(0, 0.4, (*patients, 1)))
+    course = start * np.exp(-rate * np.arange(5.0))
+    found = course * (1 + 0.1 * random.standard_normal(course.shape))
+    return found + 0.5 * random.standard_normal(course.shape)
+
+
+@pytest.mark.parametrize("limit", [-np.inf, 6.0])
+def test_prediction_errors_of_the_true_model_are_standard_normal(limit):
+    """2,000 patients of a model that is not linear; with a limit below which half the data lie."""
+    random = np.random.default_rng(4)
+    value, drawn = half_lives(random, (2000,)), half_lives(random, (60, 2000))
+    below = value < limit
+    assert (0.3 < below.mean() < 0.6) == np.isfinite(limit)
+    found = prediction_errors(
+        np.where(below, -np.inf, value), drawn, np.ones(value.shape, bool),
+        np.full(value.shape, limit), seed=0,
+    )  # fmt: skip
+    for row in range(value.shape[1]):
+        assert kstest(found[:, row], "norm").pvalue > P_LIMIT
+        assert abs(found[:, row].mean()) < Z_LIMIT / np.sqrt(2000)
+        # Of ranks among 60 the spread is a little less than 1.
+        assert found[:, row].std() == pytest.approx(0.98, abs=Z_LIMIT / np.sqrt(4000))
+
+
+def test_a_limit_of_what_was_seen_is_the_largest_below_it():
+    rows = Rows(
+        jnp.array([[1.0, 5.0, 2.0, 0.5, 1.5, 9.0]]), jnp.ones((1, 6)),
+        jnp.array([[0, 0, 0, 0, 0, 1]]), jnp.array([[True, False, True, False, False, False]]),
+        jnp.array([[True, True, True, True, True, True]]),
+    )  # fmt: skip
+    none = -np.inf
+    assert limits_of(rows).tolist() == [[1.0, 2.0, 2.0, none, 1.0, none]]
+
+
 def test_a_predictive_check_knows_limits():
     """Shares below are counted; a quantile that lies below the limit is missing."""
     random = np.random.default_rng(2)
@@ -251,6 +297,62 @@ def test_progressions_count_by_their_exact_probability():
     assert abs(miss) < 0.05 + Z_LIMIT * float(ds["deviance_sampled_error"])
 
 
+def test_replicates_are_followed_as_the_trial_was():
+    """Ends that a progression hid are drawn from the law of all; who came late progresses later."""
+    random = np.random.default_rng(8)
+    time, end = random.exponential(100.0, 4000), random.uniform(20.0, 400.0, 4000)
+    followed = Followed(
+        np.zeros(4000), np.minimum(time, end), time <= end, 0, np.ones(4000, bool)
+    )  # fmt: skip
+    found = _ends_of(followed, 2, random)
+    assert (found[:, ~followed.event] == end[~followed.event]).all()
+    assert (found[:, followed.event] >= time[followed.event]).all()
+    hidden = found[:, followed.event]
+    # After day 300 next to nobody is left who tells of ends.
+    truth = (end[followed.event] < 300.0).mean()
+    assert (hidden < 300.0).mean() == pytest.approx(truth, abs=0.05)
+    assert kstest(found[0][found[0] < 250.0], "uniform", (20.0, 230.0)).pvalue > P_LIMIT
+    days = np.array([[10.0, 5.0, 90.0], [30.0, 50.0, 10.0], [40.0, np.inf, 20.0]])
+    late = _after(days, np.array([0.0, 20.0, 100.0]), random)
+    assert late[:, 0].tolist() == [10.0, 30.0, 40.0]
+    assert late[0, 1] in (50.0, np.inf)
+    assert late[1:, 1].tolist() == [50.0, np.inf]
+    assert np.isnan(late[:, 2]).all()
+
+
+@pytest.mark.slow
+def test_replicates_of_the_trial_have_the_population_s_survival():
+    """The mean exact P(no progression) of the population, and chance of 40 patients about it."""
+    patients, days = 40, np.array([100.0, 200.0, 300.0])
+    rows, _ = trial_of_the_model(patients)
+    end = np.full(patients, 400.0)
+    events = vc.Events(np.arange(patients), np.zeros(patients), end,
+                       np.arange(patients) == 0, np.full(patients, np.nan))  # fmt: skip
+    table = vc.read_trial(rows)
+    trial = vc.TrialData(table.patients, table.observations, None, events, {})
+    asked = Asked(list(TRUTH), (), None, None, None, "diagonal", None, "log", "M3", None,
+                  vc.Cohort.from_values("kimmel2021-figures", r_B=0.1),
+                  vc.Run(tolerance=1e-4, method="deterministic", dtype="float64"), (), False,
+                  0.05)  # fmt: skip
+    problem = pose(trial, asked)
+    with jax.enable_x64(True):
+        vector = problem.spec.layout.vector_of(
+            jnp.asarray(problem.typical), jnp.zeros(0), jnp.diag(jnp.array([0.14, 0.35]) ** 2),
+            jnp.zeros(1),
+        )  # fmt: skip
+    found = survival_check(problem, trial, np.asarray(vector), 200, 1)
+    laws = {name: vc.LogNormal(float(np.exp(at)), spread)
+            for at, (name, spread) in zip(problem.typical, TRUTH.items(), strict=True)}  # fmt: skip
+    many = vc.Population("kimmel2021-figures", 0.0, r_B=0.1, **laws).sample(20_000, seed=3)
+    truth = np.asarray(vc.progression_free_probability(many, days)).mean(axis=0)
+    low, middle, high = (np.interp(days, found.day, each) for each in found.drawn)
+    assert ((truth > 0.05) & (truth < 0.98)).any()
+    error = np.sqrt(truth * (1 - truth) / patients)
+    # A median of 200 is known to a tenth of their spread, and is a multiple of 1/40.
+    assert (np.abs(middle - truth) < Z_LIMIT * 1.25 * error / np.sqrt(200) + 0.025).all()
+    assert (high - low) / (2 * 1.645 * error) == pytest.approx(1.0, abs=0.35)
+
+
 def test_progressions_without_a_survival_table_are_refused():
     with pytest.raises(vc.VcohortError, match="survival table"):
         vc.fit_population(trial_of_the_model()[0], ["K_C"], events=True)
@@ -265,6 +367,19 @@ def test_a_function_s_fit_makes_no_population(lines):
         vc.diagnostics(lines, table_of(logs_of_lines()))
     with pytest.raises(vc.VcohortError, match="other patients"):
         vc.diagnostics(lines, table_of(logs_of_lines()[1:]), predict=LINE["predict"])
+    other = table_of(logs_of_lines())
+    with pytest.raises(vc.VcohortError, match="predicted otherwise"):
+        vc.diagnostics(lines, other, predict=lambda values, day: 2.0 * line(values, day))
+    with pytest.raises(vc.VcohortError, match="replicates = 20 are too few"):
+        _refuse_few(20, SimpleNamespace(patients=SimpleNamespace(rows=SimpleNamespace(
+            present=np.ones((2, 11))))))  # fmt: skip
+    other["value"][3] *= 2.0
+    with pytest.raises(vc.VcohortError, match="other measurements than the fit, in value"):
+        vc.diagnostics(lines, other, predict=LINE["predict"])
+    with pytest.raises(vc.VcohortError, match="hold no survival"):
+        vc.plots.survival_check(
+            vc.diagnostics(lines, table_of(logs_of_lines()), predict=line, replicates=20)
+        )
 
 
 def test_pictures_of_fits_of_populations(lines):
@@ -287,26 +402,3 @@ def test_pictures_of_fits_of_populations(lines):
     assert len(panels) == 4
     assert panels[2].lines[0].get_ydata() == pytest.approx(ds["cwres"].values.ravel())
     assert len(vc.plots.predictive_check(ds, correction="prediction")) == 1
-
-
-@pytest.mark.slow
-def test_intervals_cover_and_spreads_are_not_those_of_single_fits():
-    """100 trials of 40 patients: bias and coverage of 95 % intervals, printed."""
-    truth = np.array([3.0, 0.05, 0.5, 0.02, 0.3])
-    names = ["start", "slope", "spread of start", "spread of slope", "error of size"]
-    found, covered = [], []
-    for seed in range(100):
-        random = np.random.default_rng(1000 + seed)
-        start, slope = random.normal(3.0, 0.5, (40, 1)), random.normal(0.05, 0.02, (40, 1))
-        logs = start + slope * DAYS + random.normal(0.0, 0.3, (40, DAYS.size))
-        ds = vc.fit_population(table_of(logs), **(LINE | {"starts": 2})).sel(quantity=names)
-        found.append(ds["estimate"].values)
-        covered.append((ds["lower"].values < truth) & (truth < ds["upper"].values))
-    found, covered = np.array(found), np.array(covered)
-    bias, share = found.mean(axis=0) / truth - 1.0, covered.mean(axis=0)
-    for line in zip(names, bias, share, strict=True):
-        print("{}: bias {:+.1%}, coverage {:.0%}".format(*line))
-    error = found.std(axis=0, ddof=1) / truth / np.sqrt(len(found))
-    # Maximum likelihood has spreads too small by about 1 / (2 patients).
-    assert (np.abs(bias) < Z_LIMIT * error + 0.02).all()
-    assert (share > 0.95 - Z_LIMIT * np.sqrt(0.95 * 0.05 / 100)).all()
