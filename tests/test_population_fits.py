@@ -1,5 +1,6 @@
 """Fits of populations: stochastic approximation, a published table, progressions, what is made."""
 
+import warnings
 from types import SimpleNamespace
 
 import jax
@@ -75,6 +76,57 @@ def test_the_posterior_of_a_well_determined_problem_is_the_likelihood(lines):
     # Spreads of 30 patients have skewed posteriors: means lie above modes.
     assert (np.abs(ds["estimate"].values - diagonal["estimate"].values) < 0.5 * error).all()
     assert ds["standard_error"].values == pytest.approx(error, rel=0.25)
+
+
+def start_alone(values, day):
+    return jnp.exp(values["start"] + 0.05 * day)
+
+
+@pytest.mark.slow
+def test_a_posterior_is_that_of_its_priors_and_quadrature():
+    """Three numbers of a linear model of 12 patients, whose likelihood is closed, on a grid."""
+    logs, first = logs_of_lines()[:12] - 2.0, 1.5
+    rest = logs - 0.05 * DAYS
+    table = table_of(logs)
+    table = {name: table[name][: logs.size] for name in table}
+    with warnings.catch_warnings():
+        # Of so few patients the sampler may say that it is not sure of the last digit.
+        warnings.filterwarnings("ignore", message="The chains have not mixed")
+        ds = vc.fit_population(
+            table, ["start"], predict=start_alone, typical={"start": first}, starts=2,
+            scales={"start": "linear"}, method="nuts", **SHOWN,
+        )  # fmt: skip
+    fit = vc.fit_population(
+        table, ["start"], predict=start_alone, typical={"start": first}, starts=2,
+        scales={"start": "linear"}, **SHOWN,
+    )  # fmt: skip
+    at = np.log(float(fit["estimate"][2]))
+    typical, spread, width = np.meshgrid(
+        np.linspace(-1.0, 3.0, 121), np.log(np.linspace(0.02, 3.0, 161)),
+        at + np.linspace(-0.8, 0.8, 81), indexing="ij",
+    )  # fmt: skip
+    within, between = np.exp(2 * width), np.exp(2 * spread)
+    count, total = DAYS.size, np.exp(2 * width) + DAYS.size * np.exp(2 * spread)
+    log = np.zeros(typical.shape)
+    for own in rest:
+        off = own[:, None, None, None] - typical
+        squares, mean = (off**2).sum(axis=0), off.sum(axis=0)
+        log -= 0.5 * (squares - between / total * mean**2) / within
+        log -= 0.5 * ((count - 1) * np.log(within) + np.log(total))
+    # Places on a linear scale are in units of the first value; so are typical values and spreads.
+    log -= 0.5 * ((typical - first) / first / 3.0) ** 2
+    log += spread - 0.5 * (np.exp(spread) / first) ** 2 - 0.5 * ((width - at) / 2.0) ** 2
+    # The grid of spreads is even in them, not in their logs.
+    weight = np.exp(log - log.max() - spread)
+    weight /= weight.sum()
+    for number, value in enumerate((typical, np.exp(spread), np.exp(width))):
+        mean = (weight * value).sum()
+        deviation = np.sqrt((weight * (value - mean) ** 2).sum())
+        size = float(ds["ess"][number])
+        found = float(ds["estimate"][number])
+        assert abs(found - mean) < Z_LIMIT * deviation / np.sqrt(size) + 0.01 * deviation
+        assert float(ds["standard_error"][number]) == pytest.approx(deviation, rel=0.15)
+    assert int(ds["diverging"]) == 0
 
 
 # Stein et al. 2019, CPT Pharmacometrics Syst. Pharmacol. 8:285, tisagenlecleucel in children and
