@@ -286,7 +286,7 @@ def _residuals(
                 each = (value - predicted) / np.abs(own[0] * predicted)
             else:
                 each = (value - predicted) / own[0]
-        found = np.where(kind == number, each, found)
+        found = np.where(kind == number, each / errors.scatter.tails.deviation, found)
     return found / np.asarray(rows.unit)
 
 

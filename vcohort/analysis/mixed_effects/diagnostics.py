@@ -201,15 +201,17 @@ def _refuse_few(replicates: int, problem: MixedProblem) -> None:
 def _linear(
     spec: MixedSpec, patients: Patient, vector: jax.Array, place: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return slopes (patient, row, random), widths (patient, row) and the effects' covariance."""
+    """Return slopes (patient, row, random), standard deviations of the errors (patient, row), and
+    the effects' covariance.
+    """  # noqa: D205 - one sentence
     effects = spec.layout.effects_of(vector)
+    deviation = jnp.array([each.scatter.tails.deviation for each in spec.errors])
     count = patients.rows.value.shape[1]
 
     def one(patient: Patient, place: jax.Array) -> tuple[jax.Array, jax.Array]:
         predicted, slopes = with_slopes(partial(spec.predict, patient), place)
-        return slopes[:count][:, jnp.array(spec.layout.random, int)], spec.width(
-            effects, patient, predicted[:count]
-        )
+        width = spec.width(effects, patient, predicted[:count]) * deviation[patient.rows.kind]
+        return slopes[:count][:, jnp.array(spec.layout.random, int)], width
 
     slopes, width = jax.vmap(one)(patients, place)
     return slopes, width, effects.root @ effects.root.T
