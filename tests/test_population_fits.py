@@ -230,6 +230,44 @@ def test_prediction_errors_of_the_true_model_are_standard_normal(limit):
         assert found[:, row].std() == pytest.approx(0.98, abs=Z_LIMIT / np.sqrt(4000))
 
 
+def halving(values, day):
+    return values["start"] * jnp.exp(-values["rate"] * day / 10.0)
+
+
+@pytest.mark.slow
+def test_diagnostics_of_the_right_model_find_nothing():
+    """150 patients, a third of the data below two limits, of which the second laboratory's is 4."""
+    random, count = np.random.default_rng(6), 150
+    start = 50.0 * np.exp(random.normal(0, 0.5, (count, 1)))
+    rate = 0.5 * np.exp(random.normal(0, 0.4, (count, 1)))
+    value = start * np.exp(-rate * DAYS / 10.0) * np.exp(random.normal(0, 0.3, (count, DAYS.size)))
+    limit = np.where(np.arange(count)[:, None] < 100, 8.0, 4.0)
+    below = value < limit
+    assert 0.25 < below.mean() < 0.45
+    table = {
+        "patient": np.repeat(np.arange(count), DAYS.size), "day": np.tile(DAYS, count),
+        "observable": ["size"] * value.size, "value": np.maximum(value, limit).ravel(),
+        "below": below.ravel() * 1.0,
+    }  # fmt: skip
+    fit = vc.fit_population(
+        table, ["start", "rate"], predict=halving, typical={"start": 30.0, "rate": 1.0}, starts=3,
+        **SHOWN,
+    )  # fmt: skip
+    truth = np.array([50.0, 0.5, 0.5, 0.4, 0.3])
+    assert (np.abs(fit["estimate"] - truth) < Z_LIMIT * fit["standard_error"]).all()
+    ds = vc.diagnostics(fit, table, predict=halving, replicates=200)
+    errors = ds["npde"].values
+    assert np.isfinite(errors).all()
+    for column in errors.T:
+        assert kstest(column, "norm").pvalue > P_LIMIT
+    assert errors.std() == pytest.approx(1.0, abs=Z_LIMIT / np.sqrt(2 * errors.size))
+    inside = (ds["below_low"] <= ds["below_share"]) & (ds["below_share"] <= ds["below_high"])
+    assert float(inside.mean()) > 0.6
+    known = np.isfinite(ds["seen"]) & np.isfinite(ds["low"])
+    within = (ds["low"] <= ds["seen"]) & (ds["seen"] <= ds["high"])
+    assert float(within.where(known).mean()) > 0.6
+
+
 def test_a_limit_of_what_was_seen_is_the_largest_below_it():
     rows = Rows(
         jnp.array([[1.0, 5.0, 2.0, 0.5, 1.5, 9.0]]), jnp.ones((1, 6)),

@@ -163,7 +163,9 @@ def _refuse_other_data(fit: xr.Dataset, problem: MixedProblem) -> None:
     rows, is_own = data.by_patient()
     for name, column in (("day", data.day), ("value", data.value), ("below", data.below)):
         seen = fit[name].transpose("patient", "observation").values
-        if seen.shape != rows.shape or not np.array_equal(seen[is_own], column[rows][is_own]):
+        if seen.shape != rows.shape or not np.array_equal(
+            seen[is_own], column[rows][is_own], equal_nan=True
+        ):
             raise VcohortError(
                 f"The trial has other measurements than the fit, in {name}: give the one that was "
                 "fitted."
