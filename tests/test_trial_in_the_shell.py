@@ -151,6 +151,7 @@ def test_a_population_that_cannot_be_fitted_is_refused(vcohort, tmp_path, rows, 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
 def test_the_page_of_a_population_shows_its_diagnostics(vcohort, tmp_path):
     (tmp_path / "trial.csv").write_text(FOUR)
     vcohort("fit-population", "trial.csv", *POPULATION, "--random", "K_C", "--starts", 1,
