@@ -8,6 +8,9 @@ from tests.conftest import Z_LIMIT
 from tests.test_mixed_effects import DAYS, LINE, SHOWN, table_of
 from vcohort.units import CELLS_PER_UL
 
+# The likelihood of one trial in a hundred is highest where rho_C does not vary, which is told.
+pytestmark = pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+
 PATIENTS, TRIALS = 40, 100
 
 
