@@ -63,6 +63,7 @@ bench: $(READY)
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.sampling
 	$(BIN)/python -m bench.cells
+	$(BIN)/python -m bench.populations
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.page
 

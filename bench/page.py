@@ -106,6 +106,17 @@ def cells(found):
     return table(["model", *methods], lines)
 
 
+def populations(found):
+    """Return what fits of populations take, by method."""
+    lines = [
+        [method, str(found["starts"][method]), f"{median(row['processor_seconds']):.1f}",
+         f"{row['first_call_s']:.0f}", f"{row['peak_GiB']:.2f}"]
+        for method, row in found["methods"].items()
+    ]  # fmt: skip
+    head = ["method", "starts", "processor time, s", "first call, s", "peak memory, GiB"]
+    return table(head, lines)
+
+
 def sampling(found):
     """Return how many patients a second are sampled."""
     lines = [[name, str(row["varying"]), f"{rate(row):,.0f}"]
@@ -251,6 +262,7 @@ def main():
         device=compare["device"], python=compare["python"], versions=versions,
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
+        populations=populations(load("populations")),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
         arithmetic=arithmetic(compare),

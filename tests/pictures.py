@@ -162,6 +162,8 @@ def checked(limit=1.0):
     quantiles = np.stack([bins, bins])
     share = np.array([[0.0, 0.0, 0.0, 0.1, 0.3], [0.0] * 5])
     by, drawn = ("kind", "bin"), ("correction", "kind", "quantile", "bin")
+    followed = np.linspace(0.0, 500.0, 60)
+    survival = 0.3 + 0.7 * np.exp(-followed / 120.0)
     return xr.Dataset(
         {"day": (over, np.tile(days, (40, 2))), "observable": (over, names),
          "value": (over, np.maximum(value, limit)), "weight": (over, np.ones((40, 10))),
@@ -171,7 +173,10 @@ def checked(limit=1.0):
          "bin_day": (by, np.stack([days, days])), "below_share": (by, share),
          "below_low": (by, 0.5 * share), "below_high": (by, 1.5 * share),
          "seen": (drawn, quantiles), "low": (drawn, 0.8 * quantiles),
-         "high": (drawn, 1.3 * quantiles)},
+         "high": (drawn, 1.3 * quantiles),
+         **{f"survival{name}": ("survival_day", np.clip(survival + shift, 0.0, 1.0))
+            for name, shift in (("", 0.03), ("_low", -0.1), ("_middle", 0.0), ("_high", 0.1))},
+         "survival_day": followed},
         {"kind": ["C_per_ul", "B_ml"], "kind_unit": ("kind", ["/ul", "ml"]),
          "kind_name": ("kind", ["CAR T cells in blood", "tumour volume"]),
          "quantile": [0.05, 0.5, 0.95], "correction": ["none", "prediction"]},
@@ -326,6 +331,7 @@ DRAWN = {
         lambda: plots.predictive_check(checked(), correction="prediction"),
         lambda: plots.predictive_check(checked(0.0), "B_ml"),
     ],
+    "survival_check": [lambda: plots.survival_check(checked())],
     "profiles": [lambda: plots.profiles(profiled())],
     "posterior": [lambda: plots.posterior(chains())],
     "model_weights": [

@@ -227,6 +227,19 @@ def test_other_errors_against_quadrature(errors):
     truth = -2.0 * np.log((np.exp(sums) * norm.pdf(points)[:, None]).sum(axis=0) * 0.003).sum()
     assert abs(float(ds["deviance_sampled"]) - truth) < 4.5 * float(ds["deviance_sampled_error"])
     assert float(ds["deviance_laplace"]) == pytest.approx(truth, abs=1.0)
+    # A width of Student's t is no standard deviation, of which residuals are told in parts.
+    own = ds["individual_predicted"].values
+    wide = {
+        "proportional": found[3] * own,
+        "linear": found[3] + 0.0 * own,
+        "combined": np.hypot(found[3] * own, found[-1]),
+        "student_t": found[3] * student.std(4),
+    }
+    left = np.log(values / own) if errors == "student_t" else values - own
+    assert ds["residual"].values == pytest.approx(left / wide[errors], rel=1e-6)
+    checks = vc.diagnostics(ds, table_of(np.log(values)), predict=exponential, replicates=100)
+    # Of 30 patients, linear about each: of the right population 1.
+    assert float(checks["cwres"].std()) == pytest.approx(1.0, abs=0.2)
     assert found[0] == pytest.approx(50.0, rel=0.2)
     assert found[1] == pytest.approx(0.2, rel=0.1)
 

@@ -31,6 +31,7 @@ PICTURES = {
     "fitted_curves": {"fit", "comparison", "population_fit"},
     "goodness_of_fit": {"diagnostics"},
     "predictive_check": {"diagnostics"},
+    "survival_check": {"diagnostics"},
     "random_effects": {"population_fit"},
     "global_sensitivity": {"sobol", "morris"},
     "heatmap": {"sweep"},

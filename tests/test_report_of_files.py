@@ -87,6 +87,7 @@ def test_diagnostics_are_told_by_their_numbers():
     ds = checked().assign_attrs(replicates=200)
     ds["low"][0, 0, 0, 0] = 2.0 * ds["seen"][0, 0, 0, 0]
     ds["weight"][0] = 0.0
+    ds["survival"][:6] = 0.0
     told = list(FINDINGS["diagnostics"](ds))
     for kind, columns, within in (("C_per_ul", slice(0, 5), 14), ("B_ml", slice(5, 10), 15)):
         own = ds["npde"].values[1:, columns]
@@ -96,6 +97,7 @@ def test_diagnostics_are_told_by_their_numbers():
         assert f"deviation {np.std(own, ddof=1):.2f};" in first
         assert f"{100 * np.mean((own < -1.96) | (own > 1.96)):.1f}% of" in second
         assert third.startswith(f"{kind}: {within} of 15 quantiles")
+    assert told[-1].startswith("Survival: on 90.0% of the days")
 
 
 def test_a_cohort_s_page_tells_its_numbers(run, figures, tmp_path):

@@ -121,3 +121,42 @@ def test_no_such_survival(vcohort, tmp_path, table, flags, message):
     (tmp_path / "trial.csv").write_text(table)
     refused(vcohort("survival", "trial.csv", *flags), message)
     assert not (tmp_path / "survival.nc").exists()
+
+
+FOUR = "ID,TIME,AMT,EVID,DV,AGE\n" + "".join(
+    f"{who},0,2e8,1,.,{30 + who}\n"
+    + "".join(f"{who},{day},.,0,{size * (1 + 0.1 * who)},{30 + who}\n"
+              for day, size in ((4, 12), (7, 20), (14, 6), (28, 1.5)))
+    for who in range(1, 5)
+)  # fmt: skip
+POPULATION = ("--observable", "C_per_ul", "--preset", "kimmel2021-median")
+
+
+@pytest.mark.parametrize(
+    ("rows", "flags", "message"),
+    [
+        (FOUR.split("2,0,")[0], ["--random", "K_C"], "The trial has one patient, '1'"),
+        (FOUR, ["--random", "K_C,K_C"], "K_C"),
+        (FOUR, ["--random", "K_C", "--fixed", "K_C"], "K_C is twice among random and fixed"),
+        (FOUR, ["--random", "K_C", "--how", "sae"], "Did you mean 'saem'"),
+        (FOUR, ["--random", "K_C", "--covariate", "rho_C=AGE"], "'rho_C', which is not estimated"),
+        (FOUR, ["--random", "K_C", "--covariate", "K_C=AEG"], "AEG"),
+        (FOUR, ["--random", "K_C", "--report", "fit.txt"], "Give it a name that ends in .html"),
+        (FOUR, ["--random", "K_C", "--together", "K_C,rho_C"], "rho_C of a block"),
+    ],
+)  # fmt: skip
+def test_a_population_that_cannot_be_fitted_is_refused(vcohort, tmp_path, rows, flags, message):
+    (tmp_path / "trial.csv").write_text(rows)
+    refused(vcohort("fit-population", "trial.csv", *POPULATION, *flags), message)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::vcohort.VcohortWarning")
+def test_the_page_of_a_population_shows_its_diagnostics(vcohort, tmp_path):
+    (tmp_path / "trial.csv").write_text(FOUR)
+    vcohort("fit-population", "trial.csv", *POPULATION, "--random", "K_C", "--starts", 1,
+            "-o", "fit.nc", "--report", "fit.html")  # fmt: skip
+    page = (tmp_path / "fit.html").read_text(encoding="utf-8")
+    # Courses, random effects, the way; goodness of fit and the predictive check.
+    assert page.count("<img") == 5
+    assert "Diagnostics" in page and "normalised prediction distribution errors of 16 data" in page

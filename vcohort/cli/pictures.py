@@ -12,7 +12,7 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "sweep": ("heatmap", "lines", "cure_map", "dose_response"),
     "fit": ("fitted_curves", "fit_starts", "car_t_kinetics"),
     "population_fit": ("fitted_curves", "random_effects", "convergence"),
-    "diagnostics": ("goodness_of_fit", "predictive_check"),
+    "diagnostics": ("goodness_of_fit", "predictive_check", "survival_check"),
     "profile": ("profiles",),
     "comparison": ("model_weights", "fitted_curves"),
     "posterior": ("posterior",),
@@ -30,3 +30,6 @@ PICTURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 OF_ONE_PATIENT = ("phase_portrait", "patient_card")
 """Of these, those that show but the first patient, and compute for it what no file holds."""
+
+OF_ONE_OBSERVABLE = ("goodness_of_fit", "predictive_check")
+"""Of these, those that show one observable, ``kind``, of several."""

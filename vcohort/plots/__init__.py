@@ -11,6 +11,7 @@ from vcohort.plots.cure_map import cure_map as cure_map
 from vcohort.plots.curves import fitted_curves as fitted_curves
 from vcohort.plots.diagnostics import goodness_of_fit as goodness_of_fit
 from vcohort.plots.diagnostics import predictive_check as predictive_check
+from vcohort.plots.diagnostics import survival_check as survival_check
 from vcohort.plots.dose import dose_response as dose_response
 from vcohort.plots.event_times import event_times as event_times
 from vcohort.plots.exposure import exposure_response as exposure_response

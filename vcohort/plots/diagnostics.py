@@ -10,8 +10,8 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from vcohort.errors import one_of
-from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
+from vcohort.errors import VcohortError, one_of
+from vcohort.plots.layout import figure_of, grid_of, panel, panels_of, picture
 from vcohort.plots.patients import asks_for_log
 from vcohort.plots.style import BLUE, DAYS, GREY, VERMILLION
 from vcohort.plots.ticks import number_ticks
@@ -44,7 +44,8 @@ def goodness_of_fit(
 
     Against the typical patient and the patient itself on the line of identity (hollow triangles:
     upper limits), conditional weighted residuals over days, and normalised prediction distribution
-    errors over predictions; dashed: where 95 % of them should lie.
+    errors over predictions, those below a limit drawn anew there; dashed: where 95 % of them should
+    lie.
 
     :param kind: the observable; by default the first.
     :param axes: four.
@@ -59,10 +60,11 @@ def goodness_of_fit(
     ):
         handles = _against_identity(each, own, name)
         each.set(xlabel=f"predicted of the {whose}", ylabel=_label(own))
-    _scattered(panels[2], own["day"].values, own["cwres"].values)
+    below = own["below"].values.astype(bool)
+    _scattered(panels[2], own["day"].values, own["cwres"].values, below)
     panels[2].set(xlabel=DAYS, ylabel="conditional weighted residual")
     predicted = own["predicted"].values
-    beyond = _scattered(panels[3], predicted, own["npde"].values)
+    beyond = _scattered(panels[3], predicted, own["npde"].values, below)
     scale = "log" if asks_for_log(predicted) else "linear"
     panels[3].set(xlabel="predicted of the typical patient", xscale=scale,
                   ylabel="normalised prediction distribution error")  # fmt: skip
@@ -91,9 +93,10 @@ def _against_identity(axes: Axes, own: xr.Dataset, name: str) -> dict[str, Artis
     return drawn
 
 
-def _scattered(axes: Axes, over: np.ndarray, residual: np.ndarray) -> Artist:
+def _scattered(axes: Axes, over: np.ndarray, residual: np.ndarray, below: np.ndarray) -> Artist:
     """Draw residuals; return the line beyond which few lie."""
-    axes.plot(over, residual, **_DOTS)
+    axes.plot(over[~below], residual[~below], **_DOTS)
+    axes.plot(over[below], residual[below], **_BELOW)
     axes.axhline(0.0, color=GREY, lw=1)
     axes.axhline(-_MOST, color=GREY, lw=1, ls="--")
     return axes.axhline(_MOST, color=GREY, lw=1, ls="--")
@@ -157,6 +160,35 @@ def _quantiles(axes: Axes, own: xr.Dataset, at: xr.Dataset, correction: str) -> 
     scale = "log" if asks_for_log(shown) else "linear"
     axes.set(xlabel=DAYS, ylabel=named + _label(own), yscale=scale)
     return drawn
+
+
+@picture
+def survival_check(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Draw the trial's survival of :func:`vcohort.diagnostics` beside that of replicates.
+
+    The line: Kaplan and Meier's estimate of the trial; the band: where 90 % of replicates of the
+    same patients, doses and follow-up have theirs; dashed: their median.
+
+    :raises VcohortError: for diagnostics of a trial without a survival table, or of a function of
+        the user's own.
+    """
+    need(ds, "vc.diagnostics", dict.fromkeys(("value", "cwres"), _ROWS))
+    if "survival" not in ds:
+        raise VcohortError(
+            "These diagnostics hold no survival: they are of a trial without a survival table, or "
+            "of a function of your own. Try vc.read_trial(table, survival=...)."
+        )
+    axes = panel(axes)
+    day = ds["survival_day"].values
+    band = axes.fill_between(day, ds["survival_low"], ds["survival_high"], color=BLUE, alpha=0.2,
+                             lw=0, step="post")  # fmt: skip
+    (middle,) = axes.step(day, ds["survival_middle"], where="post", color=BLUE, ls="--", lw=1)
+    (seen,) = axes.step(day, ds["survival"], where="post", color=VERMILLION, lw=1.5)
+    axes.set(xlabel=DAYS, ylabel="progression-free survival", ylim=(0, 1.02), xlim=(0, day[-1]))
+    number_ticks(axes)
+    _legend([axes], None, {"trial": seen, "median of replicates": middle,
+                           "90 % of replicates": band})  # fmt: skip
+    return axes
 
 
 def _legend(

@@ -29,7 +29,8 @@ class Tails:
 
     ``surprise``: -2 ln of its density, 0 at 0, and there ``bend`` z^2; ``log_below``: ln of the
     probability of less than -z; ``log_peak``: ln of the density at 0; ``place`` and ``scale``: the
-    Fisher information of a datum on the place and on the log of the scale.
+    Fisher information of a datum on the place and on the log of the scale; ``deviation``: the
+    standard deviation.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Tails:
     log_peak: float
     place: float
     scale: float
+    deviation: float
 
     def root(self, z: Array) -> Array:
         """Return the root of the surprise, with the sign of z, smooth at 0."""
@@ -71,12 +73,15 @@ def _student_below(z: Array) -> Array:
     return 2.0 * jnp.log(jnp.where(s < 0.0, rest, 1.0 + s)) + jnp.log((2.0 - s) / 4.0)
 
 
-NORMAL = Tails("normal", jnp.square, _normal_below, 1.0, -0.5 * math.log(2.0 * math.pi), 1.0, 2.0)
+NORMAL = Tails(
+    "normal", jnp.square, _normal_below, 1.0, -0.5 * math.log(2.0 * math.pi), 1.0, 2.0, 1.0
+)
 
 # Information: (v + 1) / (v + 3) and 2 v / (v + 3) (Lange, Little & Taylor 1989).
 STUDENT = Tails(
     "student_t", _student_surprise, _student_below, (_FREEDOM + 1.0) / _FREEDOM, math.log(0.375),
     (_FREEDOM + 1.0) / (_FREEDOM + 3.0), 2.0 * _FREEDOM / (_FREEDOM + 3.0),
+    math.sqrt(_FREEDOM / (_FREEDOM - 2.0)),
 )  # fmt: skip
 
 

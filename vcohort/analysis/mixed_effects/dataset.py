@@ -68,6 +68,11 @@ def dataset_of(
         r_hat, size = mixing(traced(spec, found.draws))
         variables["r_hat"] = ("quantity", r_hat, _named("split R-hat of the chains"))
         variables["ess"] = ("quantity", size, _named("effective sample size"))
+        variables["diverging"] = (
+            (),
+            found.diverging,
+            _named("draws at which it diverged"),
+        )
     layout = spec.layout
     random = [layout.parameters[place] for place in layout.random]
     days, curve = curves_of(problem, patients.place)
@@ -281,7 +286,7 @@ def _residuals(
                 each = (value - predicted) / np.abs(own[0] * predicted)
             else:
                 each = (value - predicted) / own[0]
-        found = np.where(kind == number, each, found)
+        found = np.where(kind == number, each / errors.scatter.tails.deviation, found)
     return found / np.asarray(rows.unit)
 
 

@@ -15,6 +15,7 @@ from vcohort.analysis.mixed_effects.dataset import dataset_of
 from vcohort.analysis.mixed_effects.found import Found
 from vcohort.analysis.mixed_effects.individuals import individuals, sampled_deviance
 from vcohort.analysis.mixed_effects.methods import LAPLACE_REPORTS, METHODS, SAEM_REPORTS
+from vcohort.analysis.mixed_effects.nuts import CHAINS, DRAWS
 from vcohort.analysis.mixed_effects.problem import Asked, MixedProblem, pose
 from vcohort.analysis.mixed_effects.quantities import quantities_of, quantities_of_draws
 from vcohort.analysis.mixed_effects.starts import first_vectors
@@ -92,7 +93,8 @@ def fit_population(
         chains of 500 draws after 500. Without ``priors`` typical values are normal about the
         first ones with a standard deviation of 3 on their scales; slopes are standard normal,
         spreads half-normal of 1, log widths of errors normal with 2. Estimates are then means,
-        errors standard deviations, intervals quantiles; ``r_hat`` and ``ess`` (quantity,).
+        errors standard deviations, intervals quantiles; ``r_hat`` and ``ess`` (quantity,), and
+        how many draws were ``diverging``.
     :param starts: of the search, a Latin hypercube about the first values; by default 20, of
         ``"saem"`` 4.
     :param cohort: the model, and the values of what is not estimated, for one patient or each.
@@ -164,6 +166,12 @@ def _warn(ds: xr.Dataset) -> None:
         _tell(
             f"The chains have not mixed: R-hat is up to {float(ds['r_hat'].max()):.3f}. Estimate "
             "fewer parameters, or give priors."
+        )
+    if "diverging" in ds and int(ds["diverging"]):
+        _tell(
+            f"The sampler diverged at {int(ds['diverging'])} of {CHAINS * DRAWS} draws: there the "
+            "posterior is too bent for it, and the other draws may miss that part. Estimate fewer "
+            "parameters, or give priors."
         )
     for name in ds["random"].values[ds["shrinkage"].values > _NOTHING_TOLD]:
         _tell(

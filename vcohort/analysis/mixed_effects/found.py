@@ -19,7 +19,7 @@ class Found(NamedTuple):
     ``vectors`` (…, number), ``deviance`` (…,), ``whitened`` (…, patient, random): modes;
     ``trace`` (…, turn, number): vectors on the way; ``bend`` (number, number): of the best one's
     deviance; ``converged``: whether the best is a maximum of the likelihood; ``draws`` (chain, …,
-    number): from the posterior, of which the best is then the mean.
+    number): from the posterior, of which the best is then the mean, and how many are ``diverging``.
     """
 
     vectors: np.ndarray
@@ -29,6 +29,7 @@ class Found(NamedTuple):
     bend: np.ndarray
     converged: bool
     draws: np.ndarray | None = None
+    diverging: int = 0
 
 
 def lost() -> VcohortError:

@@ -58,7 +58,7 @@ def by_nuts(problem: MixedProblem, found: Found, seed: int, told: Told) -> Found
         chain_method="vectorized", progress_bar=False,
     )  # fmt: skip
     first = {name: jnp.broadcast_to(part, (CHAINS, *part.shape)) for name, part in start.items()}
-    sampler.run(jax.random.key(seed % 2**32), init_params=first)
+    sampler.run(jax.random.key(seed % 2**32), init_params=first, extra_fields=("diverging",))
     samples = sampler.get_samples(group_by_chain=True)
     draws = np.asarray(samples["vector"])
     mean = draws.mean(axis=(0, 1))
@@ -67,6 +67,7 @@ def by_nuts(problem: MixedProblem, found: Found, seed: int, told: Told) -> Found
         vectors=np.concatenate([mean[None], found.vectors[1:]]),
         whitened=np.concatenate([whitened[None], found.whitened[1:]]),
         draws=draws,
+        diverging=int(np.asarray(sampler.get_extra_fields()["diverging"]).sum()),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.analysis.estimation.scatter import NORMAL
-from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
+from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient, Rows
 
 # Replicates at once, and the degrees of freedom of long tails.
 _AT_ONCE, _FREEDOM = 20, 4.0
@@ -44,3 +44,18 @@ def replicates_of(
         keys = jax.random.split(jax.random.key(seed % 2**32), -(-count // _AT_ONCE))
         parts = [np.asarray(_draw(spec, patients, jnp.asarray(vector), key)) for key in keys]
     return np.concatenate(parts)[:count]
+
+
+def limits_of(rows: Rows) -> np.ndarray:
+    """Return the limit (patient, row) below which a row would have been called so, else -inf.
+
+    On the scales of the errors. Of what was measured no limit is told: it is taken to be the
+    largest one of its observable that is not above it.
+    """
+    value, kind, is_limit = (np.asarray(each) for each in (rows.value, rows.kind, rows.limit))
+    found = np.where(is_limit, value, -np.inf)
+    for one in np.unique(kind[is_limit]):
+        known = np.concatenate([[-np.inf], np.unique(value[is_limit & (kind == one)])])
+        own = (kind == one) & np.asarray(rows.observed)
+        found[own] = known[np.searchsorted(known, value[own], side="right") - 1]
+    return found

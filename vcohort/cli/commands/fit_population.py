@@ -58,7 +58,9 @@ def fit_population(
     output: Annotated[Path, typer.Option("-o", "--output", help="NetCDF file.")] = Path(
         "population.nc"
     ),
-    report: Annotated[Path | None, typer.Option(help="Page to write, .html.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Page to write, .html: the fit and its diagnostics.")
+    ] = None,
     study: StudyFile = None,
     preset: options.Preset = None,
     settings: options.Settings = None,
@@ -95,17 +97,19 @@ def fit_population(
     regimen = chosen.regimen if chosen.regimen.treatments else trial.regimen
     screen = console()
     screen.print(f"{table}: {'; '.join(trial.told())}", soft_wrap=True, highlight=False)
+    cohort = middle_patient(chosen, settings)
     ds = vc.fit_population(
         trial, names, held, covariates=acting, events=survival is not None,
         covariance=_blocks(together), errors=errors, limits=censored, method=method, starts=starts,
-        cohort=middle_patient(chosen, settings), regimen=regimen, **chosen.settings(),
+        cohort=cohort, regimen=regimen, **chosen.settings(),
     )  # fmt: skip
     _tell(screen, ds)
     outputs.write(screen, ds, vc.plots.fitted_curves)
     if report is not None:
         from vcohort.cli.report.dataset import write_report
 
-        write_report(ds, output, report, overwrite=force)
+        checks = vc.diagnostics(ds, trial, cohort=cohort, regimen=regimen)
+        write_report(ds, output, report, checks=checks, overwrite=force)
         screen.print(f"wrote {report}", soft_wrap=True)
 
 

@@ -30,6 +30,8 @@ CAPTIONS = {
     "over predictions. Dashed lines hold 95 % of the residuals of the right population.",
     "predictive_check": "Visual predictive check: quantiles of what was measured (lines), and "
     "where 90 % of replicated trials have them (bands).",
+    "survival_check": "Progression-free survival of the trial (Kaplan-Meier), and where 90 % of "
+    "replicated trials of the same patients, doses and follow-up have theirs (band).",
     "profiles": "Profile likelihoods: how much worse the fit becomes where a parameter is held.",
     "model_weights": "Akaike weights of the models: how strongly the data favour each.",
     "posterior": "Draws from the posterior of each parameter.",

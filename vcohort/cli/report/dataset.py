@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort import plots
-from vcohort.cli.pictures import OF_ONE_PATIENT, PICTURES
+from vcohort.cli.pictures import OF_ONE_OBSERVABLE, OF_ONE_PATIENT, PICTURES
 from vcohort.cli.report.assumptions import differing
 from vcohort.cli.report.captions import caption_of
 from vcohort.cli.report.findings import FINDINGS
@@ -58,18 +58,20 @@ _ELSEWHERE = ("kind", "title", "Conventions", "time_grid", "study", "command", "
 
 def write_report(
     ds: xr.Dataset | xr.DataTree, source: Path, path: str | os.PathLike[str], *,
-    overwrite: bool = True,
+    checks: xr.Dataset | None = None, overwrite: bool = True,
 ) -> Path:  # fmt: skip
     """Write the page of a dataset that came from the file ``source``.
 
+    :param checks: what is shown after it, and is in no file: diagnostics of a fit.
     :raises VcohortError: for a kind that nothing is known of.
     """
     section = dataset_section(ds, source)
-    return write_page(section.title, [section], path, overwrite=overwrite)
+    more = [] if checks is None else [dataset_section(checks, None, anchor="checks")]
+    return write_page(section.title, [section, *more], path, overwrite=overwrite)
 
 
 def dataset_section(
-    ds: xr.Dataset | xr.DataTree, source: Path, *, anchor: str = "result"
+    ds: xr.Dataset | xr.DataTree, source: Path | None, *, anchor: str = "result"
 ) -> Section:
     """Return what a page says of a dataset; refuse a kind that nothing is known of."""
     kind = kind_of(ds)
@@ -77,8 +79,8 @@ def dataset_section(
         raise VcohortError(f"There is no report of this kind, {kind!r}. Try vcohort export.")
     title, what = WHAT[kind]
     return section_of(
-        ds, source, title=f"{title}: {source.name}", what=what, asked=_asked(ds.attrs),
-        findings=list(FINDINGS[kind](ds)), pictures=_pictures(kind, ds),
+        ds, source, title=f"{title}: {source.name}" if source else title, what=what,
+        asked=_asked(ds.attrs), findings=list(FINDINGS[kind](ds)), pictures=_pictures(kind, ds),
         tables=list(_tables(of_its_kind(ds))), anchor=anchor,
     )  # fmt: skip
 
@@ -132,11 +134,15 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
         if name in OF_ONE_PATIENT:
             continue
         draw: Callable[..., Any] = getattr(plots, name)
-        try:
-            found.append({"about": caption_of(name), "png": png(partial(draw, ds))})
-        except VcohortError:
-            # It needs an endpoint, or states, that this one does not hold.
-            continue
+        shown = ds["kind"].values.tolist() if name in OF_ONE_OBSERVABLE else [None]
+        for each in shown:
+            more = {} if each is None else {"kind": each}
+            about = caption_of(name) if each is None else f"{each}. {caption_of(name)}"
+            try:
+                found.append({"about": about, "png": png(partial(draw, ds, **more))})
+            except VcohortError:
+                # It needs an endpoint, or states, that this one does not hold.
+                continue
     return found
 
 

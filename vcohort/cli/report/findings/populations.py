@@ -106,3 +106,13 @@ def of_diagnostics(ds: xr.Dataset) -> Iterator[str]:
             f"{kind}: {within} of {int(known.sum())} quantiles that were seen lie where 90 % of "
             f"{replicates:,} replicated trials have them."
         )
+    if "survival" in ds:
+        seen, low, high = (
+            ds[name].values for name in ("survival", "survival_low", "survival_high")
+        )
+        known = np.isfinite(seen) & np.isfinite(low) & np.isfinite(high)
+        share = float(((low <= seen) & (seen <= high))[known].mean())
+        yield (
+            f"Survival: on {percent(share)} of the days the trial's curve lies where 90 % of "
+            f"{replicates:,} replicated trials have theirs."
+        )
