@@ -13,6 +13,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.files import open_plain, replacing
+from vcohort.results.cf import with_own_units, with_udunits
 from vcohort.results.holdable import check_holdable
 from vcohort.results.saveable import check_saveable
 from vcohort.results.schema import check_kind, validate
@@ -30,9 +31,10 @@ def save(
 ) -> Path:
     """Write a dataset to a NetCDF file; it appears under its name only when it is whole.
 
-    Each variable carries checksums, and the file ends with its SHA-256. What :func:`load` would
-    refuse, or would not give back as it was, is refused: data of a kind that break its schema, and
-    types that NetCDF lacks.
+    Each variable carries checksums, and the file ends with its SHA-256. Units are written as
+    UDUNITS has them, and are as before once loaded. What :func:`load` would refuse, or would not
+    give back as it was, is refused: data of a kind that break its schema, and types that NetCDF
+    lacks.
 
     :param overwrite: replace a file that is there already.
     :raises VcohortError: for what cannot be written, or not be read again.
@@ -68,11 +70,17 @@ def _groups(ds: Any) -> dict[str, xr.Dataset]:
 def _write(groups: Mapping[str, xr.Dataset], path: Path) -> None:
     """Write groups with their checksums, the root first; how others encoded them is no matter."""
     for name, group in groups.items():
-        plain = group.drop_encoding()
-        checksums = {each: {"fletcher32": True} for each in plain.variables}
+        plain = with_udunits(group.drop_encoding())
+        encoding: dict[Any, dict[str, Any]] = {
+            each: {"fletcher32": True} for each in plain.variables
+        }
+        # A coordinate is known everywhere, and may not have a number that stands for nothing.
+        for each in plain.indexes:
+            if plain[each].dtype.kind == "f":
+                encoding[each] |= {"_FillValue": None}
         try:
             plain.to_netcdf(
-                path, "w" if name == "/" else "a", group=name, engine="netcdf4", encoding=checksums
+                path, "w" if name == "/" else "a", group=name, engine="netcdf4", encoding=encoding
             )
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             raise VcohortError(f"NetCDF cannot hold this dataset: {error}") from None
@@ -111,7 +119,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 def _read(path: Path) -> dict[str, xr.Dataset]:
     """Return the groups of a file; texts come as numpy's, numbers of days as numbers."""
     with xr.open_datatree(path, engine="netcdf4", decode_times=False) as tree:
-        found = _groups(tree.load())
+        found = {name: with_own_units(ds) for name, ds in _groups(tree.load()).items()}
     for ds in found.values():
         for name, variable in ds.variables.items():
             if variable.dtype.kind == "O":
