@@ -13,17 +13,23 @@ from vcohort.exchange.sbml.units import DAY, LITRE, Units
 from vcohort.models import Model
 from vcohort.models.formulas.equations import Equations
 from vcohort.models.formulas.texts import l3_text
-from vcohort.models.formulas.tree import Tree, evaluate
+from vcohort.models.formulas.tree import Call, Name, Number, Tree, evaluate, names_in
 
 _BODY = "body"
 
 
 class Document:
-    """One patient's model, in the units of cells and days."""
+    """One patient's model, in the units of cells and days.
 
-    def __init__(self, model: Model, equations: Equations, name: str, notes: str) -> None:
+    ``named_numbers``: numbers are parameters, for readers that know no units of numbers.
+    """
+
+    def __init__(
+        self, model: Model, equations: Equations, name: str, notes: str, *, named_numbers: bool
+    ) -> None:
         sbml = library()
         self._species, self._equations = model.species, equations
+        self._named_numbers = named_numbers
         self.document = sbml.SBMLDocument(LEVEL, VERSION)
         self._model = self.document.createModel()
         self._model.setId("vcohort")
@@ -89,9 +95,25 @@ class Document:
         sbml = library()
         settings = sbml.L3ParserSettings()
         settings.setModel(self._model)
-        found = sbml.parseL3FormulaWithSettings(l3_text(tree), settings)
+        named = self._with_named(tree) if self._named_numbers else tree
+        found = sbml.parseL3FormulaWithSettings(l3_text(named), settings)
         assert found is not None, sbml.getLastParseL3Error()
         return found
+
+    def _with_named(self, tree: Tree) -> Tree:
+        """Return a formula with a parameter for each of its numbers, but for exponents."""
+        match tree:
+            case Number(value):
+                name = f"number_{value:g}".replace(".", "_").replace("-", "_").replace("+", "_")
+                if self._model.getParameter(name) is None:
+                    self._parameter(name, f"the number {value:g}", "1", value)
+                return Name(name)
+            case Call("^", (base, Number() as exponent)):
+                return Call("^", (self._with_named(base), exponent))
+            case Call(operation, parts):
+                return Call(operation, tuple(map(self._with_named, parts)))
+            case _:
+                return tree
 
     def _parameter(self, name: str, text: str, unit: str, value: float | None = None) -> None:
         one = self._model.createParameter()
@@ -150,4 +172,8 @@ class Document:
             product.setSpecies(species)
             product.setStoichiometry(float(number))
             product.setConstant(True)
+        read = set(names_in(tree)) - {of, *made}
+        for species in self._species.names:
+            if species in read:
+                one.createModifier().setSpecies(species)
         one.createKineticLaw().setMath(self._math(tree))

@@ -76,10 +76,14 @@ def _document(
     origin = ", ".join(f"{key} {text}" for key, text in cohort.origin)
     notes = f"{_NOTES[form]} Cells are counted in the body, time in days. Laws: {model.name}."
     notes += f" Patient {number}{f' of {origin}' if origin else ''}, by vcohort."
-    found = Document(model, equations, f"CAR T cell therapy ({model.name})", notes)
+    # GillesPy2 reads neither units of numbers nor, along its paths, derived quantities.
+    one_by_one = form == "birth-death"
+    written = equations.in_full() if one_by_one else equations
+    name = f"CAR T cell therapy ({model.name})"
+    found = Document(model, written, name, notes, named_numbers=one_by_one)
     found.add(values, model, Treatments(model, equations, regimen))
     species = model.species
-    if form == "equations":
+    if not one_by_one:
         found.add_rates(tuple(equations.rates))
     else:
         found.add_rates((*species.grown, *species.fed))

@@ -70,6 +70,21 @@ class Equations:
         }
         return self.compartments | tumour
 
+    def in_full(self) -> Equations:
+        """Return the equations without derived quantities: all read parameters and species."""
+        known: dict[str, Tree] = {}
+        for name, each in self.derived.items():
+            known[name] = replaced(each.tree, known)
+
+        def full(trees: dict[str, Tree]) -> dict[str, Tree]:
+            return {name: replaced(tree, known) for name, tree in trees.items()}
+
+        clones = {
+            name: Clone(replaced(each.birth, known), replaced(each.death, known), full(each.mutants))
+            for name, each in self.clones.items()
+        }
+        return Equations({}, full(self.compartments), clones, self.infused)
+
 
 def equations_of(model: Model) -> Equations:
     """Return the equations of a model.

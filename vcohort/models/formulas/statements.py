@@ -119,9 +119,11 @@ def _check(kind: str, law: Law, found: Statements) -> None:
         raise VcohortError("No cells pass from one kind to another by a law of growth.")
     if found.infused and not isinstance(law, Memory):
         raise VcohortError("An infused product is told of by a memory law alone.")
-    trees = [each for part in (found.growth, found.birth, found.death, found.passing, found.infused)
-             for each in part.values()]  # fmt: skip
-    if kind != "escape" and any(map(_asks_births, [*trees, *([found.alone] if found.alone else [])])):
+    parts = (found.growth, found.birth, found.death, found.passing, found.infused)
+    trees = [each for part in parts for each in part.values()]
+    if found.alone is not None:
+        trees.append(found.alone)
+    if kind != "escape" and any(map(_asks_births, trees)):
         raise VcohortError(f"{BIRTHS_AT} is for clones, in a law of escape.")
 
 

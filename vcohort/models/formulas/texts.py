@@ -25,7 +25,10 @@ def infix(tree: Tree) -> str:
 
 
 def l3_text(tree: Tree, unit: str = "dimensionless") -> str:
-    """Return the formula for libSBML's reader of L3 formulas, each number with its unit."""
+    """Return the formula for libSBML's reader of L3 formulas, each number with its unit.
+
+    An exponent has none to say.
+    """
     return _infix(tree, " * ", lambda value: f"{value!r} {unit}")
 
 
@@ -36,25 +39,28 @@ def _infix(tree: Tree, times: str, number: Callable[[float], str]) -> str:
 
     match tree:
         case Number(value):
-            return number(value)
-        case Name(name):
-            return name
+            text = number(value)
+        case Name(text):
+            pass
         case Call("+" | "-" as sign, (first, second)):
-            return f"{inside(first, _SUM)} {sign} {inside(second, _PRODUCT)}"
+            text = f"{inside(first, _SUM)} {sign} {inside(second, _PRODUCT)}"
         case Call("negative", (part,)):
-            return f"-{inside(part, _PRODUCT)}"
+            text = f"-{inside(part, _PRODUCT)}"
         case Call("*", (first, second)):
             # After a division a factor without a sign is refused: it is read in two ways.
             sign = " * " if isinstance(first, Call) and first.operation == "/" else times
-            return f"{inside(first, _PRODUCT)}{sign}{inside(second, _POWER)}"
+            text = f"{inside(first, _PRODUCT)}{sign}{inside(second, _POWER)}"
         case Call("/", (first, second)):
-            return f"{inside(first, _PRODUCT)} / {inside(second, _POWER)}"
+            text = f"{inside(first, _PRODUCT)} / {inside(second, _POWER)}"
+        case Call("^", (base, Number(value))):
+            text = f"{inside(base, _ATOM)}^{_digits(value)}"
         case Call("^", (base, Call("negative", (part,)))):
-            return f"{inside(base, _ATOM)}^-{inside(part, _POWER)}"
+            text = f"{inside(base, _ATOM)}^-{inside(part, _POWER)}"
         case Call("^", (base, exponent)):
-            return f"{inside(base, _ATOM)}^{inside(exponent, _POWER)}"
+            text = f"{inside(base, _ATOM)}^{inside(exponent, _POWER)}"
         case Call(name, parts):
-            return f"{name}({', '.join(inside(each, _SUM) for each in parts)})"
+            text = f"{name}({', '.join(inside(each, _SUM) for each in parts)})"
+    return text
 
 
 _LATEX = {"ln": r"\ln", "exp": r"\exp", "min": r"\min", "max": r"\max", BIRTHS_AT: r"\lambda"}
@@ -69,24 +75,25 @@ def latex(tree: Tree, symbols: Mapping[str, str]) -> str:
 
     match tree:
         case Number(value):
-            return _scientific(value)
+            text = _scientific(value)
         case Name(name):
-            return symbols.get(name, name)
+            text = symbols.get(name, name)
         case Call("+" | "-" as sign, (first, second)):
-            return f"{inside(first, _SUM)} {sign} {inside(second, _PRODUCT)}"
+            text = f"{inside(first, _SUM)} {sign} {inside(second, _PRODUCT)}"
         case Call("negative", (part,)):
-            return f"-{inside(part, _PRODUCT)}"
+            text = f"-{inside(part, _PRODUCT)}"
         case Call("*", (first, second)):
-            return rf"{inside(first, _PRODUCT)} \, {inside(second, _PRODUCT)}"
+            text = rf"{inside(first, _PRODUCT)} \, {inside(second, _PRODUCT)}"
         case Call("/", (first, second)):
-            return rf"\frac{{{latex(first, symbols)}}}{{{latex(second, symbols)}}}"
+            text = rf"\frac{{{latex(first, symbols)}}}{{{latex(second, symbols)}}}"
         case Call("^", (base, exponent)):
-            return f"{inside(base, _ATOM)}^{{{latex(exponent, symbols)}}}"
+            text = f"{inside(base, _ATOM)}^{{{latex(exponent, symbols)}}}"
         case Call("sqrt", (part,)):
-            return rf"\sqrt{{{latex(part, symbols)}}}"
+            text = rf"\sqrt{{{latex(part, symbols)}}}"
         case Call(name, parts):
             given = ", ".join(latex(each, symbols) for each in parts)
-            return rf"{_LATEX[name]}\left({given}\right)"
+            text = rf"{_LATEX[name]}\left({given}\right)"
+    return text
 
 
 def _scientific(value: float) -> str:

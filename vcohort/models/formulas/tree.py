@@ -47,7 +47,8 @@ _SIGNS: Mapping[str, Callable[..., Any]] = {
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ln": np.log, "exp": np.exp, "sqrt": np.sqrt,
-    "min": lambda *parts: reduce(np.minimum, parts), "max": lambda *parts: reduce(np.maximum, parts),
+    "min": lambda *parts: reduce(np.minimum, parts),
+    "max": lambda *parts: reduce(np.maximum, parts),
 }  # fmt: skip
 
 OPERATIONS = _SIGNS | _FUNCTIONS
