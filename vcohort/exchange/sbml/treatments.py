@@ -56,7 +56,9 @@ class Treatments:
     def first_cells(self) -> dict[str, Tree]:
         """Return what each species begins with, day 0's treatments given."""
         species = self._model.species
-        found: dict[str, Tree] = {name: Name(f"{name}0") for name in (*species.grown, *species.tumour)}
+        found: dict[str, Tree] = {
+            name: Name(f"{name}0") for name in (*species.grown, *species.tumour)
+        }
         dose: Tree = Name("C0")
         for prefix, each in self._today:
             if isinstance(each, Infusion):
@@ -132,4 +134,3 @@ class Treatments:
 
 def _cut(cells: Tree, share: Tree) -> Tree:
     return Call("max", (product(cells, share), Call("min", (cells, Name(ONE_CELL)))))
-

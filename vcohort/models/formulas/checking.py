@@ -132,7 +132,7 @@ def _compare(
     model: Model, kind: str, name: str, wanted: np.ndarray, told: Mapping[str, Any],
     state: Mapping[str, np.ndarray],
 ) -> None:  # fmt: skip
-    law = dict(zip(LAW_KINDS, model.laws, strict=True))[kind]
+    law = model.laws[LAW_KINDS.index(kind)]
     if name not in told:
         raise VcohortError(
             f"The {kind} law {law.name!r} gives {name}, of which its formula {law.formula!r} says "

@@ -80,7 +80,9 @@ class Equations:
             return {name: replaced(tree, known) for name, tree in trees.items()}
 
         clones = {
-            name: Clone(replaced(each.birth, known), replaced(each.death, known), full(each.mutants))
+            name: Clone(
+                replaced(each.birth, known), replaced(each.death, known), full(each.mutants)
+            )
             for name, each in self.clones.items()
         }
         return Equations({}, full(self.compartments), clones, self.infused)
@@ -181,17 +183,17 @@ def _clone(name: str, escape: Statements) -> Clone:
 def _check_names(model: Model, derived: dict[str, Derived]) -> None:
     """Refuse a parameter that has the name of another quantity, and names that nothing has."""
     known = [*model.parameters, *model.species.names]
-    for name in derived:
+    for name, each in derived.items():
         if name in known:
             raise VcohortError(
                 f"The model has something of the name {name!r}, which formulas read as "
-                f"{derived[name].description!r}. Rename it."
+                f"{each.description!r}. Rename it."
             )
     for name, each in derived.items():
         for read in names_in(each.tree):
             if read not in known:
                 raise VcohortError(
-                    f"The formula of {each.description} ({name}) reads {read!r}, which is neither a "
-                    f"parameter nor a species of model {model.name!r}."
+                    f"The formula of {each.description} ({name}) reads {read!r}, which is neither "
+                    f"a parameter nor a species of model {model.name!r}."
                 )
         known.append(name)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from vcohort.errors import VcohortError
 from vcohort.models.formulas.parser import parse
@@ -93,9 +94,8 @@ def _read(law: Law) -> Statements:
         if not (colon and matches):
             raise VcohortError(f"{statement.strip()!r} does not begin by what it is of, such as N:")
         [(kind, match)] = matches
-        names = match.groups()
         into = getattr(found, kind)
-        key = names if len(names) > 1 else names[0]
+        key: Any = match.groups() if kind == "passing" else match[1]
         if key in into:
             raise VcohortError(f"{what!r} is said twice.")
         into[key] = parse(text)

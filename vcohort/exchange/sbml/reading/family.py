@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from vcohort.errors import VcohortError
 from vcohort.exchange.sbml.reading.scales import Scales
 from vcohort.exchange.sbml.reading.system import System
-from vcohort.models import LAW_KINDS, Model, car_t, known_parameters, laws
+from vcohort.models import LAW_KINDS, Law, Model, car_t, known_parameters, laws
 from vcohort.models.formulas.checking import random_states, slopes
 from vcohort.models.formulas.equations import equations_of
 
@@ -33,6 +33,9 @@ _ALWAYS = ("N", "C", "B")
 _T_CELLS = {"K_N", "K_C", "k_B"}
 _TUMOUR = {"K_B", "k_M"}
 _IN_CELLS_ALONE = {"k_1", "phi", "k_C"}
+
+# With what a patient begins, and what stands in no slope.
+_BEGUN_WITH = {"N0", "C0", "B0", "E0", "f_M"}
 
 _STATES, _RELATIVE, _OF_LARGEST = 24, 1e-8, 1e-11
 
@@ -77,29 +80,33 @@ def member_of(system: System, names: Mapping[str, str], scales: Scales) -> Membe
     :raises VcohortError: for a system that is none, with the parameters or slopes that differ.
     """
     symbols = _parameters(system)
+    kinds = {kind: _laws(kind, names) for kind in LAW_KINDS}
+    able = [[law for law in found if not _lacks(law, symbols)] for found in kinds.values()]
+    if not all(able):
+        raise VcohortError(_lacking(symbols, kinds))
     closest: tuple[list[str], Model] | None = None
-    for model in _models(names):
-        wanted = [name for name in model.parameters if name not in _begun_with(model)]
-        if any(name not in symbols for name in wanted):
-            continue
-        found = Member(model, {name: symbols[name] for name in wanted}, _sizes(model, wanted, scales))
+    for chosen in product(*able):
+        by_name = {kind: law.name for kind, law in zip(LAW_KINDS, chosen, strict=True)}
+        model = car_t(**by_name)
+        wanted = [name for name in model.parameters if name not in _BEGUN_WITH]
+        sizes = _sizes(wanted, scales)
+        found = Member(model, {name: symbols[name] for name in wanted}, sizes)
         wrong = _differing(system, names, scales, found)
         if not wrong:
             return found
         if closest is None or len(wrong) < len(closest[0]):
             closest = wrong, model
-    if closest is None:
-        raise VcohortError(_lacking(symbols, names))
+    assert closest is not None
     wrong, model = closest
     slopes_told = " and ".join(f"d{name}/dt" for name in wrong)
     raise VcohortError(
-        f"This is no model of this family: {slopes_told} is not that of any laws known here; the "
-        f"nearest is {model.name!r}. See vcohort info for the laws."
+        f"This is no model of this family: {slopes_told} is not that of any laws known here, of "
+        f"which {model.name!r} is the nearest. See vcohort info for the laws."
     )
 
 
 def _parameters(system: System) -> dict[str, str]:
-    """Return the constants that are parameters of this family, by the names that these have here."""
+    """Return the constants that are parameters of this family, by their names here."""
     known = {name.replace("_", ""): name for name in known_parameters()}
     found: dict[str, str] = {}
     for symbol in system.constants:
@@ -110,20 +117,25 @@ def _parameters(system: System) -> dict[str, str]:
     return found
 
 
-def _models(names: Mapping[str, str]) -> Iterator[Model]:
-    """Yield the models that have just these species; without more than is needed first."""
-    for chosen in product(*(laws(kind) for kind in LAW_KINDS)):
-        model = car_t(**dict(zip(LAW_KINDS, chosen, strict=True)))
-        if set(model.species.names) == set(names):
-            yield model
+def _laws(kind: str, names: Mapping[str, str]) -> list[Law]:
+    """Return the laws of a kind that follow just the species of a file beside N, C and B."""
+    found: list[Law] = []
+    for law in laws(kind).values():
+        followed = {each.name for each in getattr(law, "compartments", ())}
+        followed |= {each.name for each in getattr(law, "clones", ())}
+        own = {"memory": {"M"}, "escape": {"E"}}.get(kind, set())
+        if followed == own & set(names):
+            found.append(law)
+    return found
 
 
-def _begun_with(model: Model) -> tuple[str, ...]:
-    """Return the parameters that say with what a patient begins, and in no slope."""
-    return (*model.initial, "f_M")
+def _lacks(law: Law, symbols: Mapping[str, str]) -> list[str]:
+    """Return the parameters of a law's slopes that a file does not have."""
+    wanted = [param.name for param in law.parameters if param.name not in _BEGUN_WITH]
+    return [name for name in wanted if name not in symbols]
 
 
-def _sizes(model: Model, wanted: list[str], scales: Scales) -> dict[str, float]:
+def _sizes(wanted: list[str], scales: Scales) -> dict[str, float]:
     """Return how large one unit of each parameter is in a file, in cells and days."""
     if scales != Scales(1.0, 1.0) and (_IN_CELLS_ALONE & set(wanted)):
         return dict.fromkeys(wanted, np.nan)
@@ -157,17 +169,12 @@ def scale_of(name: str, scales: Scales) -> float:
     return scales.tumour if name in {"B", "E"} else scales.t_cells
 
 
-def _lacking(symbols: Mapping[str, str], names: Mapping[str, str]) -> str:
-    """Return what the model lacks that is nearest to what is there."""
-    needed = [
-        [name for name in model.parameters if name not in {*symbols, *_begun_with(model)}]
-        for model in _models(names)
-    ]
-    if not needed:
-        return f"No model of this family has the species {', '.join(names)} alone."
-    few = min(needed, key=len)
-    there = ", ".join(symbols) or "none"
+def _lacking(symbols: Mapping[str, str], kinds: Mapping[str, list[Law]]) -> str:
+    """Return what the laws lack that are nearest to what is there."""
+    needed = [min((_lacks(law, symbols) for law in found), key=len) for found in kinds.values()]
+    few = dict.fromkeys(name for names in needed for name in names)
     return (
         f"This is no model of this family that can be read: it lacks the parameters "
-        f"{', '.join(few)} (it has {there}). They are read by these names, as constants."
+        f"{', '.join(few)} (it has {', '.join(symbols) or 'none'}). They are read by these names, "
+        "as constants."
     )

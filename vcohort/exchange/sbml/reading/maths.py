@@ -35,9 +35,7 @@ class Maths:
         self._functions: dict[str, Function] = {}
         for number in range(model.getNumFunctionDefinitions()):
             one = model.getFunctionDefinition(number)
-            names = tuple(
-                one.getArgument(each).getName() for each in range(one.getNumArguments())
-            )
+            names = tuple(one.getArgument(each).getName() for each in range(one.getNumArguments()))
             where = f"the function {one.getId()!r}"
             if one.getBody() is None:
                 raise VcohortError(f"{where} has no formula.")

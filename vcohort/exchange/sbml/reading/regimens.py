@@ -46,7 +46,7 @@ def events_of(model: Any, maths: Maths, system: System, names: Mapping[str, str]
         name = event.getId() or f"event {number + 1}"
         if event.isSetDelay():
             raise VcohortError(
-                f"{name!r} has a delay, which no treatment has. Let it fall on its day: time >= day."
+                f"{name!r} has a delay, which no treatment has. Let it fall on its day."
             )
         day = _day(event, maths, system, name)
         assigned: dict[str, Tree] = {}
@@ -82,7 +82,7 @@ def _day(event: Any, maths: Maths, system: System, name: str) -> float:
     day = float(evaluate(maths.tree(node.getChild(1), f"the day of {name}"), system.constants))
     if not (np.isfinite(day) and day > 0.0):
         raise VcohortError(
-            f"{name!r} falls on day {day:g}. Later treatments come after day 0; what holds on day 0 "
+            f"{name!r} falls on day {day:g}. Events come after day 0; what holds on day 0 "
             "stands in the initial values."
         )
     return day
@@ -121,9 +121,7 @@ def _made(kind: str, given: Mapping[str, float]) -> Treatment:
     return Lymphodepletion(given["day"], shares)
 
 
-def _told(
-    event: Given, system: System, names: Mapping[str, str], scales: Scales
-) -> Treatment:
+def _told(event: Given, system: System, names: Mapping[str, str], scales: Scales) -> Treatment:
     """Return the treatment that an event is, told from what it does to many cells and to none."""
 
     def after(cells: float) -> dict[str, float]:

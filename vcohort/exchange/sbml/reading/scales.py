@@ -96,10 +96,10 @@ def _declared(model: Any, name: str, kind: str, sound: bool) -> float:
     sbml = library()
     one = model.getSpecies(name) or model.getParameter(name)
     definition = one.getDerivedUnitDefinition()
+    parts: list[Any] = [] if definition is None else list(definition.getListOfUnits())
     powers: dict[int, int] = {}
     size = 1.0
-    for number in range(0 if definition is None else definition.getNumUnits()):
-        unit = definition.getUnit(number)
+    for unit in parts:
         power = unit.getExponent()
         if unit.getKind() == sbml.UNIT_KIND_MOLE:
             raise VcohortError(

@@ -67,7 +67,9 @@ def system_of(model: Any, maths: Maths) -> System:
     }  # fmt: skip
     slopes |= _of_reactions(model, maths, species)
     assigned = {
-        name: maths.tree(rule.getMath(), name) for name, rule in rules.items() if rule.isAssignment()
+        name: maths.tree(rule.getMath(), name)
+        for name, rule in rules.items()
+        if rule.isAssignment()
     }
     given = _given(model, species)
     begun = {
@@ -75,7 +77,11 @@ def system_of(model: Any, maths: Maths) -> System:
         for each in _each(model.getListOfInitialAssignments())
     }
     first = _resolved(
-        {name: value for name, value in given.items() if name not in begun and name not in assigned},
+        {
+            name: value
+            for name, value in given.items()
+            if name not in begun and name not in assigned
+        },
         {**begun, **assigned},
     )
     for name in slopes:
@@ -144,11 +150,13 @@ def _of_reactions(model: Any, maths: Maths, species: Mapping[str, Any]) -> dict[
         name = reaction.getId()
         law = reaction.getKineticLaw()
         if reaction.isSetFast() and reaction.getFast():
-            raise VcohortError(f"The reaction {name!r} is at equilibrium (fast), which is not read.")
+            raise VcohortError(
+                f"The reaction {name!r} is at equilibrium (fast), which is not read."
+            )
         if law is None or law.getNumParameters() or law.getNumLocalParameters():
             raise VcohortError(
-                f"The reaction {name!r} has no kinetic law, or parameters of its own, which are not "
-                "read: give the model the parameter."
+                f"The reaction {name!r} has no kinetic law, or one with parameters of its own, "
+                "which are not read: give the parameter to the model."
             )
         rate = maths.tree(law.getMath(), f"the reaction {name!r}")
         sides = ((reaction.getListOfReactants(), -1.0), (reaction.getListOfProducts(), 1.0))
@@ -170,7 +178,9 @@ def _stoichiometry(reference: Any, reaction: str) -> float:
     computed = getattr(reference, "isSetStoichiometryMath", lambda: False)()
     number = reference.getStoichiometry()
     if computed or reference.getId() or not np.isfinite(number):
-        raise VcohortError(f"The reaction {reaction!r} has a stoichiometry that is no plain number.")
+        raise VcohortError(
+            f"The reaction {reaction!r} has a stoichiometry that is no plain number."
+        )
     return float(number)
 
 
@@ -178,7 +188,9 @@ def _resolved(known: dict[str, float], formulas: Mapping[str, Tree]) -> dict[str
     """Return all values at the start, in an order in which each reads only what stands before."""
     found, left = dict(known), dict(formulas)
     while left:
-        ready = [name for name, tree in left.items() if all(each in found for each in names_in(tree))]
+        ready = [
+            name for name, tree in left.items() if all(each in found for each in names_in(tree))
+        ]
         if not ready:
             name, tree = next(iter(left.items()))
             lacking = next(each for each in names_in(tree) if each not in found)
