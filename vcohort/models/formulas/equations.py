@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, did_you_mean
 from vcohort.models.formulas.statements import (
     ALL_CAR,
     ALL_T,
@@ -27,6 +27,7 @@ from vcohort.models.formulas.tree import (
     replaced,
     sum_of,
 )
+from vcohort.models.law import Law
 from vcohort.models.model import LAW_KINDS, Model
 
 
@@ -93,8 +94,10 @@ def equations_of(model: Model) -> Equations:
 
     :raises VcohortError: for a law whose formula cannot be read, or reads what there is not.
     """
-    said = {kind: statements_of(kind, law)
-            for kind, law in zip(LAW_KINDS, model.laws, strict=True)}  # fmt: skip
+    said: dict[str, Statements] = {}
+    for kind, law in zip(LAW_KINDS, model.laws, strict=True):
+        said[kind] = statements_of(kind, law)
+        _check_known(model, kind, law, said[kind])
     derived = _sums(model) | _rates(model, said)
     _check_names(model, derived)
     passing = said["memory"].passing
@@ -180,8 +183,20 @@ def _clone(name: str, escape: Statements) -> Clone:
     )
 
 
+def _check_known(model: Model, kind: str, law: Law, said: Statements) -> None:
+    """Refuse a formula, such as prose of plain words, that reads what there is not."""
+    known = {*model.parameters, *model.species.names, *MEANINGS}
+    for name in (name for tree in said.trees for name in names_in(tree)):
+        if name not in known:
+            raise VcohortError(
+                f"The formula of the {kind} law {law.name!r}, {law.formula!r}, reads {name!r}, "
+                f"which is neither a parameter nor a species of model {model.name!r}. "
+                f"{did_you_mean(name, known)}"
+            )
+
+
 def _check_names(model: Model, derived: dict[str, Derived]) -> None:
-    """Refuse a parameter that has the name of another quantity, and names that nothing has."""
+    """Refuse a parameter that has the name of another quantity, and formulas in a circle."""
     known = [*model.parameters, *model.species.names]
     for name, each in derived.items():
         if name in known:
@@ -193,7 +208,7 @@ def _check_names(model: Model, derived: dict[str, Derived]) -> None:
         for read in names_in(each.tree):
             if read not in known:
                 raise VcohortError(
-                    f"The formula of {each.description} ({name}) reads {read!r}, which is neither "
-                    f"a parameter nor a species of model {model.name!r}."
+                    f"The formula of {each.description} ({name}) reads {read!r}, which is made of "
+                    "it, or after it."
                 )
         known.append(name)

@@ -59,6 +59,13 @@ class Statements:
     birth: dict[str, Tree] = field(default_factory=dict)
     death: dict[str, Tree] = field(default_factory=dict)
 
+    @property
+    def trees(self) -> list[Tree]:
+        """All formulas."""
+        parts = (self.growth, self.birth, self.death, self.passing, self.infused)
+        alone = [] if self.alone is None else [self.alone]
+        return alone + [each for part in parts for each in part.values()]
+
 
 def statements_of(kind: str, law: Law) -> Statements:
     """Return what a law's formula says.
@@ -119,11 +126,7 @@ def _check(kind: str, law: Law, found: Statements) -> None:
         raise VcohortError("No cells pass from one kind to another by a law of growth.")
     if found.infused and not isinstance(law, Memory):
         raise VcohortError("An infused product is told of by a memory law alone.")
-    parts = (found.growth, found.birth, found.death, found.passing, found.infused)
-    trees = [each for part in parts for each in part.values()]
-    if found.alone is not None:
-        trees.append(found.alone)
-    if kind != "escape" and any(map(_asks_births, trees)):
+    if kind != "escape" and any(map(_asks_births, found.trees)):
         raise VcohortError(f"{BIRTHS_AT} is for clones, in a law of escape.")
 
 
