@@ -48,6 +48,7 @@ def check_agreement(read: Reading, cohort: Cohort, regimen: Regimen) -> None:
             f"The file has {len(given)} events, and its numbers speak of {len(wanted)} treatments "
             "after day 0."
         )
+    _check_order(given)
     for event, treatment in zip(given, wanted, strict=True):
         if event.day != known[treatment.day]:
             raise VcohortError(
@@ -55,7 +56,6 @@ def check_agreement(read: Reading, cohort: Cohort, regimen: Regimen) -> None:
                 f"day {known[treatment.day]:g}."
             )
         _check_event(read, event, treatment, known)
-    _check_order(given)
 
 
 def _check_first(read: Reading, treatments: Treatments, known: Mapping[str, float]) -> None:

@@ -49,6 +49,8 @@ class Maths:
         return self._read(node, where).tree
 
     def _read(self, node: Any, where: str) -> Sized:
+        if node.getType() == library().AST_FUNCTION_PIECEWISE:
+            return self._extreme(node, where)
         parts = [self._read(node.getChild(each), where) for each in range(node.getNumChildren())]
         found = self._joined(node, [part.tree for part in parts], where)
         size = 1 + sum(part.size for part in parts)
@@ -73,12 +75,31 @@ class Maths:
             return self._called(node.getName(), parts, where)
         operation = _operations().get(kind)
         if operation is None:
-            text = sbml.formulaToL3String(node)[:60]
-            raise VcohortError(
-                f"The formula for {where} has what no law of this family has: {text!r}. Formulas "
-                "of sums, products, powers, ln, exp, sqrt, min and max are read."
-            )
+            raise _foreign(node, where)
         return _applied(operation, parts, where)
+
+    def _extreme(self, node: Any, where: str) -> Sized:
+        """Return the larger or smaller of two, as levels below 3 write it: a if a >= b else b."""
+        sbml = library()
+        larger = {sbml.AST_RELATIONAL_GEQ, sbml.AST_RELATIONAL_GT}
+        smaller = {sbml.AST_RELATIONAL_LEQ, sbml.AST_RELATIONAL_LT}
+        count = node.getNumChildren()
+        condition = node.getChild(1) if count == 3 else None
+        if (
+            condition is None
+            or condition.getNumChildren() != 2
+            or (condition.getType() not in larger | smaller)
+        ):
+            raise _foreign(node, where)
+        first, second = self._read(node.getChild(0), where), self._read(node.getChild(2), where)
+        sides = [self._read(condition.getChild(each), where).tree for each in range(2)]
+        is_larger = condition.getType() in larger
+        if sides == [second.tree, first.tree]:
+            is_larger = not is_larger
+        elif sides != [first.tree, second.tree]:
+            raise _foreign(node, where)
+        tree = Call("max" if is_larger else "min", (first.tree, second.tree))
+        return Sized(tree, 1 + first.size + second.size)
 
     def _called(self, name: str, parts: list[Tree], where: str) -> Tree:
         function = self._functions.get(name)
@@ -88,6 +109,14 @@ class Maths:
                 "it, or not of so many arguments."
             )
         return _with(function.body.tree, dict(zip(function.arguments, parts, strict=True)))
+
+
+def _foreign(node: Any, where: str) -> VcohortError:
+    text = library().formulaToL3String(node)[:60]
+    return VcohortError(
+        f"The formula for {where} has what no law of this family has: {text!r}. Formulas of sums, "
+        "products, powers, ln, exp, sqrt, min and max are read."
+    )
 
 
 def _with(tree: Tree, by: Mapping[str, Tree]) -> Tree:

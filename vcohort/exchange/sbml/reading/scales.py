@@ -42,8 +42,10 @@ def scales_of(
         said = {"t_cells": t_cells or "cells/ul", "tumour": tumour or "ml"}
     allowed = {"t_cells": ("cells", "cells/ul"), "tumour": ("cells", "ml")}
     by_kind = {"t_cells": ("N", "C", "M"), "tumour": ("B", "E")}
-    of = {kind: [one for one, called in names.items() if called in which]
-          for kind, which in by_kind.items()}  # fmt: skip
+    of = {
+        kind: [symbol for name, symbol in names.items() if name in which]
+        for kind, which in by_kind.items()
+    }
     found: dict[str, float] = {}
     for kind, unit in said.items():
         if unit is not None:
@@ -92,7 +94,7 @@ def _seconds(model: Any) -> float | None:
 def _declared(model: Any, name: str, kind: str, sound: bool) -> float:
     """Return how many cells one unit of a species is, as the file declares it."""
     if not sound:
-        raise _unsaid(kind, "the units that the file declares contradict each other")
+        raise _unsaid(kind, "the file does not declare all units, or they contradict each other")
     sbml = library()
     one = model.getSpecies(name) or model.getParameter(name)
     definition = one.getDerivedUnitDefinition()
@@ -112,8 +114,10 @@ def _declared(model: Any, name: str, kind: str, sound: bool) -> float:
     item, litre = sbml.UNIT_KIND_ITEM, sbml.UNIT_KIND_LITRE
     if powers == {item: 1}:
         return size
-    if kind == "t_cells" and powers == {item: 1, litre: -1}:
-        return size * CELLS_PER_UL / _UL_PER_LITRE
+    # Another density is likely to be that of a compartment whose size says nothing.
+    is_per_ul = powers == {item: 1, litre: -1} and abs(size / _UL_PER_LITRE - 1.0) < 1e-9
+    if kind == "t_cells" and is_per_ul:
+        return CELLS_PER_UL
     if kind == "tumour" and powers == {litre: 1}:
         return size * CELLS_PER_ML * _ML_PER_LITRE
     text = sbml.UnitDefinition.printUnits(definition, True) if definition else "none"
