@@ -274,6 +274,19 @@ def test_functions_that_call_functions_without_end_are_refused(base, refuses):
     refuses(text, "is too long to be read")
 
 
+def test_many_of_a_kind_are_refused(base, refuses):
+    """Before libSBML, whose checks take hours for thousands of rules, sees them."""
+    many = "".join(f'<parameter id="q{n}" value="1" constant="true"/>' for n in range(5000))
+    refuses(inserted(base, "<listOfParameters>", many), "more than 300 elements 'parameter'")
+    long = "<apply><plus/>" + "<ci> r_N </ci>" * 2000 + "</apply>"
+    refuses(base.replace("<ci> r_N </ci>", long, 1), "a formula of more than 60 terms")
+    short = "<apply><plus/>" + "<ci> r_N </ci>" * 50 + "</apply>"
+    nested = short.replace("<ci> r_N </ci>", short, 1).replace("<ci> r_N </ci>", short, 1)
+    refuses(base.replace("<ci> r_N </ci>", nested, 1), "is too long to be read|any laws known here")
+    many = "<ci> r_N </ci>" * 6000
+    refuses(base.replace("<ci> r_N </ci>", f"<piecewise>{many}</piecewise>", 1), "more than 5,000")
+
+
 def test_a_needed_package_is_refused(base, refuses):
     name = "http://www.sbml.org/sbml/level3/version1/comp/version1"
     text = base.replace("<sbml ", f'<sbml xmlns:comp="{name}" comp:required="true" ', 1)

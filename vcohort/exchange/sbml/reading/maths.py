@@ -10,15 +10,17 @@ from vcohort.errors import VcohortError
 from vcohort.exchange.sbml.library import library
 from vcohort.models.formulas.tree import NEGATIVE, Call, Name, Number, Tree, product, sum_of
 
-# Functions that call functions could grow without end, all names and numbers counted.
-_LARGEST = 5000
+# Functions that call functions could grow without end, all names and numbers counted. A sum of many
+# terms comes from libSBML as sums in sums.
+_LARGEST, _DEEPEST = 5000, 150
 
 
 class Sized(NamedTuple):
-    """A formula, and how many names, numbers and operations it has when it is written in full."""
+    """A formula, and how many operations, names and numbers it has in full, in all and nested."""
 
     tree: Tree
     size: int
+    depth: int
 
 
 class Function(NamedTuple):
@@ -39,27 +41,30 @@ class Maths:
             where = f"the function {one.getId()!r}"
             if one.getBody() is None:
                 raise VcohortError(f"{where} has no formula.")
-            body = self._read(one.getBody(), where)
+            body = self._read(one.getBody(), where, 1)
             self._functions[one.getId()] = Function(names, body)
 
     def tree(self, node: Any, where: str) -> Tree:
         """Return a formula; ``where`` it stands, for messages."""
         if node is None:
             raise VcohortError(f"There is no formula for {where}.")
-        return self._read(node, where).tree
+        return self._read(node, where, 1).tree
 
-    def _read(self, node: Any, where: str) -> Sized:
+    def _read(self, node: Any, where: str, level: int) -> Sized:
+        if level > _DEEPEST:
+            raise _too_long(where)
         if node.getType() == library().AST_FUNCTION_PIECEWISE:
-            return self._extreme(node, where)
-        parts = [self._read(node.getChild(each), where) for each in range(node.getNumChildren())]
-        found = self._joined(node, [part.tree for part in parts], where)
+            return self._extreme(node, where, level + 1)
+        children = [node.getChild(each) for each in range(node.getNumChildren())]
+        parts = [self._read(child, where, level + 1) for child in children]
         size = 1 + sum(part.size for part in parts)
-        if node.getType() == library().AST_FUNCTION:
-            function = self._functions[node.getName()]
-            size = function.body.size * size
-        if size > _LARGEST:
-            raise VcohortError(f"The formula for {where} is too long to be read.")
-        return Sized(found, size)
+        depth = 1 + max((part.depth for part in parts), default=0)
+        function = self._functions.get(node.getName() or "")
+        if node.getType() == library().AST_FUNCTION and function is not None:
+            size, depth = function.body.size * size, function.body.depth + depth
+        if size > _LARGEST or depth > _DEEPEST:
+            raise _too_long(where)
+        return Sized(self._joined(node, [part.tree for part in parts], where), size, depth)
 
     def _joined(self, node: Any, parts: list[Tree], where: str) -> Tree:
         sbml = library()
@@ -78,7 +83,7 @@ class Maths:
             raise _foreign(node, where)
         return _applied(operation, parts, where)
 
-    def _extreme(self, node: Any, where: str) -> Sized:
+    def _extreme(self, node: Any, where: str, level: int) -> Sized:
         """Return the larger or smaller of two, as levels below 3 write it: a if a >= b else b."""
         sbml = library()
         larger = {sbml.AST_RELATIONAL_GEQ, sbml.AST_RELATIONAL_GT}
@@ -91,15 +96,19 @@ class Maths:
             or (condition.getType() not in larger | smaller)
         ):
             raise _foreign(node, where)
-        first, second = self._read(node.getChild(0), where), self._read(node.getChild(2), where)
-        sides = [self._read(condition.getChild(each), where).tree for each in range(2)]
+        first, second, *sides = (
+            self._read(each, where, level)
+            for each in (node.getChild(0), node.getChild(2), *map(condition.getChild, range(2)))
+        )
         is_larger = condition.getType() in larger
-        if sides == [second.tree, first.tree]:
+        compared = [each.tree for each in sides]
+        if compared == [second.tree, first.tree]:
             is_larger = not is_larger
-        elif sides != [first.tree, second.tree]:
+        elif compared != [first.tree, second.tree]:
             raise _foreign(node, where)
         tree = Call("max" if is_larger else "min", (first.tree, second.tree))
-        return Sized(tree, 1 + first.size + second.size)
+        depth = 1 + max(first.depth, second.depth)
+        return Sized(tree, 1 + first.size + second.size, depth)
 
     def _called(self, name: str, parts: list[Tree], where: str) -> Tree:
         function = self._functions.get(name)
@@ -109,6 +118,10 @@ class Maths:
                 "it, or not of so many arguments."
             )
         return _with(function.body.tree, dict(zip(function.arguments, parts, strict=True)))
+
+
+def _too_long(where: str) -> VcohortError:
+    return VcohortError(f"The formula for {where} is too long to be read.")
 
 
 def _foreign(node: Any, where: str) -> VcohortError:

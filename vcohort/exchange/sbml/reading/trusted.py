@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 from xml.parsers import expat
 
@@ -13,6 +14,14 @@ from vcohort.files import read_plain
 # A model of this family has a hundredth of it.
 _MOST_BYTES = 2 << 20
 _DEEPEST = 100
+
+# What libSBML checks takes time by the square of these, and more.
+_MOST, _MOST_TERMS = 300, 60
+_COUNTED = {
+    "parameter", "species", "compartment", "assignmentRule", "rateRule", "algebraicRule", "event",
+    "initialAssignment", "functionDefinition", "reaction", "unitDefinition",
+}  # fmt: skip
+_MOST_OF_ALL = 5_000
 _ENCODINGS = {None, "utf-8", "us-ascii", "ascii"}
 
 
@@ -57,7 +66,9 @@ class _Plain:
 
     def __init__(self, path: Any) -> None:
         self._path = path
-        self._depth = 0
+        self._counts: Counter[str] = Counter()
+        # Of the elements that are open: what each is, and how many others it has inside.
+        self._open: list[tuple[str, int]] = []
 
     def check(self, content: bytes) -> None:
         """Refuse declarations, other encodings, a depth without end, and packages of SBML."""
@@ -79,20 +90,37 @@ class _Plain:
         )
 
     def _begun(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > _DEEPEST:
+        kind = name.rpartition(" ")[2]
+        if not self._open:
+            self._check_first(kind, attributes)
+        else:
+            outer, inside = self._open[-1]
+            self._open[-1] = outer, inside + 1
+            if outer == "apply" and inside >= _MOST_TERMS:
+                raise VcohortError(f"{self._path} has a formula of more than {_MOST_TERMS} terms.")
+        self._open.append((kind, 0))
+        if len(self._open) > _DEEPEST:
             raise VcohortError(f"{self._path} nests its elements more than {_DEEPEST} deep.")
-        if self._depth == 1:
-            if name.rpartition(" ")[2] != "sbml":
-                raise VcohortError(
-                    f"{self._path} is no SBML: its first element is {name.rpartition(' ')[2]!r}."
-                )
-            needed = [key.rpartition(" ")[0] for key, value in attributes.items()
-                      if key.endswith(" required") and value in {"true", "1"}]  # fmt: skip
-            if needed:
-                raise VcohortError(
-                    f"{self._path} needs a package of SBML that is not read here: {needed[0]}."
-                )
+        self._counts[kind] += 1
+        most = _MOST if kind in _COUNTED else _MOST_OF_ALL
+        if self._counts[kind] > most:
+            raise VcohortError(
+                f"{self._path} has more than {most:,} elements {kind!r}: no model of this family "
+                "has so many."
+            )
+
+    def _check_first(self, kind: str, attributes: dict[str, str]) -> None:
+        if kind != "sbml":
+            raise VcohortError(f"{self._path} is no SBML: its first element is {kind!r}.")
+        needed = [
+            key.rpartition(" ")[0]
+            for key, value in attributes.items()
+            if key.endswith(" required") and value in {"true", "1"}
+        ]
+        if needed:
+            raise VcohortError(
+                f"{self._path} needs a package of SBML that is not read here: {needed[0]}."
+            )
 
     def _ended(self, name: str) -> None:
-        self._depth -= 1
+        self._open.pop()
