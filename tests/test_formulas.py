@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.mathtext import MathTextParser
 
 import vcohort as vc
 from vcohort.engine.integrator.step import _clone_rates, _stage
@@ -18,6 +19,7 @@ from vcohort.models.formulas.checking import (
     random_states,
     slopes,
 )
+from vcohort.models.formulas.display import in_latex
 from vcohort.models.formulas.equations import equations_of
 from vcohort.models.formulas.parser import parse
 from vcohort.models.formulas.statements import statements_of
@@ -297,3 +299,17 @@ def test_latex():
     assert latex(parse("gamma_B C / (k_B + C)"), symbols) == (r"\frac{\gamma_B \, C}{k_B + C}")
     assert latex(parse("-r ln(T / K)^2"), {}) == (r"-r \, \ln\left(\frac{T}{K}\right)^{2}")
     assert latex(parse("1e-9 a"), {}) == r"1 \cdot 10^{-9} \, a"
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY_LAW)
+def test_every_law_has_its_equations_in_latex(kind, name):
+    """Which matplotlib's reader of LaTeX takes, in the symbols of the law's parameters."""
+    law = vc.laws(kind)[name]
+    lines = list(in_latex(kind, law))
+    for line in lines:
+        for side in line.split("&="):
+            MathTextParser("path").parse(f"${side.strip()}$")
+    silent = kind in {"memory", "escape"} and name == "none"
+    assert bool(lines) != silent
+    for param in law.parameters:
+        assert param.name in vc.car_t(**{kind: law}).initial or param.symbol in " ".join(lines)

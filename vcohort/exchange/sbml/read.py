@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vcohort.exchange.sbml.library import complaints
 from vcohort.exchange.sbml.reading.agreement import Reading, check_agreement
 from vcohort.exchange.sbml.reading.family import Member, member_of, scale_of, species_of
 from vcohort.exchange.sbml.reading.maths import Maths
 from vcohort.exchange.sbml.reading.regimens import events_of, treatments_of
-from vcohort.exchange.sbml.reading.scales import Scales, scales_of
+from vcohort.exchange.sbml.reading.scales import Declared, Scales
 from vcohort.exchange.sbml.reading.system import System, system_of
 from vcohort.exchange.sbml.reading.trusted import read_document
 from vcohort.populations.cohort import Cohort
@@ -48,9 +47,10 @@ def from_sbml(
     maths = Maths(model)
     system = system_of(model, maths)
     names = species_of(system)
-    sound = not complaints(document, units=True)
-    scales = scales_of(model, names, t_cells, tumour, sound=sound)
-    member = member_of(system, names, scales)
+    units = Declared(model, names, t_cells, tumour)
+    member = member_of(system, names, units.scales)
+    units.check(member.symbols)
+    scales = units.scales
     values: dict[str, Any] = _values(system, names, scales, member)
     cohort = Cohort.from_values("kimmel2021", model=member.model, **values)
     cohort = replace(cohort, origin=(("sbml", Path(path).name),))
@@ -71,7 +71,11 @@ def _values(
     begun = {f"{name}0": cells for name, cells in first.items()}
     if "f_M" in member.model.parameters:
         infused = first["C"] + first["M"]
-        begun |= {"C0": infused, "f_M": first["M"] / infused}
-    told = {name: system.constants[name] for name in (*begun, "f_M") if name in system.constants}
+        begun |= {"C0": infused, "f_M": first["M"] / infused if infused else 0.0}
+    told = {
+        name: system.constants[name] * (1.0 if name == "f_M" else scale_of(name[0], scales))
+        for name in begun
+        if name in system.constants
+    }
     wanted = [name for name in member.model.parameters if name not in values]
     return values | {name: (begun | told)[name] for name in wanted}

@@ -88,7 +88,7 @@ def _document(
     else:
         found.add_rates((*species.grown, *species.fed))
         found.add_reactions()
-    wrong = complaints(found.document, units=True)
+    wrong = complaints(found.document)
     if wrong:
         raise VcohortError(
             f"libSBML does not accept the model {model.name!r}: {wrong[0]} Nothing was written. "

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.reading.scales import Scales
+from vcohort.exchange.sbml.reading.scales import KINDS, Scales
 from vcohort.exchange.sbml.reading.system import System
 from vcohort.models import LAW_KINDS, Law, Model, car_t, known_parameters, laws
 from vcohort.models.formulas.checking import random_states, slopes
@@ -29,9 +29,7 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
 
 _ALWAYS = ("N", "C", "B")
 
-# What is counted in T cells, and in tumour cells. A law of another unit is read in cells alone.
-_T_CELLS = {"K_N", "K_C", "k_B"}
-_TUMOUR = {"K_B", "k_M"}
+# Laws with these are read in cells alone.
 _IN_CELLS_ALONE = {"k_1", "phi", "k_C"}
 
 # With what a patient begins, and what stands in no slope.
@@ -47,7 +45,7 @@ def species_of(system: System) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for symbol in system.slopes:
-        called = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in system.labels[symbol]]
+        called = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in system.labels.get(symbol, ())]
         here = [name for name, texts in _CALLED.items() if any(each in texts for each in called)]
         if len(here) != 1 or here[0] in found:
             raise VcohortError(
@@ -139,7 +137,8 @@ def _sizes(wanted: list[str], scales: Scales) -> dict[str, float]:
     """Return how large one unit of each parameter is in a file, in cells and days."""
     if scales != Scales(1.0, 1.0) and (_IN_CELLS_ALONE & set(wanted)):
         return dict.fromkeys(wanted, np.nan)
-    sizes = dict.fromkeys(_T_CELLS, scales.t_cells) | dict.fromkeys(_TUMOUR, scales.tumour)
+    sizes = dict.fromkeys(KINDS["t_cells"], scales.t_cells)
+    sizes |= dict.fromkeys(KINDS["tumour"], scales.tumour)
     return {name: sizes.get(name, 1.0) for name in wanted}
 
 
@@ -166,7 +165,7 @@ def _differing(
 
 def scale_of(name: str, scales: Scales) -> float:
     """Return how many cells one unit of a species is."""
-    return scales.tumour if name in {"B", "E"} else scales.t_cells
+    return scales.tumour if name in KINDS["tumour"] else scales.t_cells
 
 
 def _lacking(symbols: Mapping[str, str], kinds: Mapping[str, list[Law]]) -> str:

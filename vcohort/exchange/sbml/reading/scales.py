@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from vcohort.errors import VcohortError, one_of
 from vcohort.exchange.sbml.library import library
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
@@ -26,36 +28,53 @@ class Scales(NamedTuple):
     tumour: float
 
 
-def scales_of(
-    model: Any, names: Mapping[str, str], t_cells: str | None, tumour: str | None, *, sound: bool
-) -> Scales:
-    """Return in which units a model counts.
+# What is counted in T cells, and in tumour cells.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "t_cells": ("N", "C", "M", "K_N", "K_C", "k_B"),
+    "tumour": ("B", "E", "K_B", "k_M"),
+}
+
+
+class Declared:
+    """In which units a model counts, as it declares it or as the user says.
 
     :param names: of species, by what they are called here (N, C, B).
     :param t_cells: unit that the user says, over what the file declares; and ``tumour``.
-    :param sound: whether the units that the file declares fit together.
     """
-    is_published = _is_published(model)
-    _check_days(model, is_published or (t_cells is not None and tumour is not None))
-    said = {"t_cells": t_cells, "tumour": tumour}
-    if is_published:
-        said = {"t_cells": t_cells or "cells/ul", "tumour": tumour or "ml"}
-    allowed = {"t_cells": ("cells", "cells/ul"), "tumour": ("cells", "ml")}
-    by_kind = {"t_cells": ("N", "C", "M"), "tumour": ("B", "E")}
-    of = {
-        kind: [symbol for name, symbol in names.items() if name in which]
-        for kind, which in by_kind.items()
-    }
-    found: dict[str, float] = {}
-    for kind, unit in said.items():
+
+    def __init__(
+        self, model: Any, names: Mapping[str, str], t_cells: str | None, tumour: str | None
+    ) -> None:
+        self._model = model
+        is_published = _is_published(model)
+        _check_days(model, is_published or (t_cells is not None and tumour is not None))
+        self._said = {"t_cells": t_cells, "tumour": tumour}
+        if is_published:
+            self._said = {"t_cells": t_cells or "cells/ul", "tumour": tumour or "ml"}
+        sizes = {kind: self._size(kind, names) for kind in self._said}
+        self.scales = Scales(**sizes)
+
+    def check(self, symbols: Mapping[str, str]) -> None:
+        """Refuse a file that declares other units of parameters than of the cells beside them."""
+        for kind, unit in self._said.items():
+            wanted = getattr(self.scales, kind)
+            # In cells alone, all laws are read; which of them count in what is then no matter.
+            for name in KINDS[kind] if unit is None else ():
+                if name not in symbols:
+                    continue
+                if _declared(self._model, symbols[name], kind) != wanted:
+                    raise _unsaid(kind, f"the file declares another unit of {symbols[name]!r}")
+
+    def _size(self, kind: str, names: Mapping[str, str]) -> float:
+        unit = self._said[kind]
         if unit is not None:
-            found[kind] = UNITS[one_of(kind, unit, allowed[kind])]
-            continue
-        sizes = {_declared(model, name, kind, sound) for name in of[kind]}
+            allowed = {"t_cells": ("cells", "cells/ul"), "tumour": ("cells", "ml")}
+            return UNITS[one_of(kind, unit, allowed[kind])]
+        of = [symbol for name, symbol in names.items() if name in KINDS[kind]]
+        sizes = {_declared(self._model, symbol, kind) for symbol in of}
         if len(sizes) != 1:
             raise _unsaid(kind, "the file counts them in several units")
-        found[kind] = sizes.pop()
-    return Scales(**found)
+        return sizes.pop()
 
 
 def _is_published(model: Any) -> bool:
@@ -88,40 +107,89 @@ def _seconds(model: Any) -> float | None:
         return None
     unit = definition.getUnit(0)
     is_time = unit.getKind() == sbml.UNIT_KIND_SECOND and unit.getExponent() == 1
-    return unit.getMultiplier() * 10.0 ** unit.getScale() if is_time else None
+    return _size(unit) if is_time else None
 
 
-def _declared(model: Any, name: str, kind: str, sound: bool) -> float:
-    """Return how many cells one unit of a species is, as the file declares it."""
-    if not sound:
-        raise _unsaid(kind, "the file does not declare all units, or they contradict each other")
+def _size(unit: Any) -> float:
+    """Return how large a unit is, in that of its kind."""
+    with np.errstate(all="ignore"):
+        return float(unit.getMultiplier() * np.float64(10.0) ** unit.getScale())
+
+
+class _Unit(NamedTuple):
+    """A unit: its size, and its powers of the kinds of units that SBML knows."""
+
+    size: float
+    powers: dict[int, int]
+
+    def over(self, other: _Unit) -> _Unit:
+        """Return one unit per another."""
+        kinds = {*self.powers, *other.powers}
+        powers = {kind: self.powers.get(kind, 0) - other.powers.get(kind, 0) for kind in kinds}
+        with np.errstate(all="ignore"):
+            size = float(np.float64(self.size) / other.size)
+        return _Unit(size, {kind: power for kind, power in powers.items() if power})
+
+
+# What levels 2 and below mean where they say nothing.
+_BY_DEFAULT = {"substance": "mole", "volume": "litre"}
+
+
+def _unit(model: Any, name: str) -> _Unit:
+    """Return the unit of an identifier; of none, one that is no number of cells.
+
+    libSBML would derive it too, but from all formulas of the model, which not all files survive.
+    """
     sbml = library()
-    one = model.getSpecies(name) or model.getParameter(name)
-    definition = one.getDerivedUnitDefinition()
-    parts: list[Any] = [] if definition is None else list(definition.getListOfUnits())
-    powers: dict[int, int] = {}
-    size = 1.0
-    for unit in parts:
-        power = unit.getExponent()
-        if unit.getKind() == sbml.UNIT_KIND_MOLE:
-            raise VcohortError(
-                f"{name!r} is counted in moles. This family counts cells: item, or item per volume "
-                "of blood."
-            )
-        if unit.getKind() != sbml.UNIT_KIND_DIMENSIONLESS:
-            powers[unit.getKind()] = powers.get(unit.getKind(), 0) + power
-        size *= (unit.getMultiplier() * 10.0 ** unit.getScale()) ** power
+    definition = model.getUnitDefinition(name) if name else None
+    if definition is None:
+        kind = sbml.UnitKind_forName(_BY_DEFAULT.get(name, name))
+        is_none = kind in {sbml.UNIT_KIND_INVALID, sbml.UNIT_KIND_DIMENSIONLESS}
+        return _Unit(1.0, {} if is_none else {kind: 1})
+    size, powers = 1.0, dict[int, int]()
+    for number in range(definition.getNumUnits()):
+        each = definition.getUnit(number)
+        power = each.getExponent()
+        with np.errstate(all="ignore"):
+            size *= float(np.float64(_size(each)) ** power)
+        if each.getKind() != sbml.UNIT_KIND_DIMENSIONLESS:
+            powers[each.getKind()] = powers.get(each.getKind(), 0) + power
+    return _Unit(size, powers)
+
+
+def _unit_of(model: Any, symbol: str) -> _Unit:
+    """Return the unit that a file declares of a species, as formulas read it, or a parameter."""
+    is_late = model.getLevel() > 2
+    species = model.getSpecies(symbol)
+    if species is None:
+        return _unit(model, model.getParameter(symbol).getUnits())
+    amount = species.getSubstanceUnits() or (model.getSubstanceUnits() if is_late else "substance")
+    if species.getHasOnlySubstanceUnits():
+        return _unit(model, amount)
+    body = model.getCompartment(species.getCompartment())
+    volume = body.getUnits() or (model.getVolumeUnits() if is_late else "volume")
+    return _unit(model, amount).over(_unit(model, volume))
+
+
+def _declared(model: Any, symbol: str, kind: str) -> float:
+    """Return how many cells one unit of a species or a parameter is, as the file declares it."""
+    sbml = library()
+    size, powers = _unit_of(model, symbol)
+    if sbml.UNIT_KIND_MOLE in powers:
+        raise VcohortError(
+            f"{symbol!r} is counted in moles. This family counts cells: item, or item per volume "
+            "of blood."
+        )
     item, litre = sbml.UNIT_KIND_ITEM, sbml.UNIT_KIND_LITRE
-    if powers == {item: 1}:
+    if powers == {item: 1} and 0.0 < size < np.inf:
         return size
     # Another density is likely to be that of a compartment whose size says nothing.
     is_per_ul = powers == {item: 1, litre: -1} and abs(size / _UL_PER_LITRE - 1.0) < 1e-9
     if kind == "t_cells" and is_per_ul:
         return CELLS_PER_UL
-    if kind == "tumour" and powers == {litre: 1}:
+    if kind == "tumour" and powers == {litre: 1} and 0.0 < size < np.inf:
         return size * CELLS_PER_ML * _ML_PER_LITRE
-    text = sbml.UnitDefinition.printUnits(definition, True) if definition else "none"
-    raise _unsaid(kind, f"the unit that the file declares of {name!r} ({text}) is no such unit")
+    raise _unsaid(kind, f"the file declares {symbol!r} in another unit than these, or in none")
 
 
 def _unsaid(kind: str, why: str) -> VcohortError:

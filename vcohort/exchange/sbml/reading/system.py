@@ -132,8 +132,9 @@ def _given(model: Any, species: Mapping[str, Any]) -> dict[str, float]:
     for name, each in species.items():
         size = sizes.get(each.getCompartment(), np.nan)
         if each.isSetInitialAmount():
-            amount = each.getInitialAmount()
-            found[name] = amount if _is_amount(each) else amount / size
+            amount = np.float64(each.getInitialAmount())
+            with np.errstate(all="ignore"):
+                found[name] = float(amount if _is_amount(each) else amount / size)
         elif each.isSetInitialConcentration():
             dense = each.getInitialConcentration()
             found[name] = dense * size if _is_amount(each) else dense

@@ -8,7 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.library import complaints, library
+from vcohort.exchange.sbml.library import faults, library
 from vcohort.files import read_plain
 
 # A model of this family has a hundredth of it.
@@ -35,11 +35,11 @@ def read_document(path: str | os.PathLike[str]) -> Any:
         content = read_plain(path, _MOST_BYTES)
     except OSError as error:
         raise VcohortError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise VcohortError(f"Cannot read {str(path)!r}: {error}.") from None
     _check_xml(path, content)
     document = library().readSBMLFromString(content.decode("utf-8-sig"))
-    wrong = complaints(document, units=False)
+    wrong = faults(document)
     if wrong or document.getModel() is None:
         raise VcohortError(f"{path} is no valid SBML: {(wrong or ['it has no model.'])[0]}")
     return document
