@@ -60,6 +60,16 @@ def test_what_is_written_is_read_again(laws, form, read):
         np.testing.assert_allclose(found.cohort[name], values, rtol=1e-14, err_msg=name)
 
 
+def test_a_law_whose_parameters_are_0_is_read_again(read):
+    """Not the law that computes the same there."""
+    laws = {"feedback": "both", "killing": "crowded", "memory": "antigen", "escape": "mutation"}
+    cohort = patient(laws, b=0.0, k_1=0.0, phi=0.0, k_MC=0.0, u=0.0, f_M=0.0)
+    found = read(vc.to_sbml(cohort, REGIMEN))
+    assert found.cohort.model == cohort.model
+    for name, values in cohort.values.items():
+        np.testing.assert_allclose(found.cohort[name], values, rtol=1e-14, err_msg=name)
+
+
 def test_treatments_by_compartment_are_read_again(read):
     regimen = vc.Regimen(
         vc.Lymphodepletion(0.0, {"N": 0.25}),

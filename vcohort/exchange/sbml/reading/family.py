@@ -89,7 +89,8 @@ def member_of(system: System, names: Mapping[str, str], scales: Scales) -> Membe
         wanted = [name for name in model.parameters if name not in _BEGUN_WITH]
         sizes = _sizes(wanted, scales)
         found = Member(model, {name: symbols[name] for name in wanted}, sizes)
-        wrong = _differing(system, names, scales, found)
+        others = {name: symbol for name, symbol in symbols.items() if name not in wanted}
+        wrong = _differing(system, names, scales, found, others)
         if not wrong:
             return found
         if closest is None or len(wrong) < len(closest[0]):
@@ -143,7 +144,11 @@ def _sizes(wanted: list[str], scales: Scales) -> dict[str, float]:
 
 
 def _differing(
-    system: System, names: Mapping[str, str], scales: Scales, member: Member
+    system: System,
+    names: Mapping[str, str],
+    scales: Scales,
+    member: Member,
+    others: Mapping[str, str],
 ) -> list[str]:
     """Return the species whose slopes are not those of a model."""
     generator = np.random.default_rng(0)
@@ -153,6 +158,10 @@ def _differing(
     theirs: dict[str, Any] = {symbol: state[name] / cells[name] for name, symbol in names.items()}
     for name, symbol in member.symbols.items():
         theirs[symbol] = state[name] / member.sizes[name]
+    # What a model of this family does not read must not matter, whatever its value in the file.
+    for name, symbol in others.items():
+        low, high = known_parameters()[name].usual
+        theirs[symbol] = generator.uniform(low, high, _STATES)
     found = system.slopes_at(theirs)
     wrong: list[str] = []
     for name, symbol in names.items():
