@@ -463,6 +463,8 @@ def test_a_dataset_gives_its_patients_and_their_treatment_back(tmp_path):
     np.testing.assert_array_equal(regimen_of(again).later[0].day, [40.0, 20.0])
     with pytest.raises(vc.VcohortError, match=r"growth law .* none of the package's"):
         patients_of(ds.assign_attrs(law_growth="mine"))
+    # As it was written before formulas were read by machines.
+    assert patients_of(ds.assign_attrs(law_growth="-r ((T / K)^c - 1) / c")).model == model
     assert patients_of(ds.assign_attrs(law_growth="mine"), model).model == model
     with pytest.raises(vc.VcohortError, match="the attribute model"):
         patients_of(ds.drop_attrs())

@@ -14,6 +14,7 @@ import vcohort as vc
 from tests import clones
 from tests.conftest import P_LIMIT
 from vcohort.models import Cells
+from vcohort.models.formulas.checking import checked_equations
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extend.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -185,3 +186,10 @@ def test_the_page_s_observable_is_fitted():
     ds = vc.fit(rows, ["r_N"], starts=2, loss="kimmel2021", tolerance=1e-2, progress=False)
     total = (ds["N"] + ds["C"]).values / 5e8
     np.testing.assert_allclose(ds["curve"].sel(kind="CD3_per_ul"), total, rtol=1e-6)
+
+
+@pytest.mark.parametrize("word", ["b_cells", "CHAIN", "pairs"])
+def test_the_page_s_formulas_are_what_its_laws_compute(word):
+    """So that the page's models can be written for other programs."""
+    given = example(word)
+    checked_equations(given["model"] if "model" in given else vc.car_t(killing=given["LAW"]))

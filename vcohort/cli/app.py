@@ -104,6 +104,7 @@ def info() -> None:
     import jax
     import numpy as np
 
+    from vcohort.models.formulas.statements import MEANINGS
     from vcohort.populations.shipped import shipped, shipped_names
 
     screen = console()
@@ -123,6 +124,8 @@ def info() -> None:
         for law in vc.laws(kind).values():
             table.add_row(law.name, law.formula)
         screen.print(table)
+    for name, meaning in MEANINGS.items():
+        screen.print(f"{name}: {meaning}", highlight=False)
 
 
 @app.command(cls=options.EachOnce)

@@ -24,6 +24,7 @@ PICTURE = (".png", ".pdf", ".svg")
 PAGE = (".html", ".htm")
 STORE = (".zarr",)
 TABLE = (".csv", ".parquet")
+MODEL = (".xml", ".sbml")
 
 # What the file is called that a command runs: itself, or this package by python -m.
 _PROGRAM = ("vcohort", "__main__")
@@ -34,6 +35,7 @@ _WHAT: dict[tuple[str, ...], str] = {
     PICTURE: "a picture",
     PAGE: "HTML",
     STORE: "a Zarr store",
+    MODEL: "SBML",
 }
 
 

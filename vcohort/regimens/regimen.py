@@ -123,7 +123,7 @@ class Regimen:
 
     def named_fields(self) -> Iterator[tuple[str, Field, str]]:
         """Return name, value and unit of every field: ``infusion_1_day`` and so on."""
-        for prefix, each in self._numbered():
+        for prefix, each in self.named_treatments():
             for name, (value, unit) in each.fields.items():
                 yield f"{prefix}_{name}", value, unit
 
@@ -136,7 +136,7 @@ class Regimen:
         :raises VcohortError: for a name that the regimen does not have, impossible values.
         """
         found = self.at(**fields)
-        _advise([each for prefix, each in found._numbered() if f"{prefix}_cells" in fields])
+        _advise([each for prefix, each in found.named_treatments() if f"{prefix}_cells" in fields])
         return found
 
     def at(self, **fields: Field) -> Regimen:
@@ -176,11 +176,11 @@ class Regimen:
         return tuple(name for name, _ in self._settable())
 
     def _settable(self) -> Iterator[tuple[str, tuple[int, str]]]:
-        for index, (prefix, each) in enumerate(self._numbered()):
+        for index, (prefix, each) in enumerate(self.named_treatments()):
             for name in each.settable:
                 yield f"{prefix}_{name}", (index, name)
 
-    def _numbered(self) -> Iterator[tuple[str, Treatment]]:
+    def named_treatments(self) -> Iterator[tuple[str, Treatment]]:
         """Return each treatment with its name, ``infusion_1`` and so on."""
         seen = {Infusion: 0, Lymphodepletion: 0}
         for each in self.treatments:
@@ -228,7 +228,7 @@ class Regimen:
 
         :raises VcohortError: for a treatment that names other patients.
         """
-        for prefix, each in self._numbered():
+        for prefix, each in self.named_treatments():
             check_labels(prefix, each.labels, cohort.patient)
         given = cohort.values
         xp = _numpy_of([*given.values(), *(value for _, value, _ in self.named_fields())])

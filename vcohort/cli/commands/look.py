@@ -1,4 +1,4 @@
-"""The commands `plot` and `export`: a picture, or a table, of what is in a file."""
+"""The commands `plot` and `export`: a picture, a table or a model of what is in a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from rich.console import Console
 import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
+from vcohort.cli.commands.models import FORMATS, write_model
 from vcohort.cli.commands.shared import lacks_of_store
 from vcohort.cli.console import console
 from vcohort.cli.outputs import (
     DATASET,
+    MODEL,
     PICTURE,
     TABLE,
     check_format,
@@ -25,7 +27,7 @@ from vcohort.cli.outputs import (
     write_table,
 )
 from vcohort.cli.pictures import PICTURES
-from vcohort.errors import VcohortError, VcohortWarning, unknown
+from vcohort.errors import VcohortError, VcohortWarning, one_of, unknown
 from vcohort.files import check_writable, replacing
 
 File = Annotated[Path, typer.Argument(help="A NetCDF file, or a sweep's Zarr store.")]
@@ -62,16 +64,37 @@ def export(
     file: File,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="Table to write, .csv or .parquet, or .nc of a store."),
+        typer.Option(
+            "-o", "--output", help="Table to write, .csv or .parquet; .nc of a store; .xml of sbml."
+        ),
     ],
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="sbml, or sbml-birth-death: one patient's model, for other programs."
+        ),
+    ] = None,
+    patient: Annotated[
+        int | None, typer.Option(help="Number of the patient whose model is written.")
+    ] = None,
     over: Annotated[
         str | None, typer.Option(help="Dimensions of a row: patient,time. See the note it prints.")
     ] = None,
     force: options.Force = False,
 ) -> None:
-    """Write what a file holds as a table: one row per patient, cell of a sweep, or parameter."""
+    """Write what a file holds: as a table, one row per patient, cell or parameter; as a model."""
     check_not_read(output, file)
     check_writable(output, overwrite=force)
+    if format_name is not None:
+        one_of("format", format_name, FORMATS)
+        if over is not None:
+            raise VcohortError("--over says what a row of a table is; a model has none.")
+        check_format(output, MODEL)
+        write_model(_read(file), FORMATS[format_name], patient, output, force)
+        console().print(f"wrote {output}", soft_wrap=True)
+        return
+    if patient is not None:
+        raise VcohortError("--patient is for a model: --format sbml. A table holds all patients.")
     check_format(output, (*TABLE, *DATASET))
     check_table(output)
     is_table = output.suffix.lower() in TABLE

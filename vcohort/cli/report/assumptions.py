@@ -29,8 +29,8 @@ def assumptions_of(ds: Any) -> Iterator[str]:
     laws = {name.removeprefix("law_"): formula for name, formula in attrs.items()
             if str(name).startswith("law_")}  # fmt: skip
     if laws:
-        formulas = "; ".join(f"{kind}: {formula}" for kind, formula in laws.items())
-        yield f"Rates per cell and day are {formulas}."
+        formulas = ", ".join(f"{kind} ({formula})" for kind, formula in laws.items())
+        yield f"Rates per cell and day: {formulas}."
     elif "model" in attrs:
         yield f"The model is {attrs['model']}."
     if "progression" in attrs:

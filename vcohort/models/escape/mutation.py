@@ -47,7 +47,7 @@ def _rates(
 
 LAW = Escape(
     "mutation",
-    "B -> B + E: u per division; E: births r_E, deaths eps times those of B",
+    "B -> E: u; births of E: births_at(r_E); deaths of E: eps killing",
     (u, eps, r_E, E0),
     clones=(NEGATIVE,),
     first=POSITIVE,

@@ -16,7 +16,7 @@ def _rate(values: Values, cells: Cells) -> Number:
 
 LAW = Feedback(
     "both",
-    "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2) + rho_C k_1 B / (1 + k_1 B)",
+    "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2) + rho_C k_1 B_all / (1 + k_1 B_all)",
     (rho_C, K_N, a, b, k_1),
     _rate,
 )

@@ -22,4 +22,4 @@ def _rate(values: Values, cells: Cells) -> Number:
     return values["rho_C"] + antigen(values, cells)
 
 
-LAW = Feedback("B", "rho_C + rho_C k_1 B / (1 + k_1 B)", (rho_C, k_1), _rate)
+LAW = Feedback("B", "rho_C + rho_C k_1 B_all / (1 + k_1 B_all)", (rho_C, k_1), _rate)

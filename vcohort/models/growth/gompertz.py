@@ -22,4 +22,10 @@ def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number,
     return values["r_N"] * cells["N"] / total, car_rate * cells["C"] / total
 
 
-LAW = Growth("gompertz", "-r ln(T / K)", (r_N, K_N, K_C), _rates, _relaxation)
+LAW = Growth(
+    "gompertz",
+    "N: -r_N ln(T / K_N); C: -r_C ln(T / K_C)",
+    (r_N, K_N, K_C),
+    _rates,
+    _relaxation,
+)

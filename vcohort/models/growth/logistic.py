@@ -46,4 +46,10 @@ def _relaxation(values: Values, cells: Cells, car_rate: Number) -> tuple[Number,
     )
 
 
-LAW = Growth("logistic", "-r ((T / K)^c - 1) / c", (r_N, K_N, K_C, c), _rates, _relaxation)
+LAW = Growth(
+    "logistic",
+    "N: -r_N ((T / K_N)^c - 1) / c; C: -r_C ((T / K_C)^c - 1) / c",
+    (r_N, K_N, K_C, c),
+    _rates,
+    _relaxation,
+)

@@ -19,4 +19,4 @@ def _rate(values: Values, cells: Cells) -> Number:
     return values["gamma_B"] * car / (values["k_B"] + values["phi"] * cells.tumour + car)
 
 
-LAW = Killing("crowded", "gamma_B C / (k_B + phi B + C)", (gamma_B, k_B, phi), _rate)
+LAW = Killing("crowded", "gamma_B C / (k_B + phi B_all + C)", (gamma_B, k_B, phi), _rate)

@@ -37,7 +37,7 @@ def _rate(values: Values, cells: Cells) -> Number:
 
 LAW = Killing(
     "doubly-saturating",
-    "gamma_B C / ((k_B + B) (k_C + C))",
+    "gamma_B C / ((k_B + B_all) (k_C + C))",
     (gamma_B, k_B, k_C),
     _rate,
 )

@@ -27,7 +27,7 @@ def _flows(values: Values, cells: Cells) -> Flows:
 
 LAW = Memory(
     "antigen",
-    "C -> M: k_CM; M -> C: k_MC B / (k_M + B); M dies: d_M",
+    "C -> M: k_CM; M -> C: k_MC B / (k_M + B); M: -d_M; infused as M: f_M",
     (f_M, k_CM, k_MC, d_M, k_M),
     compartments=(MEMORY,),
     flows=_flows,

@@ -27,7 +27,7 @@ def infused(values: Values) -> dict[str, Number]:
 
 LAW = Memory(
     "linear",
-    "C -> M: k_CM; M -> C: k_MC; M dies: d_M",
+    "C -> M: k_CM; M -> C: k_MC; M: -d_M; infused as M: f_M",
     (f_M, k_CM, k_MC, d_M),
     compartments=(MEMORY,),
     flows=_flows,

@@ -20,4 +20,4 @@ def _rate(values: Values, cells: Cells) -> Number:
     return values["r_B"] * jnp.maximum(0.0, 1.0 - cells.tumour / values["K_B"])
 
 
-LAW = Proliferation("saturation", "r_B (1 - B / K_B)", (r_B, K_B), _rate)
+LAW = Proliferation("saturation", "r_B max(0, 1 - B_all / K_B)", (r_B, K_B), _rate)

@@ -1,0 +1,1 @@
+"""Models and patients in the formats of other programs, and back."""
