@@ -20,6 +20,7 @@ from vcohort.engine.execution.backend import VARIABLE, has_kernels
 from vcohort.engine.execution.executor import compiled_for
 from vcohort.engine.inputs import Settings
 from vcohort.engine.programs.halving import Halving
+from vcohort.engine.programs.survival import Level, SurvivalPath
 from vcohort.errors import VcohortError
 from vcohort.models import LAW_KINDS
 from vcohort.models.law import laws
@@ -120,6 +121,17 @@ def test_probabilities_of_cure(regimen, monkeypatch):
     np.testing.assert_allclose(fused, scan, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("regimen", [None, pytest.param(TREATED, marks=SLOW)])
+def test_probabilities_of_survival(regimen, monkeypatch):
+    def work():
+        days = [0.0, 60.0, 400.0, 1500.0]
+        return vc.progression_free_probability(drawn(), days, regimen=regimen)
+
+    scan, fused = both(monkeypatch, work)
+    assert 0.05 < scan.mean() < 0.95
+    np.testing.assert_allclose(fused, scan, rtol=1e-5, atol=1e-5)
+
+
 def other_laws():
     """Return all laws that no default holds, by kind and name."""
     usual = vc.car_t().composition
@@ -180,6 +192,7 @@ def translated(programs, cohort, run, points=None):
     patients = make_patient_table(cohort, run).take(np.arange(40), np.dtype(run.dtype))
     settings = Settings(*np.asarray((100.0, 1.2, 300.0), run.dtype))
     settings = np.asarray(-1.0, run.dtype) if isinstance(programs[0], Halving) else settings
+    settings = Level(*settings[1:]) if isinstance(programs[0], SurvivalPath) else settings
     with compiling_for("gpu"), described(), jax.enable_x64(run.dtype == "float64"):
         grid = grid_spec(run, run.required_days).with_steps(40).grid(patients)
         seed = seed_key(0, run.method)
@@ -230,6 +243,13 @@ def test_days_are_saved_by_the_kernel_too():
     cohort, run = drawn(), vc.Run(method="deterministic", save_at=[0.0, 90.0])
     points = np.zeros((2, 1), np.int32)
     assert kernels(programs_of(cohort.model, run), cohort, run, points) == 1
+
+
+@pytest.mark.parametrize("looks_always", [False, True])
+def test_days_of_survival_are_saved_by_the_kernel_too(looks_always):
+    cohort, run = drawn(), vc.Run(method="exact", regimen=TREATED)
+    programs, points = (SurvivalPath(cohort.model, looks_always),), np.zeros((2, 1), np.int32)
+    assert kernels(programs, cohort, run, points) == 1
 
 
 def test_what_a_kernel_cannot_do_is_a_loop_on_a_gpu():

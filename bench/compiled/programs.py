@@ -13,6 +13,7 @@ from vcohort.engine.compiling.platform import compiler_options
 from vcohort.engine.execution.derivatives import differentiable
 from vcohort.engine.execution.executor import compiled_for
 from vcohort.engine.inputs import Settings
+from vcohort.engine.programs.survival import Level, SurvivalPath
 from vcohort.simulation.jobs import cure_programs, programs_of
 from vcohort.simulation.preparation import grid_spec, make_patient_table
 
@@ -65,6 +66,16 @@ def survival(card):
     return Work(jitted, (*block, *numbers), compiler_options("gpu")), STEPS
 
 
+def survival_path(backend, card):
+    """Return the path as it is kept on days, of which survival is told."""
+    given = Given(card, STEPS, vc.Run(method="exact"))
+    level = card.abstract(Level(*np.float32((np.log(1.2), 0.0))))
+    points = card.abstract(np.zeros((len(DAYS), 1), np.int32))
+    programs = (SurvivalPath(given.model, looks_always=False),)
+    arguments = programs, given.patients, given.grid, None, None, level, points
+    return Work(compiled_for("gpu", backend), arguments, {}), STEPS
+
+
 def gradient(names, card):
     """Return the mean probability of cure with its gradient to some values of all patients."""
     given = Given(card, STEPS_OF_GRADIENTS, vc.Run(method="exact"))
@@ -96,6 +107,7 @@ PROGRAMS |= {
     "hybrid, escape, fused": partial(outcomes, "fused", "hybrid", escape="mutation"),
     "P(cure), fused": partial(cure, "fused"),
     "P(cure), treated, fused": partial(cure, "fused", regimen=TREATED),
+    "path of survival, three days, fused": partial(survival_path, "fused"),
     "exact, scan": partial(outcomes, "scan", "exact"),
     "hybrid, scan": partial(outcomes, "scan", "hybrid"),
     "deterministic, scan": partial(outcomes, "scan", "deterministic"),
