@@ -11,6 +11,20 @@ from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
 from vcohort.results.needed import need
 
+# What datasets say that were written before formulas could be read by machines.
+_FORMER = {
+    "gompertz growth": "-r ln(T / K)",
+    "logistic growth": "-r ((T / K)^c - 1) / c",
+    "B feedback": "rho_C + rho_C k_1 B / (1 + k_1 B)",
+    "both feedback": "rho_C + b (T - K_N)^2 / (a T^2 + (T - K_N)^2) + rho_C k_1 B / (1 + k_1 B)",
+    "crowded killing": "gamma_B C / (k_B + phi B + C)",
+    "doubly-saturating killing": "gamma_B C / ((k_B + B) (k_C + C))",
+    "saturation proliferation": "r_B (1 - B / K_B)",
+    "linear memory": "C -> M: k_CM; M -> C: k_MC; M dies: d_M",
+    "antigen memory": "C -> M: k_CM; M -> C: k_MC B / (k_M + B); M dies: d_M",
+    "mutation escape": "B -> B + E: u per division; E: births r_E, deaths eps times those of B",
+}
+
 
 def patients_of(ds: xr.Dataset, model: Model | None = None) -> Cohort:
     """Return the cohort of a dataset of :func:`vcohort.simulate`, or of some of its patients.
@@ -37,7 +51,8 @@ def _recorded(ds: xr.Dataset) -> Model:
     found: dict[str, str] = {}
     for kind in LAW_KINDS:
         formula = ds.attrs.get(f"law_{kind}")
-        names = [name for name, law in laws(kind).items() if law.formula == formula]
+        names = [name for name, law in laws(kind).items()
+                 if formula in (law.formula, _FORMER.get(f"{name} {kind}"))]  # fmt: skip
         if formula is not None and not names:
             raise VcohortError(
                 f"The {kind} law of this dataset, {formula!r}, is none of the package's. Give the "
