@@ -96,10 +96,14 @@ def truth(name: str, value: Any) -> bool:
     return bool(value)
 
 
+OWN_UNITS = "vcohort_units"
+"""The attribute that keeps a unit as it is spelt here, where ``units`` is that of a file."""
+
+
 def unit_of(value: Any) -> str | None:
     """Return the unit that an array carries in its attribute ``units``, if it does."""
     attrs = getattr(value, "attrs", None)
-    told = attrs.get("units") if isinstance(attrs, Mapping) else None
+    told = attrs.get(OWN_UNITS, attrs.get("units")) if isinstance(attrs, Mapping) else None
     return None if told is None else str(told)
 
 

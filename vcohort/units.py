@@ -21,6 +21,13 @@ CELLS_PER_ML = 1e9
 """Tumour cells in one millilitre of tumour."""
 
 
+def factors_of(unit: str) -> list[tuple[str, int]]:
+    """Return the words of a unit, each with its power, 1 or -1: of ``"cells/day"`` both."""
+    above, *below = unit.replace("*", " ").split("/")
+    parts = ((above, 1), *((each, -1) for each in below))
+    return [(word, power) for part, power in parts for word in part.split() if word != "1"]
+
+
 def t_cells(per_ul: Any) -> Any:
     """Convert T cells per microlitre of blood to cells in the body."""
     return _in("cells", _numbers("per_ul", per_ul, "cells/ul") * CELLS_PER_UL)

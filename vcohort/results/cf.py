@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import xarray as xr
 
+from vcohort.given import OWN_UNITS
+from vcohort.units import factors_of
+
 # What is counted; UDUNITS knows no unit of it.
 _COUNTED = ("cell", "cells", "copies")
-
-_KEPT = "vcohort_units"
 
 _VARIOUS = "as the "
 
@@ -20,11 +21,8 @@ def to_udunits(unit: str) -> str:
     """Return a unit as UDUNITS writes it: ``"/day"`` is ``"day-1"``, ``"cells/ul"`` ``"ul-1"``."""
     if unit.startswith(_VARIOUS):
         return ""
-    top, *below = unit.split("/")
-    factors = [each for each in top.split() if each != "1"]
-    factors += [f"{each}-1" for part in below for each in part.split()]
-    measured = [each for each in factors if each.removesuffix("-1") not in _COUNTED]
-    return " ".join(measured) or "1"
+    measured = [pair for pair in factors_of(unit) if pair[0] not in _COUNTED]
+    return " ".join(word if power == 1 else f"{word}-1" for word, power in measured) or "1"
 
 
 def with_udunits(ds: xr.Dataset) -> xr.Dataset:
@@ -39,7 +37,7 @@ def with_udunits(ds: xr.Dataset) -> xr.Dataset:
             continue
         others = {name: value for name, value in variable.attrs.items() if name != "units"}
         told = {} if own.startswith(_VARIOUS) else {"units": to_udunits(own)}
-        variable.attrs = {**others, **told, _KEPT: own}
+        variable.attrs = {**others, **told, OWN_UNITS: own}
     return found
 
 
@@ -48,6 +46,6 @@ def with_own_units(ds: xr.Dataset) -> xr.Dataset:
     found = ds.copy()
     for variable in found.variables.values():
         others = dict(variable.attrs)
-        if (own := others.pop(_KEPT, None)) is not None:
+        if (own := others.pop(OWN_UNITS, None)) is not None:
             variable.attrs = {**others, "units": own}
     return found

@@ -10,7 +10,6 @@ from operator import itemgetter
 from typing import Any
 
 import jax
-import jax.core
 import jax.numpy as jnp
 from jax import Array
 
@@ -23,6 +22,7 @@ from vcohort.engine.inputs import Block, Patients
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
 from vcohort.engine.lanes import NotInLanes
 from vcohort.engine.programs.base import Patient, SavingProgram
+from vcohort.late import is_traced
 
 
 def execute(
@@ -36,18 +36,18 @@ def execute(
 ) -> tuple[Any, Any]:
     """Return what the last program finds of a block, and the states saved at grid ``points``.
 
+    Within a traced function, programs are a loop that derivatives pass through.
+
     :param programs: run in turn, each over what the one before it kept and found.
     :param count: steps of the grid, which may have room for more; None: all of them.
     :param seed: of the patients' chance; None where they have none.
     :param points: (time, patient), or (time, 1) on a grid that all share. What is saved on a day of
         treatment is the state before it; on day 0, after it.
-    Within a traced function, programs are a loop that derivatives pass through.
-
     :raises VcohortError: where the user asks for a backend that cannot run the programs.
     """
     given = patients, grid, count, seed, settings, points
-    is_traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
-    work = _traced() if is_traced else compiled_for(platform(), asked())
+    is_part = any(map(is_traced, jax.tree.leaves(given)))
+    work = _traced() if is_part else compiled_for(platform(), asked())
     return work(programs, *given)
 
 

@@ -26,7 +26,7 @@ from vcohort.engine.integrator.path_state import log_lambda
 _MANY, _TERMS = 25.0, 72
 
 # Below e^-16 lineages none is left, and no derivative either.
-_LEAST_LOG, _LARGEST_LOG_Y = -16.0, 4.46
+_LEAST_LOG, _LARGEST_LOG_Y = -16.0, 4.5
 
 # So near to certainty the saddle point still says how far, where a tenth of a lineage is left.
 _DOUBT, _ONE_IN_TEN = 1e-5, 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vcohort.exchange.sbml.library import library
+from vcohort.exchange.sbml.libsbml import library
 from vcohort.models import Species
 
 PAPER_DOI = "10.1098/rspb.2021.0229"

@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from vcohort.exchange.sbml.annotations import annotate
-from vcohort.exchange.sbml.library import LEVEL, VERSION, library
+from vcohort.exchange.sbml.libsbml import LEVEL, VERSION, library
 from vcohort.exchange.sbml.treatments import ONE_CELL, Event, Treatments
 from vcohort.exchange.sbml.units import DAY, LITRE, Units
 from vcohort.models import Model

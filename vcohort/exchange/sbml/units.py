@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.library import library
+from vcohort.exchange.sbml.libsbml import library
+from vcohort.units import factors_of
 
 DAY, LITRE = "day", "litre"
 
@@ -18,18 +19,14 @@ def powers(unit: str, of: str) -> tuple[int, int]:
 
     :raises VcohortError: for a unit of anything else; ``of``: the parameter whose it is.
     """
-    above, *below = unit.replace("*", " ").split("/")
     found = {"cells": 0, "days": 0}
-    for part, sign in ((above, 1), *((each, -1) for each in below)):
-        for word in part.split():
-            if word == "1":
-                continue
-            if word not in _KINDS:
-                raise VcohortError(
-                    f"The unit {unit!r} of {of} cannot be written in SBML: {word!r} is neither "
-                    "cells nor days, of which all units of a model are made."
-                )
-            found[_KINDS[word]] += sign
+    for word, power in factors_of(unit):
+        if word not in _KINDS:
+            raise VcohortError(
+                f"The unit {unit!r} of {of} cannot be written in SBML: {word!r} is neither "
+                "cells nor days, of which all units of a model are made."
+            )
+        found[_KINDS[word]] += power
     return found["cells"], found["days"]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from vcohort.errors import VcohortError, one_of
 from vcohort.exchange.sbml.document import Document
-from vcohort.exchange.sbml.library import complaints, library
+from vcohort.exchange.sbml.libsbml import complaints, library
 from vcohort.exchange.sbml.treatments import Treatments
 from vcohort.files import check_writable, replacing
 from vcohort.models import Model
@@ -54,6 +54,8 @@ def to_sbml(
     one_of("form", form, FORMS)
     cohort = _one_patient(patient)
     given = _checked_regimen(regimen)
+    if is_traced(cohort) or given.is_traced:
+        raise VcohortError("to_sbml writes numbers, and cannot be traced by jax.grad or jax.jit.")
     library()
     target = None if path is None else check_writable(path)
     model = cohort.model
@@ -111,8 +113,6 @@ def _one_patient(patient: Any) -> Cohort:
             f"SBML holds one patient, and the cohort has {len(patient):,}. Choose one: "
             "cohort.select([0])."
         )
-    if is_traced(patient):
-        raise VcohortError("to_sbml writes numbers, and cannot be traced by jax.grad or jax.jit.")
     check_values(patient)
     return patient
 
@@ -123,7 +123,5 @@ def _checked_regimen(regimen: Any) -> Regimen:
         raise VcohortError(
             f"regimen = {regimen!r} is no regimen. Try vc.Regimen(vc.Infusion(day=100))."
         )
-    if given.is_traced:
-        raise VcohortError("to_sbml writes numbers, and cannot be traced by jax.grad or jax.jit.")
     given.check(1, np.inf)
     return given

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.library import library
+from vcohort.exchange.sbml.libsbml import library
 from vcohort.models.formulas.tree import NEGATIVE, Call, Name, Number, Tree, product, sum_of
 
 # Functions that call functions could grow without end, all names and numbers counted. A sum of many

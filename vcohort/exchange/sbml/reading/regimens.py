@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.library import library
+from vcohort.exchange.sbml.libsbml import library
 from vcohort.exchange.sbml.reading.family import scale_of
 from vcohort.exchange.sbml.reading.maths import Maths
 from vcohort.exchange.sbml.reading.scales import Scales

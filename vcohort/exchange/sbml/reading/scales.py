@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vcohort.errors import VcohortError, one_of
-from vcohort.exchange.sbml.library import library
+from vcohort.exchange.sbml.libsbml import library
 from vcohort.units import CELLS_PER_ML, CELLS_PER_UL
 
 UNITS: Mapping[str, float] = {"cells": 1.0, "cells/ul": CELLS_PER_UL, "ml": CELLS_PER_ML}

@@ -8,7 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.sbml.library import faults, library
+from vcohort.exchange.sbml.libsbml import faults, library
 from vcohort.files import read_plain
 
 # A model of this family has a hundredth of it.
