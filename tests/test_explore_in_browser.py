@@ -80,7 +80,7 @@ def settled(page):
 
 
 def moved(page, act):
-    """Do something to the page, and wait until another study is shown whole."""
+    """Do something that makes one other study, and wait until that is shown whole."""
     before = page.url
     act()
     page.wait_for_function("before => location.href !== before", arg=before, timeout=FIRST)
@@ -93,20 +93,43 @@ def exact(study):
     return float(np.mean(found, dtype=float))
 
 
-def push(page, name, presses):
-    """Move the slider of a parameter by its keys."""
+def push(page, name, *keys):
+    """Move the slider of a parameter by its keys, by default by one key some steps up."""
     handle = page.locator(".bk-panel-models-widgets-FloatSlider, .bk-Slider", has_text=name)
     handle = handle.locator(".noUi-handle").first
     handle.focus()
-    for _ in range(presses):
-        handle.press("ArrowRight")
+    for key in keys or ["PageUp"]:
+        handle.press(key)
+
+
+def seen(page):
+    """Return the study that the number is of and the number, read at one moment."""
+    study, number = page.locator("#p-cure").evaluate(
+        "node => [node.dataset.study, node.dataset.cured]"
+    )
+    return study_at(study), float(number)
 
 
 def test_a_moved_slider_shows_the_exact_probability_of_its_cohort(page):
-    study = moved(page, lambda: push(page, "K_C", 6))
+    study = moved(page, lambda: push(page, "K_C"))
     assert study.set["K_C"] > 7e10
     assert cured(page) == pytest.approx(exact(study), abs=1e-6)
     assert not page.errors
+
+
+def test_a_slider_on_its_way_never_shows_the_number_of_another_study(page):
+    first, _ = seen(page)
+    push(page, "K_C", *["ArrowRight"] * 6)
+    reached = []
+    for _ in range(600):
+        study, number = seen(page)
+        if study != first and study not in reached:
+            reached.append(study)
+            assert number == pytest.approx(exact(study), abs=1e-6)
+        if reached and reached[-1] == settled(page):
+            break
+        page.wait_for_timeout(100)
+    assert reached
 
 
 def test_a_second_infusion_is_told_against_what_was_pinned(page):
@@ -122,7 +145,7 @@ def test_a_second_infusion_is_told_against_what_was_pinned(page):
 
 
 def test_a_saved_study_gives_the_same_numbers(page, tmp_path):
-    moved(page, lambda: push(page, "r_B", 10))
+    moved(page, lambda: push(page, "r_B"))
     with page.expect_download() as download:
         page.get_by_text("save study", exact=True).click()
     path = tmp_path / "study.toml"
@@ -145,7 +168,7 @@ def test_nonsense_is_told_and_the_page_lives_on(page, tmp_path, field, text):
     place = page.locator(".bk-panel-models-widgets-FileInput, .bk-input-group", has_text=field)
     place.locator("input[type=file]").first.set_input_files(path)
     page.locator(".alert-danger").wait_for(timeout=MOVE)
-    study = moved(page, lambda: push(page, "K_C", 3))
+    study = moved(page, lambda: push(page, "K_C"))
     assert cured(page) == pytest.approx(exact(study), abs=1e-6)
 
 
@@ -164,7 +187,7 @@ def test_a_trial_of_ones_own_is_laid_over(page, tmp_path):
 def test_two_browsers_do_not_disturb_each_other(chromium, server, page):
     other = opened(chromium, server.address)
     before = cured(other)
-    moved(page, lambda: push(page, "gamma_B", 12))
+    moved(page, lambda: push(page, "gamma_B"))
     other.wait_for_timeout(1000)
     assert cured(other) == before != cured(page)
     other.close()
@@ -173,7 +196,7 @@ def test_two_browsers_do_not_disturb_each_other(chromium, server, page):
 def test_each_tab_answers(page):
     page.get_by_text("Arms", exact=True).click()
     page.get_by_role("button", name="pin as arm").click()
-    moved(page, lambda: push(page, "K_C", 3))
+    moved(page, lambda: push(page, "K_C"))
     page.get_by_role("button", name="pin as arm").click()
     page.get_by_text("K_C", exact=False).first.wait_for()
     page.get_by_text("The arms have the same patients.").wait_for(timeout=MOVE)
@@ -194,7 +217,7 @@ def test_each_tab_answers(page):
 def test_a_page_outlives_its_server_by_its_address(chromium):
     first = Server()
     page = opened(chromium, first.address)
-    study = moved(page, lambda: push(page, "K_C", 5))
+    study = moved(page, lambda: push(page, "K_C"))
     shown, address, port = cured(page), page.url, urlsplit(first.address).port
     first.kill()
     second = Server(port)

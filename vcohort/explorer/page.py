@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -320,7 +321,8 @@ def headline(outlook: Outlook, pinned: Outlook | None) -> str:
         f"most {run.tolerance:g}"
     )
     return (
-        f"<div id='p-cure' data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"
+        f"<div id='p-cure' data-study='{escape(address_of(outlook.study))}' "
+        f"data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"
         f"P(cure) {percent:.1f} %{change}</div><div style='color:#555'>{about}</div>"
     )
 
