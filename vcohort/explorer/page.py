@@ -14,6 +14,7 @@ import pandas as pd
 import panel as pn
 
 from vcohort import data
+from vcohort.colours import BLUE, GREEN
 from vcohort.errors import VcohortError
 from vcohort.explorer.controls import Controls
 from vcohort.explorer.figures import EventDays, Ribbons, Survival, Tumours
@@ -22,7 +23,6 @@ from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients
 from vcohort.explorer.settings import address_of, read_study, study_at, text_of
 from vcohort.explorer.tabs import TABS
 from vcohort.explorer.wheel import Wheel
-from vcohort.plots.style import BLUE, GREEN
 from vcohort.results.trial import Curve, read_curve
 from vcohort.studies.study import Study
 
@@ -147,7 +147,7 @@ class Page:
                  for each in (*panes, self._responses)]  # fmt: skip
         trial = pn.FlexBox(*cells, sizing_mode="stretch_width")
         self._chosen = pn.Tabs(("Trial", trial), *((tab.title, tab.view) for tab in self.tabs),
-                               sizing_mode="stretch_width")  # fmt: skip
+                               dynamic=True, sizing_mode="stretch_width")  # fmt: skip
         self._chosen.param.watch(lambda _: self._tell_tab(), "active")
         return self._chosen
 

@@ -12,6 +12,7 @@ import pandas as pd
 import panel as pn
 
 import vcohort as vc
+from vcohort.colours import BLUE, GREY
 from vcohort.errors import VcohortError
 from vcohort.explorer.figures import legend, plain, source
 from vcohort.explorer.outlook import before
@@ -19,7 +20,6 @@ from vcohort.explorer.settings import with_value
 from vcohort.explorer.sliders import sliders_of, values_of
 from vcohort.explorer.tabs.base import Tab, button
 from vcohort.measurements.observations import Observations, read_observations
-from vcohort.plots.style import BLUE, GREY
 from vcohort.results.counted import counted
 from vcohort.studies.study import Study
 
