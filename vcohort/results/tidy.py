@@ -35,9 +35,13 @@ def to_dataframe(ds: xr.Dataset | xr.DataTree, over: Sequence[str] | None = None
     :raises VcohortError: for dimensions that the dataset lacks, and for one without a known kind
         where ``over`` is not given.
     """
-    if isinstance(ds, xr.DataTree):
-        ds = of_its_kind(ds)
-    return _table(ds, rows_of(ds, over))
+    chosen = table_of(ds)
+    return _table(chosen, rows_of(chosen, over))
+
+
+def table_of(ds: Any) -> Any:
+    """Return the dataset whose rows are a table: of a tree the group that makes its kind."""
+    return of_its_kind(ds) if isinstance(ds, xr.Dataset | xr.DataTree) else ds
 
 
 def blocks_of(ds: xr.Dataset, rows: Sequence[str]) -> Iterator[pd.DataFrame]:

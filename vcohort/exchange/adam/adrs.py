@@ -11,15 +11,21 @@ import xarray as xr
 
 from vcohort.endpoints.response import RESPONSES
 from vcohort.errors import VcohortError
-from vcohort.exchange.adam.subjects import LABELS, arms_of, checked_text, columns_of_subjects
+from vcohort.exchange.adam.subjects import (
+    LABELS,
+    arms_of,
+    checked_text,
+    columns_of_subjects,
+    described,
+)
 from vcohort.exchange.cohorts import one_cohort
-from vcohort.exchange.rows import check_rows, write_labelled
+from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.needed import need
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ADRS_LABELS = LABELS | {
+_LABELS = LABELS | {
     "AVISIT": "Analysis Visit",
     "AVISITN": "Analysis Visit (N)",
     "ADY": "Analysis Relative Day",
@@ -27,7 +33,7 @@ ADRS_LABELS = LABELS | {
     "AVALC": "Analysis Value (C)",
 }
 
-_MEANINGS = RESPONSES["flag_meanings"].split()
+_MEANINGS = str(RESPONSES["flag_meanings"]).split()
 _ON_A_DAY = "response_day_"
 _BEST = "best_response"
 _SOURCE = "vc.simulate with endpoints=[vc.Response([28, 91]), vc.BestResponse()]"
@@ -55,14 +61,14 @@ def to_adrs(
     """
     study = checked_text("study", study)
     if path is not None:
-        check_rows(path)
-    table = adrs(arms_of(patients), study)
+        check_rows(path, CSV, TRANSPORT)
+    table = _of_arms(arms_of(patients), study)
     if path is not None:
-        write_labelled(table, path, "ADRS", table.attrs["labels"])
+        write_labelled(table, path)
     return table
 
 
-def adrs(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
+def _of_arms(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
     """Return the table of arms by name, the rows of each patient together."""
     import pandas as pd  # noqa: PLC0415
 
@@ -70,9 +76,7 @@ def adrs(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
              for part in _of_arm(study, arm, number, each, len(arms) == 1)]  # fmt: skip
     table = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
     order = np.lexsort((table["AVISITN"].fillna(np.inf), table.pop("place"), table["TRTPN"]))
-    table = table.iloc[order].reset_index(drop=True)
-    table.attrs["labels"] = {str(name): ADRS_LABELS[str(name)] for name in table.columns}
-    return table
+    return described(table.iloc[order].reset_index(drop=True), "ADRS", _LABELS)
 
 
 def _of_arm(

@@ -10,9 +10,15 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
-from vcohort.exchange.adam.subjects import LABELS, arms_of, checked_text, columns_of_subjects
+from vcohort.exchange.adam.subjects import (
+    LABELS,
+    arms_of,
+    checked_text,
+    columns_of_subjects,
+    described,
+)
 from vcohort.exchange.cohorts import labels_of_patients
-from vcohort.exchange.rows import check_rows, write_labelled
+from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.followed import Followed
 from vcohort.results.trial import follow
 from vcohort.trials.trial_data import TrialData
@@ -20,7 +26,7 @@ from vcohort.trials.trial_data import TrialData
 if TYPE_CHECKING:
     import pandas as pd
 
-ADTTE_LABELS = LABELS | {
+_LABELS = LABELS | {
     "AVAL": "Analysis Value",
     "AVALU": "Analysis Value Unit",
     "CNSR": "Censor",
@@ -65,14 +71,14 @@ def to_adtte(
     """
     study = checked_text("study", study)
     if path is not None:
-        check_rows(path)
-    table = adtte(arms_of(patients), study)
+        check_rows(path, CSV, TRANSPORT)
+    table = _of_arms(arms_of(patients), study)
     if path is not None:
-        write_labelled(table, path, "ADTTE", table.attrs["labels"])
+        write_labelled(table, path)
     return table
 
 
-def adtte(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
+def _of_arms(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
     """Return the table of arms by name."""
     import pandas as pd  # noqa: PLC0415
 
@@ -80,11 +86,10 @@ def adtte(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
              for number, (arm, each) in enumerate(arms.items(), 1)]  # fmt: skip
     table = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
     # Most trials watch all from the infusion on, and see each event on its day.
-    for name, usual in (("ENTRY", table["ENTRY"] == 0), ("LASTFREE", table["LASTFREE"].isna())):
-        if usual.all():
-            del table[name]
-    table.attrs["labels"] = {str(name): ADTTE_LABELS[str(name)] for name in table.columns}
-    return table
+    told = {"ENTRY": table["ENTRY"].to_numpy().any(),
+            "LASTFREE": np.isfinite(table["LASTFREE"].to_numpy()).any()}  # fmt: skip
+    table = table.drop(columns=[name for name, is_told in told.items() if not is_told])
+    return described(table, "ADTTE", _LABELS)
 
 
 def _of_arm(study: str, arm: str, number: int, patients: Any, alone: bool) -> dict[str, Any]:

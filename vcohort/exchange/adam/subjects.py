@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELS = {
     "STUDYID": "Study Identifier",
@@ -50,3 +53,9 @@ def columns_of_subjects(
     subjects = np.array(labels, object)
     unique = subjects if alone else np.array([f"{arm}-{label}" for label in labels], object)
     return {"STUDYID": study, "USUBJID": unique, "SUBJID": subjects, "TRTP": arm, "TRTPN": number}
+
+
+def described(table: pd.DataFrame, name: str, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table with its name and the labels of its columns as attributes."""
+    table.attrs = {"name": name, "labels": {str(each): labels[str(each)] for each in table.columns}}
+    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ class Records(NamedTuple):
     """Columns (row,) by what they hold; NaN is nothing.
 
     ``patient``: index of each row's; ``event``: 0 a measurement, 1 a dose, 2 neither; ``code``: of
-    what was measured, from 1 on, 0 of what is no measurement; ``covariates`` by name.
+    what was measured, from 1 on, 0 of what is no measurement.
     """
 
     patient: np.ndarray
@@ -27,7 +26,6 @@ class Records(NamedTuple):
     value: np.ndarray
     below: np.ndarray
     error: np.ndarray
-    covariates: Mapping[str, np.ndarray]
 
 
 def records_of(subjects: Subjects) -> Records:
@@ -37,16 +35,14 @@ def records_of(subjects: Subjects) -> Records:
     before it. Of whom nothing is known on any day there is a row on day 0 that says so.
     """
     measured, given = _measured(subjects), _given(subjects)
-    patient = np.concatenate([measured.patient, given.patient])
-    silent = np.setdiff1d(np.arange(len(subjects.labels)), patient)
-    parts = [measured, given, _events(silent, np.zeros(silent.size), _OTHER)]
-    rows = Records(*(np.concatenate(columns) for columns in zip(*(part[:-1] for part in parts),
-                                                                strict=True)), {})  # fmt: skip
+    told = np.concatenate([measured.patient, given.patient])
+    silent = np.setdiff1d(np.arange(len(subjects.labels)), told)
+    parts = (measured, given, _events(silent, np.zeros(silent.size), _OTHER))
+    rows = Records(**{name: np.concatenate([getattr(part, name) for part in parts])
+                      for name in Records._fields})  # fmt: skip
     first = np.where(rows.day == 0, -rows.event, rows.event)
     order = np.lexsort((first, rows.day, rows.patient))
-    rows = Records(*(column[order] for column in rows[:-1]), {})
-    own = {name: values[rows.patient] for name, values in subjects.covariates.items()}
-    return rows._replace(covariates=own)
+    return Records(**{name: getattr(rows, name)[order] for name in Records._fields})
 
 
 def _measured(subjects: Subjects) -> Records:
@@ -72,5 +68,5 @@ def _events(patient: np.ndarray, day: np.ndarray, event: int) -> Records:
     none, nothing = np.zeros(count, int), np.full(count, np.nan)
     return Records(
         patient, day, np.full(count, event), np.zeros(count), none, nothing,
-        np.zeros(count, bool), nothing, {},
+        np.zeros(count, bool), nothing,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from vcohort.given import names_of
 from vcohort.measurements.observables import Observable, find_observables
 from vcohort.measurements.observations import Observations
 from vcohort.models import Cells, Species
-from vcohort.results.counted import counted
+from vcohort.results.counted import counted, names_counted
 from vcohort.results.needed import need
 from vcohort.results.patients import regimen_of
 from vcohort.trials.limits import checked_limits
@@ -84,8 +84,8 @@ def _observed(
     ds: xr.Dataset, labels: Sequence[str], kinds: Sequence[Observable], limit: Any
 ) -> Observations:
     """Return what is measured of each patient on each day, in the order of patient, day, kind."""
-    counts = {name: counted(ds, name).transpose("patient", "time").values.astype(float)
-              for name in "NCB"}  # fmt: skip
+    states = ds[[each for name in "NCB" for each in names_counted(ds, name)]].astype(float)
+    counts = {name: counted(states, name).transpose("patient", "time").values for name in "NCB"}
     with jax.enable_x64(True), np.errstate(divide="ignore"):
         cells = Cells.counted(Species(), counts)
         values = np.stack([np.exp(np.asarray(kind.log_measured(cells))) for kind in kinds], -1)

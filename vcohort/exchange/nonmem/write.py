@@ -12,8 +12,7 @@ import xarray as xr
 from vcohort.errors import VcohortError
 from vcohort.exchange.nonmem.records import Records, records_of
 from vcohort.exchange.nonmem.subjects import Subjects, of_cohort, of_trial
-from vcohort.exchange.rows import write_rows
-from vcohort.files import check_writable
+from vcohort.exchange.rows import CSV, check_rows, write_rows
 from vcohort.measurements.observables import OBSERVABLES, Observable
 from vcohort.trials.columns import MEANT
 from vcohort.trials.trial_data import TrialData
@@ -102,10 +101,10 @@ def _written(
     form: _Form, patients: Any, path: Any, observables: Any, limit: Any, covariates: Any
 ) -> pd.DataFrame:
     if path is not None:
-        check_writable(path)
+        check_rows(path, CSV)
     if isinstance(observables, str | Observable):
         observables = [observables]
-    of = of_trial if isinstance(patients, TrialData) else of_cohort
+    of: Any = of_trial if isinstance(patients, TrialData) else of_cohort
     table = _table(form, of(patients, observables, limit, covariates))
     if path is not None:
         write_rows(table, path)
@@ -117,8 +116,9 @@ def _table(form: _Form, subjects: Subjects) -> pd.DataFrame:
 
     rows, kinds = records_of(subjects), subjects.observations.kinds
     columns = _columns(form, subjects, rows)
-    _refuse_meant(rows.covariates, columns)
-    columns |= {name: _without_blanks(values) for name, values in rows.covariates.items()}
+    _refuse_meant(subjects.covariates, columns)
+    columns |= {name: _without_blanks(values[rows.patient])
+                for name, values in subjects.covariates.items()}  # fmt: skip
     if form.numbered:
         _refuse_parted(columns)
     table = pd.DataFrame(columns)
