@@ -103,6 +103,13 @@ def test_what_was_seen_at_visits_is_what_is_written():
     assert table["CNSR"].tolist() == [0, 2, 1, 1]
 
 
+@pytest.mark.parametrize("write", [vc.to_adtte, vc.to_adrs])
+def test_one_selected_patient_is_a_table(write):
+    pd.testing.assert_frame_equal(
+        write(FOUR.isel(patient=3)), write(FOUR).query("SUBJID == '3'").reset_index(drop=True)
+    )
+
+
 def test_responses_by_hand():
     table = vc.to_adrs(FOUR)
     assert table.columns.tolist() == [*WHO, "AVISIT", "AVISITN", "ADY", "AVAL", "AVALC"]
@@ -222,6 +229,10 @@ REFUSED = {
     "no responses": (lambda: vc.to_adrs(cohort([2], [30.0])), "vc.BestResponse()"),
     "no outcome": (lambda: vc.to_adrs(xr.Dataset()), "no outcome"),
     "no events": (lambda: vc.to_adtte(vc.read_trial({"day": [0], "B_ml": [1.0]})), "survival=…"),
+    "columns": (lambda: vc.to_adtte({"time": [90], "event": [1]}), "arm 'time' = [90] is a list"),
+    "a file": (lambda: vc.to_adtte("it.csv"), "vc.read_trial with survival=…"),
+    "a trial's responses": (lambda: vc.to_adrs(vc.read_trial({"day": [0], "B_ml": [1.0]})),
+                            "vc.BestResponse()"),
     "no arm": (lambda: vc.to_adtte({}), "each arm by its name"),
     "a study": (lambda: vc.to_adtte(FOUR, study=" "), "study = ' ' is no text"),
     "joined": (

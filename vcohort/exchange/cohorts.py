@@ -12,20 +12,16 @@ from vcohort.simulation.missing import known_outcomes
 def one_cohort(whole: xr.Dataset) -> tuple[xr.Dataset, tuple[str, ...]]:
     """Return the patients whose outcome is known, and their labels; warn of those left out.
 
-    :raises VcohortError: for several cells of a sweep, and for two patients of one number.
+    ``whole``: with an outcome over patients alone, or of one that was selected.
+
+    :raises VcohortError: for two patients of one number.
     """
     ds = whole if "patient" in whole.dims else whole.expand_dims("patient")
-    if "outcome" in ds and ds["outcome"].dims != ("patient",):
-        raise VcohortError(
-            f"These are patients of several cells, over {ds['outcome'].dims}. Choose one cell: "
-            "ds.isel(…)."
-        )
     kept = ds.isel(patient=np.flatnonzero(known_outcomes(ds, stacklevel=6)))
-    return kept, labels_of_patients(kept)
+    return kept, _labels(kept)
 
 
-def labels_of_patients(ds: xr.Dataset) -> tuple[str, ...]:
-    """Return the labels (patient,) of virtual patients; refuse one that comes twice."""
+def _labels(ds: xr.Dataset) -> tuple[str, ...]:
     labels = tuple(map(str, ds["patient"].values.tolist()))
     if len(set(labels)) < len(labels):
         seen: set[str] = set()

@@ -83,7 +83,7 @@ def _of_arm(
     study: str, arm: str, number: int, patients: Any, alone: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield columns (patient,) for each day, and for the best response."""
-    need(patients, _SOURCE, {"outcome": ("patient",)})
+    need(patients, _SOURCE, {"outcome": ("patient",)}, what=f"arm {arm!r}")
     days = {str(name): float(str(name).removeprefix(_ON_A_DAY)) for name in patients.data_vars
             if str(name).startswith(_ON_A_DAY)}  # fmt: skip
     names = {**days, **({_BEST: np.nan} if _BEST in patients else {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,9 +17,10 @@ from vcohort.exchange.adam.subjects import (
     columns_of_subjects,
     described,
 )
-from vcohort.exchange.cohorts import labels_of_patients
+from vcohort.exchange.cohorts import one_cohort
 from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.followed import Followed
+from vcohort.results.needed import need
 from vcohort.results.trial import follow
 from vcohort.trials.trial_data import TrialData
 
@@ -93,37 +94,46 @@ def _of_arms(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
 
 
 def _of_arm(study: str, arm: str, number: int, patients: Any, alone: bool) -> dict[str, Any]:
-    followed = follow(patients)
-    ends = [_ENDS[outcome] for outcome in _outcomes(patients, followed)]
-    labels = _labels(patients, followed)
-    return columns_of_subjects(study, arm, number, labels, alone) | {
+    is_trial = isinstance(patients, TrialData)
+    told = _of_trial(patients) if is_trial else _of_cohort(arm, patients)
+    ends = [_ENDS[outcome] for outcome in told.outcome]
+    return columns_of_subjects(study, arm, number, told.labels, alone) | {
         "PARAMCD": "PFS",
         "PARAM": "Progression-Free Survival (Days)",
-        "AVAL": followed.time.astype(float),
+        "AVAL": told.followed.time.astype(float),
         "AVALU": "DAYS",
         "CNSR": [code for code, _, _ in ends],
         "EVNTDESC": [event for _, event, _ in ends],
         "CNSDTDSC": [censored for _, _, censored in ends],
-        "ENTRY": followed.start,
-        "LASTFREE": _last_free(patients, followed),
+        "ENTRY": told.followed.start,
+        "LASTFREE": told.last_free,
     }
 
 
-def _outcomes(patients: Any, followed: Followed) -> Sequence[int]:
-    """Return why the time of each ends; a trial knows no cure."""
-    if isinstance(patients, TrialData):
-        return np.where(followed.event, PROGRESSION, UNDECIDED).tolist()
-    return patients["outcome"].values[followed.kept].astype(int).tolist()
+class _Told(NamedTuple):
+    """Of each patient (patient,): who it is, why and when its time ends."""
+
+    labels: Sequence[str]
+    outcome: Sequence[int]
+    followed: Followed
+    last_free: np.ndarray
 
 
-def _labels(patients: Any, followed: Followed) -> Sequence[str]:
-    if isinstance(patients, TrialData):
-        assert patients.events is not None
-        return [patients.patients[place] for place in patients.events.patient]
-    return labels_of_patients(patients.isel(patient=followed.kept))
+def _of_trial(trial: TrialData) -> _Told:
+    """Return the patients with an event or a last day; a trial knows no cure."""
+    followed, events = follow(trial), trial.events
+    assert events is not None
+    labels = [trial.patients[place] for place in events.patient]
+    outcome = np.where(events.event, PROGRESSION, UNDECIDED)
+    return _Told(labels, outcome.tolist(), followed, events.last_free)
 
 
-def _last_free(patients: Any, followed: Followed) -> np.ndarray:
-    if isinstance(patients, TrialData) and patients.events is not None:
-        return patients.events.last_free
-    return np.full(followed.time.size, np.nan)
+def _of_cohort(arm: str, whole: Any) -> _Told:
+    """Return virtual patients whose outcome is known."""
+    need(
+        whole, "vc.simulate, or vc.read_trial with survival=…,",
+        dict.fromkeys(("outcome", "event_time"), ("patient",)), what=f"arm {arm!r}",
+    )  # fmt: skip
+    ds, labels = one_cohort(whole)
+    outcome = ds["outcome"].values.astype(int)
+    return _Told(labels, outcome.tolist(), follow(ds), np.full(len(labels), np.nan))

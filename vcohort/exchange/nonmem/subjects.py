@@ -66,7 +66,8 @@ def of_cohort(whole: xr.Dataset, observables: Any, limit: Any, covariates: Any) 
 
     Those without an outcome are left out, with a warning.
     """
-    need(whole, _SOURCE, dict.fromkeys(("N", "C", "B"), ("patient", "time")), ("regimen_record",))
+    over = {"outcome": ("patient",), **dict.fromkeys("NCB", ("patient", "time"))}
+    need(whole, _SOURCE, over, ("regimen_record",), what="patients")
     ds, labels = one_cohort(whole)
     kinds = find_observables(_USUAL if observables is None else observables)
     known = [str(name) for name, each in ds.data_vars.items() if each.dims == ("patient",)]
