@@ -130,6 +130,16 @@ def test_who_has_no_outcome_is_left_out():
             assert write(ds)["SUBJID"].unique().tolist() == ["0", "2", "3"]
 
 
+@pytest.mark.parametrize("missing", [-1, np.nan])
+def test_a_response_that_is_missing_has_no_row(missing):
+    ds = FOUR.assign(response_day_28=("patient", [1, missing, 2, 3]))
+    with pytest.warns(vc.VcohortWarning, match="1 of 4 patients have no response_day_28"):
+        table = vc.to_adrs(ds)
+    own = table[table["SUBJID"] == "1"]
+    assert own["PARAMCD"].tolist() == ["OVRLRESP", "BOR"] and own["AVISITN"].iloc[0] == 91
+    assert len(table) == 11
+
+
 @needs_xpt
 @pytest.mark.parametrize("write", [vc.to_adtte, vc.to_adrs])
 def test_a_transport_file_is_read_back(write, simulated, tmp_path):
@@ -227,6 +237,15 @@ def test_r_counts_the_same_responses(simulated, tmp_path):
 
 REFUSED = {
     "no responses": (lambda: vc.to_adrs(cohort([2], [30.0])), "vc.BestResponse()"),
+    "what is no response": (
+        lambda: vc.to_adrs(FOUR.assign(best_response=("patient", [0, 7, 0, 0]))), "holds 7",
+    ),
+    "a text as response": (
+        lambda: vc.to_adrs(FOUR.assign(response_day_28=("patient", list("abcd")))), "holds a",
+    ),
+    "a text as outcome": (
+        lambda: vc.to_adtte(FOUR.assign(outcome=("patient", list("abcd")))), "must be numbers",
+    ),
     "no outcome": (lambda: vc.to_adrs(xr.Dataset()), "no outcome"),
     "no events": (lambda: vc.to_adtte(vc.read_trial({"day": [0], "B_ml": [1.0]})), "survival=…"),
     "columns": (lambda: vc.to_adtte({"time": [90], "event": [1]}), "arm 'time' = [90] is a list"),

@@ -32,7 +32,7 @@ def to_inference_data(posterior: xr.DataTree) -> Any:
         )
     arviz = _arviz()
     groups = {name: posterior[name].to_dataset() for name in _GROUPS}
-    if hasattr(arviz, "InferenceData"):
+    if int(arviz.__version__.partition(".")[0]) < 1:
         return arviz.InferenceData(**groups, attrs=dict(posterior.attrs))
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=posterior.attrs), **groups})
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from vcohort.endpoints.outcome import MISSING
 from vcohort.endpoints.response import RESPONSES
 from vcohort.errors import VcohortError
 from vcohort.exchange.adam.subjects import (
@@ -21,6 +23,7 @@ from vcohort.exchange.adam.subjects import (
 from vcohort.exchange.cohorts import one_cohort
 from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.needed import need
+from vcohort.simulation.missing import check_kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +37,7 @@ _LABELS = LABELS | {
 }
 
 _MEANINGS = str(RESPONSES["flag_meanings"]).split()
-_ON_A_DAY = "response_day_"
+_ON_A_DAY = re.compile(r"response_day_(\d+(?:\.\d+)?)")
 _BEST = "best_response"
 _SOURCE = "vc.simulate with endpoints=[vc.Response([28, 91]), vc.BestResponse()]"
 
@@ -84,17 +87,17 @@ def _of_arm(
 ) -> Iterator[dict[str, Any]]:
     """Yield columns (patient,) for each day, and for the best response."""
     need(patients, _SOURCE, {"outcome": ("patient",)}, what=f"arm {arm!r}")
-    days = {str(name): float(str(name).removeprefix(_ON_A_DAY)) for name in patients.data_vars
-            if str(name).startswith(_ON_A_DAY)}  # fmt: skip
+    days = {str(name): float(found[1]) for name in patients.data_vars
+            if (found := _ON_A_DAY.fullmatch(str(name)))}  # fmt: skip
     names = {**days, **({_BEST: np.nan} if _BEST in patients else {})}
     if not names:
         raise VcohortError(f"This dataset has no tumour response. Give what {_SOURCE} returns.")
     ds, labels = one_cohort(patients)
-    who = columns_of_subjects(study, arm, number, labels, alone)
     for name, day in names.items():
-        codes = ds[name].values.astype(int)
-        is_best = name == _BEST
-        yield who | {
+        places, is_best = _responded(ds[name]), name == _BEST
+        codes = ds[name].values[places].astype(int)
+        who = [labels[place] for place in places]
+        yield columns_of_subjects(study, arm, number, who, alone) | {
             "PARAMCD": "BOR" if is_best else "OVRLRESP",
             "PARAM": "Best Overall Response" if is_best else "Overall Response",
             "AVISIT": "" if is_best else f"DAY {day:g}",
@@ -102,5 +105,20 @@ def _of_arm(
             "ADY": day + 1.0,
             "AVAL": codes + 1.0,
             "AVALC": np.array(_MEANINGS, object)[codes],
-            "place": np.arange(len(labels)),
+            "place": places,
         }
+
+
+def _responded(codes: xr.DataArray) -> np.ndarray:
+    """Return the places of the patients whose response is known; warn of others.
+
+    :raises VcohortError: for what is no response, and where none is known.
+    """
+    known = np.isin(codes.values, range(len(_MEANINGS)))
+    wrong = codes.values[~(known | (codes.values == MISSING) | codes.isnull().values)]
+    if wrong.size:
+        raise VcohortError(
+            f"{codes.name} holds {wrong[0]}: CR, PR, SD and PD are 0, 1, 2 and 3, and {MISSING} is "
+            "missing."
+        )
+    return np.flatnonzero(check_kept(known, f"have no {codes.name}", stacklevel=6))
