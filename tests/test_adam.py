@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -275,12 +276,29 @@ def test_what_cannot_be_written_is_refused(what, tmp_path, monkeypatch):
 
 
 @needs_xpt
-@pytest.mark.parametrize("name", ["Dosis für alle", "x" * 201])
+@pytest.mark.parametrize("name", ["Dosis für alle", "x" * 201, "two "])
 def test_texts_that_sas_would_change_are_refused(name, tmp_path):
     with pytest.raises(vc.VcohortError, match="letters of ASCII"):
         vc.to_adtte({name: FOUR}, tmp_path / "it.xpt")
     assert not [*tmp_path.iterdir()]
     vc.to_adtte({name: FOUR}, tmp_path / "it.csv")
+
+
+@needs_xpt
+def test_a_transport_file_that_is_cut_off_is_not_there(tmp_path, monkeypatch):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    whole = pyreadstat.write_xport
+
+    def cut(table, path, **more):
+        # As a full disk does, of which pyreadstat does not tell.
+        whole(table, path, **more)
+        with Path(path).open("r+b") as file:
+            file.truncate(Path(path).stat().st_size - 400)
+
+    monkeypatch.setattr(pyreadstat, "write_xport", cut)
+    with pytest.raises(vc.VcohortError, match="not what was written"):
+        vc.to_adtte(FOUR, tmp_path / "it.xpt")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_without_pyreadstat_it_is_said(monkeypatch, tmp_path):

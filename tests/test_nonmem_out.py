@@ -12,6 +12,9 @@ from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_read_trial import CODES, DOSES, NONMEM
 
+# In the order in which they were first measured.
+CODES_OUT = {1: "B_ml", 2: "C_per_ul"}
+
 FORMS = {"nonmem": vc.to_nonmem, "monolix": vc.to_monolix}
 
 # Patient 2 is watched from day 10 on; the progression of patient 1 was between days 80 and 90.
@@ -98,10 +101,6 @@ def test_of_whom_nothing_was_measured_there_is_a_row(silent, form):
     assert table.loc[table["ID"] == 3, ["EVID", "MDV", "TIME"]].to_numpy().tolist() == [[2, 1, 0]]
     with pytest.warns(vc.VcohortWarning, match="nothing was measured: 3"):
         same(without, vc.read_trial(table, survival=events, observables=CODES_OUT))
-
-
-# In the order in which they were first measured.
-CODES_OUT = {1: "B_ml", 2: "C_per_ul"}
 
 
 def test_monolix_takes_any_label_and_nonmem_counts_from_1():

@@ -88,22 +88,31 @@ def write_labelled(
         write_rows(table, path, missing="", overwrite=overwrite)
         return
     _refuse_texts(table)
-    name, pyreadstat = table.attrs["name"], importlib.import_module("pyreadstat")
     with replacing(path, overwrite=overwrite) as temporary:
-        pyreadstat.write_xport(
-            table, str(temporary), table_name=name, file_label=name,
-            column_labels=table.attrs["labels"], file_format_version=5,
-        )  # fmt: skip
+        _write_transport(table, str(temporary))
+
+
+def _write_transport(table: pd.DataFrame, path: str) -> None:
+    name, pyreadstat = table.attrs["name"], importlib.import_module("pyreadstat")
+    pyreadstat.write_xport(
+        table, path, table_name=name, file_label=name, column_labels=table.attrs["labels"],
+        file_format_version=5,
+    )  # fmt: skip
+    # On a full disk nothing is said.
+    found, _ = pyreadstat.read_xport(path)
+    if not found.equals(table.astype(found.dtypes.to_dict())):
+        raise OSError("the file is not what was written")
 
 
 def _refuse_texts(table: pd.DataFrame) -> None:
     """Refuse texts that would be cut or changed."""
     for name in table.columns:
         for text in {cell for cell in table[name].tolist() if isinstance(cell, str)}:
-            if not text.isascii() or len(text) > _LONGEST_TEXT:
+            if not text.isascii() or len(text) > _LONGEST_TEXT or text != text.strip():
                 raise VcohortError(
                     f"{name} = {text[:40]!r} cannot stand in a transport file, whose texts have at "
-                    f"most {_LONGEST_TEXT} letters of ASCII. Rename it, or write a {CSV}."
+                    f"most {_LONGEST_TEXT} letters of ASCII, and no blanks at their ends. Rename "
+                    f"it, or write a {CSV}."
                 )
 
 

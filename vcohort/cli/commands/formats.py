@@ -77,10 +77,10 @@ def _table(whole: Any, output: Path, force: bool, asked: Asked) -> list[str]:
 
 
 def _measured(form: str, ds: Any, output: Path, force: bool, asked: Asked) -> list[str]:
-    from vcohort.exchange.nonmem import write
+    from vcohort.exchange.nonmem.write import to_monolix, to_nonmem
     from vcohort.exchange.rows import write_rows
 
-    table = getattr(write, f"to_{form}")(
+    table = {"nonmem": to_nonmem, "monolix": to_monolix}[form](
         ds, observables=asked.observables, limit=asked.limit, covariates=asked.covariates
     )
     write_rows(table, output, overwrite=force)

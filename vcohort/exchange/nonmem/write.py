@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class _Form(NamedTuple):
-    """What a program calls its columns; what it wants in that of limits, below one.
+    """What a program calls its columns.
 
-    ``numbered``: patients and covariates are numbers there.
+    ``numbered``: patients are numbers there, and the limit stands beside a value that is below it;
+    else the lower end of where that may lie, 0.
     """
 
-    cells: str
     where: str
     value: str
     code: str
@@ -36,8 +36,8 @@ class _Form(NamedTuple):
     numbered: bool
 
 
-_NONMEM = _Form("AMT", "CMT", "DV", "DVID", "BLQ", "LLOQ", numbered=True)
-_MONOLIX = _Form("AMT", "ADM", "Y", "YTYPE", "CENS", "LIMIT", numbered=False)
+_NONMEM = _Form("CMT", "DV", "DVID", "BLQ", "LLOQ", numbered=True)
+_MONOLIX = _Form("ADM", "Y", "YTYPE", "CENS", "LIMIT", numbered=False)
 
 # Who a patient is, where NONMEM wants a number.
 _LABEL = "LABEL"
@@ -126,9 +126,8 @@ def _table(form: _Form, subjects: Subjects) -> pd.DataFrame:
         code: kind.name if OBSERVABLES.get(kind.name) == kind else kind
         for code, kind in enumerate(kinds, 1)
     }
-    table.attrs["units"] = {"TIME": "day", "AMT": "cells"} | {
-        kind.name: kind.unit for kind in kinds
-    }
+    units = {kind.name: kind.unit for kind in kinds}
+    table.attrs["units"] = {"TIME": "day", "AMT": "cells", **units}
     return table
 
 
@@ -137,7 +136,7 @@ def _columns(form: _Form, subjects: Subjects, rows: Records) -> dict[str, np.nda
     columns = {"ID": _labels(subjects, form)[rows.patient], "TIME": rows.day, "EVID": rows.event,
                "MDV": 1 - is_measured.astype(int)}  # fmt: skip
     if subjects.doses is not None:
-        columns |= {form.cells: rows.cells, form.where: is_dose.astype(int)}
+        columns |= {"AMT": rows.cells, form.where: is_dose.astype(int)}
     columns |= {form.code: rows.code, form.value: rows.value}
     if rows.below.any():
         limits = rows.value if form.numbered else np.zeros(rows.value.size)
