@@ -130,6 +130,15 @@ def test_what_the_columns_say():
     assert table.attrs["units"]["C_per_ul"] == "cells/ul"
 
 
+def test_some_observables_of_a_trial_are_chosen():
+    trial = of_ones_own()
+    spleen = trial.observations.kinds[0]
+    for asked in ("spleen", spleen, [spleen]):
+        table = vc.to_monolix(trial, observables=asked)
+        assert table.attrs["observables"] == {1: spleen}
+        assert table.loc[table["MDV"] == 0, ["Y", "YTYPE"]].to_numpy().tolist() == [[12.5, 1]]
+
+
 def test_the_doses_are_those_of_the_reader_of_doses(tmp_path):
     vc.to_nonmem(read(), tmp_path / "it.csv")
     regimen = vc.Regimen.from_nonmem(tmp_path / "it.csv")
@@ -217,6 +226,10 @@ REFUSED = {
     "no states": (lambda ds: vc.to_nonmem(ds.drop_dims("time")), "save_at=[0, 7, 14, 28]"),
     "no dataset": (lambda ds: vc.to_nonmem([1.0]), "vc.simulate with save_at"),
     "an observable": (lambda ds: vc.to_nonmem(ds, observables=["C_per_l"]), "Did you mean"),
+    "nothing": (lambda ds: vc.to_nonmem(ds, observables=[]), "what was measured"),
+    "nothing of a trial": (lambda ds: vc.to_nonmem(read(), observables={}), "what was measured"),
+    "a number": (lambda ds: vc.to_nonmem(ds, observables=[3]), "Unknown observable '3'"),
+    "a number of a trial": (lambda ds: vc.to_nonmem(read(), observables=[3]), "observable of this"),
     "a covariate": (lambda ds: vc.to_nonmem(ds, covariates=["K_D"]), "Unknown covariate 'K_D'"),
     "one text": (lambda ds: vc.to_nonmem(ds, covariates="K_C"), "no list of names"),
     "a limit of another": (lambda ds: vc.to_nonmem(ds, limit={"N": 1.0}), "observable of a limit"),

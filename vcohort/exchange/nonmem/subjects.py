@@ -50,7 +50,7 @@ def of_trial(trial: TrialData, observables: Any, limit: Any, covariates: Any) ->
     if (rows.weight != 1).any():
         raise VcohortError("These observations have weights, which neither form can say.")
     if observables is not None:
-        rows = _only(rows, names_of("observables", observables, "observables=['C_per_ul']"))
+        rows = _only(rows, [getattr(each, "name", each) for each in observables])
     known = trial.covariates
     chosen = [*known] if covariates is None else _named(covariates, known)
     values = {name: known[name] for name in chosen}

@@ -13,6 +13,7 @@ from vcohort.errors import VcohortError
 from vcohort.exchange.nonmem.records import Records, records_of
 from vcohort.exchange.nonmem.subjects import Subjects, of_cohort, of_trial
 from vcohort.exchange.rows import CSV, check_rows, write_rows
+from vcohort.given import is_list
 from vcohort.measurements.observables import OBSERVABLES, Observable
 from vcohort.trials.columns import MEANT
 from vcohort.trials.trial_data import TrialData
@@ -102,13 +103,25 @@ def _written(
 ) -> pd.DataFrame:
     if path is not None:
         check_rows(path, CSV)
-    if isinstance(observables, str | Observable):
-        observables = [observables]
     of: Any = of_trial if isinstance(patients, TrialData) else of_cohort
-    table = _table(form, of(patients, observables, limit, covariates))
+    table = _table(form, of(patients, _asked(observables), limit, covariates))
     if path is not None:
         write_rows(table, path)
     return table
+
+
+def _asked(observables: Any) -> list[Any] | None:
+    """Return what is to be written, a list, or one of it; None is what is usual."""
+    if observables is None:
+        return None
+    if isinstance(observables, str | Observable):
+        return [observables]
+    if not is_list(observables) or not list(observables):
+        raise VcohortError(
+            f"observables = {observables!r} does not say what was measured. Try "
+            "observables=['C_per_ul']."
+        )
+    return list(observables)
 
 
 def _table(form: _Form, subjects: Subjects) -> pd.DataFrame:
