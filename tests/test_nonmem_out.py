@@ -224,6 +224,7 @@ def test_one_selected_patient_is_a_trial(virtual):
 
 REFUSED = {
     "no states": (lambda ds: vc.to_nonmem(ds.drop_dims("time")), "save_at=[0, 7, 14, 28]"),
+    "no dose": (lambda ds: vc.to_nonmem(ds.drop_vars("C0")), "has no C0 (patient)"),
     "no dataset": (lambda ds: vc.to_nonmem([1.0]), "vc.simulate with save_at"),
     "an observable": (lambda ds: vc.to_nonmem(ds, observables=["C_per_l"]), "Did you mean"),
     "nothing": (lambda ds: vc.to_nonmem(ds, observables=[]), "what was measured"),

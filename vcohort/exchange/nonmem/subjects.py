@@ -66,7 +66,8 @@ def of_cohort(whole: xr.Dataset, observables: Any, limit: Any, covariates: Any) 
 
     Those without an outcome are left out, with a warning.
     """
-    over = {"outcome": ("patient",), **dict.fromkeys("NCB", ("patient", "time"))}
+    over = {**dict.fromkeys(("outcome", "event_time", "C0"), ("patient",)),
+            **dict.fromkeys("NCB", ("patient", "time"))}  # fmt: skip
     need(whole, _SOURCE, over, ("regimen_record",), what="patients")
     ds, labels = one_cohort(whole)
     kinds = find_observables(_USUAL if observables is None else observables)
