@@ -13,6 +13,7 @@ from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_kinds import MAKERS, SLOW
 from vcohort.cli.pictures import PICTURES
+from vcohort.results import tidy
 from vcohort.results.kinds import KINDS, of_its_kind
 from vcohort.results.tidy import left_out, rows_of
 
@@ -30,7 +31,7 @@ def test_every_picture_is_of_some_kind():
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in MAKERS]
 )
-def test_each_kind_is_a_table_of_its_numbers(kind):
+def test_each_kind_is_a_table_of_its_numbers(kind, tmp_path, monkeypatch):
     ds = of_its_kind(MAKERS[kind]())
     rows = rows_of(ds)
     table = vc.to_dataframe(ds)
@@ -46,6 +47,14 @@ def test_each_kind_is_a_table_of_its_numbers(kind):
             np.testing.assert_array_equal(table[name].to_numpy(), whole.values.ravel())
     for dims in missing:
         assert len(vc.to_dataframe(ds, dims)) == np.prod([ds.sizes[name] for name in dims])
+    if find_spec("pyarrow") is not None:
+        monkeypatch.setattr(tidy, "_BLOCK", 3)
+        for number, over in enumerate([None, *missing]):
+            path = vc.save_table(ds, tmp_path / f"{number}.parquet", over)
+            pd.testing.assert_frame_equal(
+                pd.read_parquet(path), vc.to_dataframe(ds, over), check_dtype=False,
+                check_exact=True,
+            )  # fmt: skip
 
 
 def test_codes_become_words_and_units_are_kept(run, figures):
@@ -145,7 +154,7 @@ def test_what_cannot_be_looked_at_is_refused(vcohort, tmp_path):
         ("plot", "own.nc", "heatmap"): "no picture",
         ("export", "own.nc", "-o", "it.xlsx"): ".csv",
         ("export", "own.nc", "-o", "it.csv"): "Name dimensions",
-        ("export", "own.nc", "-o", "it.nc", "--over", "k"): "holds all",
+        ("export", "own.nc", "-o", "it.nc", "--over", "k"): "netcdf does not read it",
     }.items():
         refused(vcohort(*arguments), message)
 

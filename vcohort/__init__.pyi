@@ -35,8 +35,14 @@ from .endpoints import Response as Response
 from .engine.chance import birth_death as birth_death
 from .errors import VcohortError as VcohortError
 from .errors import VcohortWarning as VcohortWarning
+from .exchange.adam.adrs import to_adrs as to_adrs
+from .exchange.adam.adtte import to_adtte as to_adtte
+from .exchange.inference_data import to_inference_data as to_inference_data
+from .exchange.nonmem.write import to_monolix as to_monolix
+from .exchange.nonmem.write import to_nonmem as to_nonmem
 from .exchange.sbml.read import from_sbml as from_sbml
 from .exchange.sbml.write import to_sbml as to_sbml
+from .exchange.table import save_table as save_table
 from .explorer.api import explore as explore
 from .measurements.observables import Observable as Observable
 from .models import Model as Model

@@ -19,9 +19,10 @@ from vcohort.cli.commands.archive import archive
 from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.explore import explore
+from vcohort.cli.commands.export import export
 from vcohort.cli.commands.fit import fit
 from vcohort.cli.commands.fit_population import fit_population
-from vcohort.cli.commands.look import export, plot
+from vcohort.cli.commands.look import plot
 from vcohort.cli.commands.optimize import optimize
 from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -16,14 +15,13 @@ from vcohort.errors import VcohortError
 from vcohort.files import check_writable, replacing
 from vcohort.results.saveable import check_saveable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 DATASET = (".nc", ".nc4")
 PICTURE = (".png", ".pdf", ".svg")
 PAGE = (".html", ".htm")
 STORE = (".zarr",)
-TABLE = (".csv", ".parquet")
+TABLE = (".csv", ".parquet", ".arrow")
+CSV = (".csv",)
+ADAM = (".csv", ".xpt")
 MODEL = (".xml", ".sbml")
 ARCHIVE = (".omex",)
 
@@ -38,24 +36,11 @@ _WHAT: dict[tuple[str, ...], str] = {
     STORE: "a Zarr store",
     MODEL: "SBML",
     ARCHIVE: "a COMBINE archive",
+    CSV: "CSV",
+    ADAM: "CSV, or a transport file of SAS",
+    (".parquet",): "Parquet",
+    (".arrow",): "Arrow",
 }
-
-
-def check_table(path: Path) -> None:
-    """Refuse, before any work, a table that nothing here can write."""
-    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise VcohortError(
-            f"Cannot write {path}: Parquet needs pyarrow. Type: "
-            'pip install "vcohort[parquet]", or give a name that ends in .csv.'
-        )
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the rows of a table, in the format that the name says."""
-    if path.suffix.lower() == ".parquet":
-        table.to_parquet(path, engine="pyarrow", index=False)
-    else:
-        table.to_csv(path, index=False)
 
 
 def check_format(path: Path, suffixes: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def read_flags(
     found = {
         "observables": _observables(observable),
         "units": by_name("--unit", map(_unit, unit or [])) or None,
-        "limit": _limit(limit),
+        "limit": limit_of(limit),
         "doses": None if doses is None else str(doses),
     }
     return {name: each for name, each in found.items() if each is not None}  # fmt: skip
@@ -91,7 +91,8 @@ def _unit(text: str) -> tuple[str, Any]:
     return name, (unit.strip(), _number("--unit", text, factor))
 
 
-def _limit(texts: list[str] | None) -> Any:
+def limit_of(texts: list[str] | None) -> Any:
+    """Return limits as flags give them, one or by observable; None without any."""
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:

@@ -221,7 +221,8 @@ def kind_of(ds: xr.Dataset | xr.DataTree) -> str:
 def of_its_kind(ds: Any) -> xr.Dataset:
     """Return the dataset that makes the kind: of a tree one of its groups, named as such."""
     kind = kind_of(ds)
-    group = ds[KINDS[kind].group].dataset if isinstance(ds, xr.DataTree) and kind in KINDS else ds
+    name = KINDS[kind].group if kind in KINDS else "/"
+    group = ds[name].dataset if isinstance(ds, xr.DataTree) else ds
     return group.assign_attrs(kind=kind)
 
 

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from vcohort.errors import VcohortError, refuse_other, unknown
-from vcohort.results.kinds import KINDS
+from vcohort.results.kinds import KINDS, of_its_kind
 from vcohort.simulation.dataset import COHORT
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Rows that are made at once: of 30 columns some 30 MB.
+_BLOCK = 1 << 17
 
-def to_dataframe(ds: xr.Dataset, over: Sequence[str] | None = None) -> pd.DataFrame:
+
+def to_dataframe(ds: xr.Dataset | xr.DataTree, over: Sequence[str] | None = None) -> pd.DataFrame:
     """Return what a dataset holds over some of its dimensions, one row for each combination.
 
     A column for each dimension's labels, then one for each variable over these dimensions or some
     of them, of all values alike too; codes with meanings, such as ``outcome``, as words. What lies
     over other dimensions is left for a table of its own: :func:`left_out` names it.
+    :func:`save_table` writes it to a file, a block of rows at a time.
 
+    :param ds: a dataset; of a posterior, which is a tree, ``summary`` is the table.
     :param over: dimensions; by default those of the kind's rows: ``("patient",)`` of a cohort,
         the swept ones of a sweep, ``("patient", "parameter")`` of a fit.
     :returns: the table; ``attrs["units"]`` holds the unit of each column that has one.
     :raises VcohortError: for dimensions that the dataset lacks, and for one without a known kind
         where ``over`` is not given.
     """
-    rows = rows_of(ds, over)
+    chosen = table_of(ds)
+    return _table(chosen, rows_of(chosen, over))
+
+
+def table_of(ds: Any) -> Any:
+    """Return the dataset whose rows are a table: of a tree the group that makes its kind."""
+    return of_its_kind(ds) if isinstance(ds, xr.Dataset | xr.DataTree) else ds
+
+
+def blocks_of(ds: xr.Dataset, rows: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield :func:`to_dataframe` over the dimensions ``rows`` in blocks of bounded size.
+
+    Each is of some labels of the first dimension; there is one at least, of no row if need be.
+    """
+    first, *others = rows
+    step = max(1, _BLOCK // max(1, math.prod(ds.sizes[name] for name in others)))
+    labelled = ds if first in ds.coords else ds.assign_coords({first: np.arange(ds.sizes[first])})
+    for start in range(0, max(1, ds.sizes[first]), step):
+        yield _table(labelled.isel({first: slice(start, start + step)}), rows)
+
+
+def _table(ds: xr.Dataset, rows: Sequence[str]) -> pd.DataFrame:
     columns = {str(name): variable for name, variable in ds.variables.items()
                if {*variable.dims} <= {*rows} and name not in ds.dims}  # fmt: skip
     chosen = xr.Dataset(columns, {name: ds[name] for name in rows}, ds.attrs)

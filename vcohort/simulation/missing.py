@@ -88,6 +88,8 @@ def known_outcomes(ds: xr.Dataset, *, stacklevel: int = 3) -> np.ndarray:
                 f"There is no variable {name!r}. Give a dataset of vc.simulate, or a cell of a "
                 "sweep with keep_patients=True."
             )
+        if ds[name].dtype.kind not in "biuf":
+            raise VcohortError(f"{name} is of the type {ds[name].dtype}: it must be numbers.")
     outcome, day = ds["outcome"].values, ds["event_time"].values
     odd = strange_outcomes(outcome)
     if odd.size:

@@ -24,6 +24,9 @@ _NAMES = {
     "compartment": ("CMT", "ADM"),
 }
 
+MEANT = frozenset((*(name for names in _NAMES.values() for name in names), *READ_OF_DOSES, "DOSE"))
+"""Names, in capitals, of columns that are no covariates."""
+
 
 @dataclass(frozen=True)
 class Columns:

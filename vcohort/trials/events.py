@@ -22,11 +22,14 @@ _STARTS = ("start", "entry", "enter", "entry_day", "entry_time", "tstart", "trun
 _ENDS = (*TIMES, "stop", "tstop")
 _LAST_FREE = "last_free"
 
+# What tables of CDISC, whose names are short, call two of these.
+_ENTRY, _LASTFREE = "entry", "lastfree"
+
 # Columns of CDISC's table of times to events, of which each name has one meaning.
 _ADTTE = ("aval", "cnsr")
 
-KNOWN = frozenset((*IDS, *_STARTS, *_ENDS, _LAST_FREE, *_ADTTE, "event", "paramcd", "param",
-                   "avalu"))  # fmt: skip
+KNOWN = frozenset((*IDS, *_STARTS, *_ENDS, _LAST_FREE, _LASTFREE, *_ADTTE, "event", "paramcd",
+                   "param", "avalu"))  # fmt: skip
 """Names of columns that mean something here."""
 _TIME_IN_TEXT = re.compile(r"\((day|week|month|year)s?\)", re.IGNORECASE)
 
@@ -62,7 +65,10 @@ def is_adtte(table: Table) -> bool:
 
 def event_table(table: Table) -> Table:
     """Return a table with the names that mean something here in small letters, all others kept."""
-    return table.named(lambda name: name.lower() if name.lower() in KNOWN else name)
+    known = table.named(lambda name: name.lower() if name.lower() in KNOWN else name)
+    if _LAST_FREE in known:
+        return known
+    return known.named(lambda name: _LAST_FREE if name == _LASTFREE else name)
 
 
 def read_events(table: Table, endpoint: str | None = None, unit: Unit | None = None) -> EventRows:
@@ -130,11 +136,14 @@ def _of_adtte(table: Table, endpoint: str | None) -> EventRows:
     censored = table.numbers("cnsr")
     table.refuse_where(~((censored >= 0) & (censored == np.floor(censored))), "cnsr",
                        "It must be 0 (the event) or a whole number above (censored)")  # fmt: skip
-    count = len(table)
-    others = tuple(name for name in table.columns if name not in (*_ADTTE, *IDS))
+    count, unit, event = len(table), _unit(table), censored == 0
+    start = np.nan_to_num(table.days(_ENTRY, unit)) if _ENTRY in table else np.zeros(count)
+    free = table.days(_LAST_FREE, unit) if _LAST_FREE in table else np.full(count, np.nan)
+    others = tuple(name for name in table.columns
+                   if name not in (*_ADTTE, *IDS, _ENTRY, _LAST_FREE))  # fmt: skip
     return EventRows(
-        _labels(table), np.zeros(count), table.days("aval", _unit(table)), censored == 0,
-        np.full(count, np.nan), table, others,
+        _labels(table), start, table.days("aval", unit), event, np.where(event, free, np.nan),
+        table, others,
     )  # fmt: skip
 
 

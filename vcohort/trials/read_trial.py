@@ -64,7 +64,8 @@ def read_trial(
     :param survival: a row a patient: ``id``, ``time``, ``event`` (1: progression, 0: censored),
         if wanted ``start`` (watched from then on only) and ``last_free`` (the last day seen free of
         a progression that was seen on ``time``); or ADTTE (``USUBJID``, ``PARAMCD``, ``AVAL``,
-        ``CNSR``), days in AVAL unless PARAM or AVALU says another unit.
+        ``CNSR``), days in AVAL unless PARAM or AVALU says another unit, if wanted ``ENTRY`` and
+        ``LASTFREE`` for the last two.
     :param doses: where they stand in a table of their own, its columns as those of NONMEM.
     :param observables: what was measured, ``"C_per_ul"``; or by code of DVID or column,
         ``{1: "C_per_ul", 2: "B_ml", 3: None}``, None for what is left out; names as of

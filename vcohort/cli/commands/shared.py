@@ -29,6 +29,8 @@ StudyFile: TypeAlias = Annotated[
 ]
 Plot: TypeAlias = Annotated[Path | None, typer.Option(help="Picture to draw, .png, .pdf or .svg.")]
 
+File: TypeAlias = Annotated[Path, typer.Argument(help="A NetCDF file, or a sweep's Zarr store.")]
+
 # The trial whose data come with the package.
 BUILT_IN = "zuma1"
 
@@ -122,3 +124,21 @@ def lacks_of_store(store: Path, found: Verification) -> list[str]:
             f"was written. Compute them again: vcohort resume {store} --repair"
         )
     return notes
+
+
+def read_file(file: Path) -> Any:
+    """Return what a file or a store holds; what a store lacks is told, and damage refused."""
+    if not file.exists():
+        raise VcohortError(f"There is no file {file}.")
+    load()
+    if not (file / "zarr.json").exists():
+        return vc.load(file)
+    from vcohort.sweeps.api import open_whole
+
+    ds, found = open_whole(file)
+    lacks = lacks_of_store(file, found)
+    if found.damaged:
+        raise VcohortError(" ".join(lacks))
+    for lack in lacks:
+        warnings.warn(lack, VcohortWarning, stacklevel=1)
+    return ds

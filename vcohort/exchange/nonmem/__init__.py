@@ -1,0 +1,1 @@
+"""Measurements, doses and covariates of patients in the forms of NONMEM and of Monolix."""
