@@ -35,6 +35,8 @@ from .endpoints import Response as Response
 from .engine.chance import birth_death as birth_death
 from .errors import VcohortError as VcohortError
 from .errors import VcohortWarning as VcohortWarning
+from .exchange.petab.read import read_petab as read_petab
+from .exchange.petab.write import to_petab as to_petab
 from .exchange.sbml.read import from_sbml as from_sbml
 from .exchange.sbml.write import to_sbml as to_sbml
 from .explorer.api import explore as explore
