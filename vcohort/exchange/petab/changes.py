@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -127,9 +126,9 @@ def _told(
 
 def _of_first(treatment: Treatment, known: Mapping[str, float]) -> Treatment:
     """Return an infusion of as many cells as the first one as such."""
-    is_infusion = isinstance(treatment, Infusion)
-    is_first = is_infusion and math.isclose(treatment.cells, known["C0"], rel_tol=_RELATIVE)
-    return Infusion(treatment.day) if is_first else treatment
+    if isinstance(treatment, Infusion) and np.isclose(treatment.cells, known["C0"], _RELATIVE, 0):
+        return Infusion(treatment.day)
+    return treatment
 
 
 def _survival(shares: Mapping[str, float], model: Model) -> Any:

@@ -172,18 +172,23 @@ def _values(
     shared: list[Parameter] = []
     own: dict[str, dict[str, str]] = {name: {} for name in names}
     for name, column in _columns(posed.cohort, regimen, posed.names).items():
-        free = None
-        if name in posed.names:
-            low, high = posed.limits[posed.names.index(name)].tolist()
-            free = (low, high), priors.get(name)
-        if (free and len(names) == 1) or (not free and (column == column[0]).all()):
-            shared.append(Parameter(name, float(column[0]), *(free or ())))
+        bounds, prior = _bounds(posed, name), priors.get(name)
+        if len(names) == 1 or (bounds is None and (column == column[0]).all()):
+            shared.append(Parameter(name, float(column[0]), bounds, prior))
             continue
         for patient, value in zip(names, column.tolist(), strict=True):
-            own[patient][name] = f"{name}_{patient}" if free else repr(value)
-            if free:
-                shared.append(Parameter(f"{name}_{patient}", value, *free))
+            own[patient][name] = repr(value) if bounds is None else f"{name}_{patient}"
+            if bounds is not None:
+                shared.append(Parameter(f"{name}_{patient}", value, bounds, prior))
     return shared, own
+
+
+def _bounds(posed: Posed, name: str) -> tuple[float, float] | None:
+    """Return the bounds of a parameter that is free."""
+    if name not in posed.names:
+        return None
+    low, high = posed.limits[posed.names.index(name)].tolist()
+    return low, high
 
 
 def _columns(cohort: Cohort, regimen: Regimen, free: tuple[str, ...]) -> dict[str, np.ndarray]:

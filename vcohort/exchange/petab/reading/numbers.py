@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,13 +15,13 @@ from vcohort.exchange.petab.content import Content, Parameter, Patient
 from vcohort.exchange.petab.reading.formulas import formula, number_or_name
 from vcohort.exchange.sbml.read import from_sbml
 from vcohort.exchange.sbml.reading.trusted import read_document
+from vcohort.exchange.sbml.treatments import Treatments
+from vcohort.models.formulas.equations import equations_of
+from vcohort.models.formulas.tree import names_in
 from vcohort.populations.distributions import Distribution
 from vcohort.regimens.regimen import Regimen
 
 _RELATIVE = 1e-9
-
-# With what patients begin: read where the model begins, and not in its slopes.
-_FIRST = ("N0", "C0", "B0", "E0", "f_M")
 
 
 class _Column(NamedTuple):
@@ -48,7 +48,7 @@ class Numbers:
         self._constants = _Constants(model)
         self._check_targets()
         self._columns = {name: self._column(name) for name in self._of_model}
-        self._check_first()
+        self._check_begun()
 
     @property
     def estimated(self) -> tuple[str, ...]:
@@ -133,8 +133,7 @@ class Numbers:
         names = tuple(each for _, each in found if each)
         if names:
             self._check_names(name, names)
-        given = any(name in patient.values for patient in self.patients)
-        if given or name in self._parameters:
+        if self._is_set(name):
             self._constants.check(name, self._of_model[name])
         return _Column(np.array([value for value, _ in found]), names)
 
@@ -194,28 +193,44 @@ class Numbers:
                if not self._free_of(name)}  # fmt: skip
         return {**others, **self.known, **own}
 
-    def _check_first(self) -> None:
-        """Refuse a number with which patients begin, where the model does not begin with it."""
-        for name in _FIRST:
-            is_set = name in self._parameters or any(name in each.values for each in self.patients)
-            if is_set and name not in self._constants.begun_with:
-                raise VcohortError(
-                    f"The problem sets {name}, of which the model's first cells do not depend. "
-                    "Give the model an initial assignment."
-                )
+    def _check_begun(self) -> None:
+        """Refuse a number with which the model neither begins nor treats, where patients do."""
+        treatments = Treatments(self.model, equations_of(self.model), self._regimen)
+        begun = {name for tree in treatments.first_cells.values() for name in names_in(tree)}
+        treated = {event.day for event in treatments.events}
+        treated |= {name for event in treatments.events for tree in event.assigned.values()
+                    for name in names_in(tree)}  # fmt: skip
+        for wanted, read, what in (
+            (begun, self._constants.begun, "first cells do"),
+            (treated, self._constants.treated, "events do"),
+        ):
+            for name in wanted:
+                if self._is_set(name) and name not in read:
+                    raise VcohortError(
+                        f"The problem sets {name}, on which the model's {what} not depend. Let "
+                        "them read it, or set nothing."
+                    )
+
+    def _is_set(self, name: str) -> bool:
+        """Whether the tables set a number of the model."""
+        return name in self._parameters or any(name in each.values for each in self.patients)
 
 
 class _Constants:
-    """The constants of a model's file, and which of them its first cells depend on."""
+    """The constants of a model's file; which its first cells depend on, and which its events."""
 
     def __init__(self, path: Path) -> None:
         model = read_document(path).getModel()
         parameters = [model.getParameter(each) for each in range(model.getNumParameters())]
         self.values = {each.getId(): each.getValue() for each in parameters if each.getConstant()}
-        self.begun_with: set[str] = set()
-        for each in range(model.getNumInitialAssignments()):
-            maths = model.getInitialAssignment(each).getMath()
-            self.begun_with |= {name for name in self.values if _reads(maths, name)}
+        first = [model.getInitialAssignment(each)
+                 for each in range(model.getNumInitialAssignments())]  # fmt: skip
+        events = [model.getEvent(each) for each in range(model.getNumEvents())]
+        assigned = [each.getEventAssignment(number) for each in events
+                    for number in range(each.getNumEventAssignments())]  # fmt: skip
+        triggers = [each.getTrigger() for each in events]
+        self.begun = {name for each in first for name in _names(each.getMath())}
+        self.treated = {name for each in (*triggers, *assigned) for name in _names(each.getMath())}
 
     def check(self, name: str, value: float) -> None:
         """Refuse a number that the model has by another name, or in another unit."""
@@ -226,11 +241,12 @@ class _Constants:
             )
 
 
-def _reads(maths: Any, name: str) -> bool:
-    """Whether a formula of libSBML reads a name."""
-    if maths.isName() and maths.getName() == name:
-        return True
-    return any(_reads(maths.getChild(each), name) for each in range(maths.getNumChildren()))
+def _names(maths: Any) -> Iterator[str]:
+    """Yield the names that a formula of libSBML reads."""
+    if maths.isName():
+        yield maths.getName()
+    for each in range(maths.getNumChildren()):
+        yield from _names(maths.getChild(each))
 
 
 def _refuse_alike(patients: Iterable[Patient]) -> None:

@@ -91,10 +91,9 @@ def _inside(folder: Path, what: str, name: str) -> Path:
         )
     try:
         path = (folder / name).resolve()
-        is_inside = path.is_relative_to(folder) and path != folder
-    except (OSError, RuntimeError, ValueError):
-        is_inside = False
-    if not is_inside:
+    except (OSError, RuntimeError, ValueError) as error:
+        raise VcohortError(f"The problem's {what} names {name!r}: {error}.") from None
+    if folder not in path.parents:
         raise VcohortError(
             f"The problem's {what} names {name!r}, which leads out of the folder of the problem. "
             "Put the file into the folder, and give its name."

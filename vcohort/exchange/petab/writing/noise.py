@@ -93,7 +93,7 @@ class Noise:
         scales = dict(zip(self._called, placeholders or self._called.values(), strict=False))
         formula = _width(scales, predicted)
         if self._is_weighed(kind):
-            formula = f"{formula} / sqrt({placeholders[-1]})"
+            formula = f"{formula} * {placeholders[-1]}"
         return formula, placeholders
 
     def measurements(self, named: Callable[[str], str]) -> list[Measurement]:
@@ -118,7 +118,7 @@ class Noise:
             return ()
         patient = self._patients[data.patient[row]]
         scales = tuple(self._own(called, patient) for called in self._called.values())
-        return (*scales, repr(float(data.weight[row]))) if is_weighed else scales
+        return (*scales, repr(float(data.weight[row] ** -0.5))) if is_weighed else scales
 
     def _own(self, called: str, patient: str) -> str:
         return called if len(self._patients) == 1 else f"{called}_{patient}"
@@ -134,5 +134,5 @@ def _width(scales: Mapping[str, str], predicted: str) -> str:
     """Return the formula of a width; ``scales``: their names, by what they are of."""
     constant, share = scales.get("constant"), scales.get("proportional")
     if constant and share:
-        return f"sqrt({constant}^2 + ({share} * {predicted})^2)"
+        return f"({constant}^2 + ({share} * {predicted})^2)^0.5"
     return constant or f"{share} * {predicted}"
