@@ -112,9 +112,8 @@ def test_one_patient_without_a_label(version, again):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_priors_come_back(version, again):
-    priors = {
-        "K_C": vc.LogNormal(7e10, 0.3), "gamma_B": vc.Normal(1.0, 0.25), "r_B": vc.Uniform(0.03, 0.2)
-    }  # fmt: skip
+    priors = {"K_C": vc.LogNormal(7e10, 0.3), "gamma_B": vc.Normal(1.0, 0.25),
+              "r_B": vc.Uniform(0.03, 0.2)}  # fmt: skip
     bounds = {**BOUNDS, "r_B": (0.02, 0.3), "k_B": (1e8, 1e11)}
     found = again(error(0.1), list(bounds), cohort(), bounds=bounds, priors=priors, version=version)
     assert set(found.priors) == set(priors)

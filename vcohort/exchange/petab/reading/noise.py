@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.exchange.petab.content import Content, Measurement, Observed
 from vcohort.exchange.petab.reading.formulas import formula
 from vcohort.exchange.petab.writing.noise import KINDS, Kind
 from vcohort.models.formulas.tree import Tree, evaluate, names_in, replaced
+from vcohort.populations.distributions import Uniform
 
 # Scales at which formulas are asked, a pair a state: of a constant and of a proportional width.
 _ASKED = ((1.0, 1.0), (3.0, 0.25), (0.7, 2.0), (2.5, 0.1))
@@ -21,6 +23,9 @@ STATES = len(_ASKED)
 """At how many states formulas are asked."""
 
 _RELATIVE = 1e-9
+
+# Bounds of noise this far apart hold nothing back.
+_WIDE = 1e4
 
 _LN_10 = math.log(10.0)
 
@@ -67,6 +72,7 @@ def scatter_of(content: Content, states: Mapping[str, States], estimated: Iterab
     scales = {observables[each.observable].scale for each in content.measurements}
     loss = _loss({"lin" if scale == "lin" else "log" for scale in scales}, widths)
     _check_scales(content, widths)
+    _advise(content, {name for width in widths for name in width.scales.values()})
     nothing = np.full(len(widths), np.nan)
     if not widths[0].scales:
         factors = [_LN_10 if observables[each.observable].scale == "log10" else 1.0
@@ -118,6 +124,25 @@ def _check_scales(content: Content, widths: Sequence[Width]) -> None:
                 raise VcohortError(
                     f"The scale {name!r} is that of {owner[name]!r} and of {each.patient!r}. Here "
                     "each patient has a scale of its own."
+                )
+
+
+def _advise(content: Content, scales: set[str]) -> None:
+    """Warn of bounds of scales, which are found here wherever they are most likely."""
+    for each in content.parameters:
+        if each.name in scales and each.bounds is not None:
+            low, high = each.bounds
+            if not isinstance(each.prior, Uniform | None):
+                raise VcohortError(
+                    f"The noise parameter {each.name!r} has a prior of its own: vc.fit and "
+                    "vc.posterior know none for it. Leave it out, or give known errors."
+                )
+            if high < _WIDE * low:
+                warnings.warn(
+                    f"The bounds of {each.name!r}, {low:g} and {high:g}, are not kept: a scale of "
+                    "noise is found wherever it is most likely.",
+                    VcohortWarning,
+                    stacklevel=4,
                 )
 
 

@@ -61,10 +61,10 @@ def measurement_of(row: Row, patient: str) -> Measurement:
 def bounds_of(row: Row) -> tuple[float, float]:
     """Return the bounds of an estimated parameter."""
     low, high = row.number("lowerBound"), row.number("upperBound")
-    if not 0.0 < low < high:
+    if not 0.0 <= low < high:
         raise VcohortError(
-            f"In {row.place}, the bounds are {low:g} and {high:g}: they must be above 0, the "
-            "smaller one first, since parameters are fitted by their logs."
+            f"In {row.place}, the bounds are {low:g} and {high:g}: they must be at least 0, the "
+            "smaller one first."
         )
     return low, high
 

@@ -14,7 +14,11 @@ from vcohort.files import read_plain
 # A problem's list of files has a screen.
 _MOST_BYTES = 1 << 18
 
-_KINDS = {"anchor", "alias", "tag"}
+_DEEPEST, _MOST_TOKENS = 20, 5_000
+
+_REFERENCES = {"<anchor>", "<alias>", "<tag>"}
+_OPENED = {"[", "{", "<block sequence start>", "<block mapping start>"}
+_CLOSED = {"]", "}", "<block end>"}
 
 
 def problem_file(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
@@ -32,22 +36,29 @@ def problem_file(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
 def _loaded(path: Any, text: str) -> Any:
     yaml = importlib.import_module("yaml")
     try:
-        for token in yaml.scan(text):
-            if token.id.strip("<>") in _KINDS:
-                raise VcohortError(
-                    f"{path} has YAML that refers to itself or to Python ({token.id}), which no "
-                    "problem needs."
-                )
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_twice(path, node)
+        _check_tokens(path, yaml.scan(text))
+        _refuse_twice(path, yaml.compose(text, Loader=yaml.SafeLoader))
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except VcohortError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         why = " ".join(str(error).split())[:200]
-        raise VcohortError(f"{path} is no YAML: {why}") from None
-    except (RecursionError, ValueError, TypeError) as error:
-        if isinstance(error, VcohortError):
-            raise
-        raise VcohortError(f"{path} is no YAML that can be read: {error}") from None
+        raise VcohortError(f"{path} is no YAML that can be read: {why}") from None
+
+
+def _check_tokens(path: Any, tokens: Iterable[Any]) -> None:
+    """Refuse what refers to itself or to Python, and what is nested or goes on without end."""
+    depth = 0
+    for number, token in enumerate(tokens):
+        if token.id in _REFERENCES:
+            raise VcohortError(
+                f"{path} has YAML that refers to itself or to Python ({token.id}), which no "
+                "problem needs."
+            )
+        depth += token.id in _OPENED
+        depth -= token.id in _CLOSED
+        if depth > _DEEPEST or number > _MOST_TOKENS:
+            raise VcohortError(f"{path} is no problem of PEtab: its YAML has no end.")
 
 
 def _refuse_twice(path: Any, node: Any) -> None:
