@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import vcohort as vc
+from tests.test_cli import refused
+from tests.test_cli import vcohort as vcohort
 from tests.test_sbml import MIXED
 from vcohort.measurements.observations import read_observations
 
@@ -206,3 +208,37 @@ def test_what_has_no_place_is_refused(given, message, tmp_path):
     with pytest.raises(vc.VcohortError, match=message):
         vc.to_petab(**asked, path=tmp_path / "p")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_takes_no_flag_that_a_problem_says(tmp_path, vcohort):
+    path = vc.to_petab(
+        error(0.1), ["K_C"], cohort(), path=tmp_path / "p", bounds={"K_C": (1e10, 1e12)},
+        priors={"K_C": vc.LogNormal(7e10, 0.3)},
+    )  # fmt: skip
+    output = tmp_path / "fit.nc"
+
+    def fit(*flags):
+        return vcohort("fit", path, "-o", output, *flags)
+
+    refused(fit("--free", "K_C"), "says itself what --free would say")
+    refused(fit("--set", "r_B=0.1", "--loss", "log"), "what --loss, --set would say")
+    refused(fit("--how", "compare"), "fits other laws than the problem has")
+    refused(fit(), "priors of K_C, of which vc.fit knows nothing")
+    refused(vcohort("fit", tmp_path / "no.yaml", "-o", output), "Cannot read .*no.yaml")
+    assert not output.exists()
+
+
+@pytest.mark.slow
+def test_the_command_fits_a_problem(tmp_path, vcohort):
+    table = {"day": [10.0, 80.0], "observable": ["B_ml"] * 2, "value": [190.0, 18000.0],
+             "error": [0.1, 0.1]}  # fmt: skip
+    still = vc.Cohort.from_values("kimmel2021-figures", gamma_B=0.0)
+    path = vc.to_petab(table, ["r_B"], still, path=tmp_path / "p")
+    done = vcohort("fit", path, "-o", tmp_path / "fit.nc", "--starts", "4")
+    assert done.returncode == 0, done.stderr
+    ds = vc.load(tmp_path / "fit.nc")
+    shifted = np.log(np.array(table["value"]) / (still["B0"][0] / 1e9))
+    days = np.array(table["day"])
+    slope = (days * shifted).sum() / (days**2).sum()
+    assert float(ds["estimate"]) == pytest.approx(slope, rel=1e-5)
+    assert ds.attrs["petab"] == "problem.yaml"

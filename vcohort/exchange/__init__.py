@@ -1,1 +1,1 @@
-"""Models and patients in the formats of other programs, and back."""
+"""Models, patients and fits in the formats of other programs, and back."""
