@@ -224,7 +224,7 @@ def test_the_command_takes_no_flag_that_a_problem_says(tmp_path, vcohort):
     refused(fit("--set", "r_B=0.1", "--loss", "log"), "what --loss, --set would say")
     refused(fit("--how", "compare"), "fits other laws than the problem has")
     refused(fit(), "priors of K_C, of which vc.fit knows nothing")
-    refused(vcohort("fit", tmp_path / "no.yaml", "-o", output), "Cannot read .*no.yaml")
+    refused(vcohort("fit", tmp_path / "no.yaml", "-o", output), "No such file")
     assert not output.exists()
 
 
@@ -240,5 +240,5 @@ def test_the_command_fits_a_problem(tmp_path, vcohort):
     shifted = np.log(np.array(table["value"]) / (still["B0"][0] / 1e9))
     days = np.array(table["day"])
     slope = (days * shifted).sum() / (days**2).sum()
-    assert float(ds["estimate"]) == pytest.approx(slope, rel=1e-5)
+    assert ds["estimate"].item() == pytest.approx(slope, rel=1e-5)
     assert ds.attrs["petab"] == "problem.yaml"
