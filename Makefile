@@ -17,7 +17,7 @@ help:
 	@echo "make paper      the paper's figures anew, and docs/paper.md"
 	@echo "make bench      speed, memory, peers: bench/results and docs/performance.md"
 	@echo "make gpu-check  all programs compiled for GPUs that are not there: bench/results"
-	@echo "make wheel      the package, built and tried in an environment of its own, in dist/"
+	@echo "make wheel      wheel and source archive, checked, and tried in an environment of its own: dist/"
 	@echo "make lock       pin the newest dependencies in requirements.lock"
 
 $(READY): requirements.lock pyproject.toml
@@ -79,13 +79,17 @@ $(GPU)/.ready: requirements.lock bench/gpu-requirements.txt pyproject.toml
 gpu-check: $(GPU)/.ready
 	$(GPU)/bin/python -m bench.gpu_compile
 
+# The wheel is built from the source archive, so that both are known to be whole.
 wheel: $(READY)
-	rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation --wheel-dir dist .
+	rm -rf dist && $(BIN)/python -m hatchling build --directory dist --target sdist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --wheel-dir dist dist/*.tar.gz
 	$(PYTHON) -m venv dist/trial
 	dist/trial/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint requirements.lock dist/*.whl
 	cd dist && trial/bin/vcohort demo --patients 100 --output trial/demo
+	dist/trial/bin/python -m pip install --quiet --disable-pip-version-check twine
+	dist/trial/bin/twine check --strict dist/*.tar.gz dist/*.whl
 
 lock:
 	$(PYTHON) -m venv $(VENV)

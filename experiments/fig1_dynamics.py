@@ -9,7 +9,8 @@ from common import FIGURES, Finding, main, verdict
 from matplotlib.figure import Figure
 
 import vcohort as vc
-from vcohort.plots.style import BLUE, DAYS, GREEN, VERMILLION, plain
+from vcohort.colours import BLUE, GREEN, VERMILLION
+from vcohort.plots.style import DAYS, plain
 
 TITLE = "Figure 1d–f: three courses"
 

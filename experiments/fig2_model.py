@@ -9,7 +9,8 @@ from common import FIGURES, MEDIAN_FIT, PRESETS, Finding, main, variable, verdic
 from matplotlib.figure import Figure
 
 import vcohort as vc
-from vcohort.plots.style import DAYS, GREY, OUTCOME, SERIES, plain
+from vcohort.colours import GREY
+from vcohort.plots.style import DAYS, OUTCOME, SERIES, plain
 
 TITLE = "Figure 2a, b, d: the model against the data, chance"
 

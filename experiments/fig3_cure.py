@@ -30,7 +30,8 @@ from published import (
 )
 
 import vcohort as vc
-from vcohort.plots.style import GREY, SERIES, plain
+from vcohort.colours import GREY
+from vcohort.plots.style import SERIES, plain
 
 TITLE = "Figure 3c, d: the probability of cure"
 

@@ -9,7 +9,8 @@ from common import FIGURES, SIGMA, Finding, main, variable, verdict
 from matplotlib.figure import Figure
 
 import vcohort as vc
-from vcohort.plots.style import BLUE, DAYS, GREEN, GREY, plain
+from vcohort.colours import BLUE, GREEN, GREY
+from vcohort.plots.style import DAYS, plain
 
 TITLE = "Figure 3a: CAR T kinetics"
 

@@ -25,7 +25,8 @@ from common import (
 from matplotlib.figure import Figure
 
 import vcohort as vc
-from vcohort.plots.style import DAYS, GREY, SERIES, plain
+from vcohort.colours import GREY
+from vcohort.plots.style import DAYS, SERIES, plain
 
 TITLE = "Figure 3b: progression-free survival"
 

@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 from published import CURES, PROGRESSIONS
 
 import vcohort as vc
-from vcohort.plots.style import DAYS, GREY, SERIES, plain
+from vcohort.colours import GREY
+from vcohort.plots.style import DAYS, SERIES, plain
 
 TITLE = "Figure 4: times to cure and to progression"
 

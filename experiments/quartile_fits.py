@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from published import QUARTILE_COLUMN
 
 import vcohort as vc
-from vcohort.plots.style import BLUE, GREY, plain
+from vcohort.colours import BLUE, GREY
+from vcohort.plots.style import plain
 
 TITLE = "The fits behind table 1"
 

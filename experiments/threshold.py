@@ -22,7 +22,8 @@ from published import PATIENTS, THRESHOLD_P, THRESHOLD_VARIATION
 from scipy.stats import ks_2samp
 
 import vcohort as vc
-from vcohort.plots.style import GREY, SERIES, plain
+from vcohort.colours import GREY
+from vcohort.plots.style import SERIES, plain
 
 TITLE = "The stochastic threshold"
 

@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from tests.pictures import CASES, DRAWN, figure_of
 from tests.test_plots import fit_of
 from vcohort import plots
+from vcohort.colours import GREY, PALE
 from vcohort.plots import style
 from vcohort.plots.ticks import number_ticks
 
@@ -125,7 +126,7 @@ def test_nothing_squashes_the_data(name, place):
 @every_picture
 def test_colours_are_those_that_all_readers_tell_apart(name, place):
     _, figure = figure_of(name, place)
-    known = {to_hex(each) for each in (*style.SERIES, style.GREY, style.PALE, "black", "white")}
+    known = {to_hex(each) for each in (*style.SERIES, GREY, PALE, "black", "white")}
     seen = set()
     for axes in data_axes(figure):
         seen |= {to_hex(line.get_color()) for line in axes.lines}

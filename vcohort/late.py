@@ -34,4 +34,5 @@ else:
 def is_traced(value: Any) -> bool:
     """Whether a value is being traced, by ``jax.jit`` or ``jax.grad``."""
     # As long as nobody has imported JAX, nobody traces.
-    return "jax" in sys.modules and isinstance(value, import_module("jax.core").Tracer)
+    core = sys.modules.get("jax.core")
+    return core is not None and isinstance(value, core.Tracer)

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from vcohort.engine.chance.random import Key
-from vcohort.engine.integrator.grid import Days, Grid, make_grid
+from vcohort.engine.integrator.grid import Days, Grid, make_grid, shared_grid
 from vcohort.engine.integrator.treatment import Schedule
 
 
@@ -101,11 +101,10 @@ class GridSpec(NamedTuple):
 def _shared_grid(
     size: int, steps: int, horizon: float, required_days: bytes, treatments: bytes, dtype: str
 ) -> Grid:
-    """Return a grid that all patients share, as numpy arrays: made once, not once a block."""
-    days = (np.frombuffer(each, dtype) for each in (required_days, treatments))
-    with jax.ensure_compile_time_eval(), jax.enable_x64(np.dtype(dtype).itemsize == 8):
-        made = make_grid(size, steps, Days(*map(jnp.asarray, (np.asarray(horizon, dtype), *days))))
-        return jax.tree.map(np.asarray, made)
+    """Return a grid that all patients share: made once, not once a block."""
+    required, treated = (np.frombuffer(each, dtype) for each in (required_days, treatments))
+    days = np.asarray(horizon, dtype), required, treated
+    return shared_grid(size, steps, Days(*(cast("Array", each) for each in days)))
 
 
 class Settings(NamedTuple):

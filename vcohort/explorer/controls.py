@@ -15,7 +15,7 @@ from vcohort.explorer.settings import (
     with_preset,
     with_value,
 )
-from vcohort.explorer.sliders import Slider, sliders_of, value_of
+from vcohort.explorer.sliders import Slider, sliders_of, values_of
 from vcohort.explorer.timeline import Timeline
 from vcohort.models import LAW_KINDS
 from vcohort.models import laws as laws_of
@@ -32,13 +32,20 @@ _OF_LOGS = "return Number(Math.pow(10, tick).toPrecision(3)).toString()"
 _PLAIN = "return Number(tick.toPrecision(3)).toString()"
 
 
+class Prompt(pn.widgets.FloatSlider):
+    """A slider that tells of each move at once; what is passed by is dropped by who computes."""
+
+    # Panel else waits for 50 ms.
+    _debounce = 0
+
+
 class Knob:
     """A parameter's slider, with a mark at the preset's value and a way back to it."""
 
     def __init__(self, name: str, slider: Slider, edit: Callable[[Edit], None]) -> None:
         self._name, self._slider = name, slider
         unit = f", {slider.unit}" if slider.unit else ""
-        self.widget = pn.widgets.FloatSlider(
+        self.widget = Prompt(
             label=f"{name}{unit}", start=slider.low, end=slider.high,
             step=(slider.high - slider.low) / _STEPS, margin=(2, 8),
             format=CustomJSTickFormatter(code=_OF_LOGS if slider.is_log else _PLAIN),
@@ -64,9 +71,9 @@ class Knob:
         value = self._slider.value(position)
         return lambda study: with_value(study, self._name, value)
 
-    def follow(self, study: Study) -> None:
-        """Stand where the study says."""
-        position = self._slider.position(value_of(study, self._name))
+    def follow(self, value: float) -> None:
+        """Stand at a value, in cells and days."""
+        position = self._slider.position(value)
         self.widget.value = min(max(position, self._slider.low), self._slider.high)
 
 
@@ -81,8 +88,7 @@ class Controls:
             label="population", options=list(PRESETS), sizing_mode="stretch_width", margin=(5, 0)
         )
         self._numbers = {
-            "sigma": pn.widgets.FloatSlider(label="variability, sigma", start=0.0, end=0.5,
-                                            step=0.01),
+            "sigma": Prompt(label="variability, sigma", start=0.0, end=0.5, step=0.01),
             "patients": pn.widgets.IntInput(label="patients", start=1, end=200_000, step=1000),
             "horizon": pn.widgets.FloatInput(label="horizon, days", start=1.0, end=1e5, step=100),
             "progression": pn.widgets.FloatInput(label="progression, times the first size",
@@ -118,8 +124,9 @@ class Controls:
             self._note.object = f"{study.preset} comes with laws of its own." if own else ""
             for kind, widget in self._laws.items():
                 widget.value, widget.disabled = getattr(laws, kind).name, own
-            for knob in self._knobs.values():
-                knob.follow(study)
+            values = values_of(study)
+            for name, knob in self._knobs.items():
+                knob.follow(values[name])
             self.timeline.follow(study)
         finally:
             self._is_following = False

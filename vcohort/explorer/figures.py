@@ -9,8 +9,8 @@ from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
 from vcohort import data
+from vcohort.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook
-from vcohort.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 from vcohort.results.trial import Curve
 
 ARMS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE)

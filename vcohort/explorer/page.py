@@ -14,6 +14,7 @@ import pandas as pd
 import panel as pn
 
 from vcohort import data
+from vcohort.colours import BLUE, GREEN
 from vcohort.errors import VcohortError
 from vcohort.explorer.controls import Controls
 from vcohort.explorer.figures import EventDays, Ribbons, Survival, Tumours
@@ -21,7 +22,7 @@ from vcohort.explorer.latest import Latest
 from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients
 from vcohort.explorer.settings import address_of, read_study, study_at, text_of
 from vcohort.explorer.tabs import TABS
-from vcohort.plots.style import BLUE, GREEN
+from vcohort.explorer.wheel import Wheel
 from vcohort.results.trial import Curve, read_curve
 from vcohort.studies.study import Study
 
@@ -56,7 +57,7 @@ class Page:
         self._cured = pn.pane.HTML(sizing_mode="stretch_width")
         self._responses = pn.pane.HTML(sizing_mode="stretch_width")
         self._told: Any = pn.pane.Alert("", alert_type="warning", visible=False)
-        self._busy = pn.indicators.LoadingSpinner(value=False, size=24, margin=(10, 8))
+        self._busy = Wheel()
         self._latest = Latest(_parts, self._done, self._failed)
         self._overlay(trial)
         self.controls = Controls(study, self.edit)
@@ -104,7 +105,7 @@ class Page:
     @property
     def is_busy(self) -> bool:
         """Whether what is set is not all shown yet."""
-        return bool(self._busy.value)
+        return self._busy.turns
 
     def later(self, callback: Callable[[], Any]) -> None:
         """Call back where the page may be changed: from any thread, once the browser has it."""
@@ -146,7 +147,7 @@ class Page:
                  for each in (*panes, self._responses)]  # fmt: skip
         trial = pn.FlexBox(*cells, sizing_mode="stretch_width")
         self._chosen = pn.Tabs(("Trial", trial), *((tab.title, tab.view) for tab in self.tabs),
-                               sizing_mode="stretch_width")  # fmt: skip
+                               dynamic=True, sizing_mode="stretch_width")  # fmt: skip
         self._chosen.param.watch(lambda _: self._tell_tab(), "active")
         return self._chosen
 
@@ -156,7 +157,7 @@ class Page:
             self.tabs[self._chosen.active - 1].follow()
 
     def _want(self) -> None:
-        self._busy.value = True
+        self._busy.turns = True
         self._latest.want(self.study)
 
     def _done(self, study: Study, part: object) -> None:
@@ -174,7 +175,7 @@ class Page:
     def _failed(self, study: Study, why: str) -> None:
         def tell() -> None:
             if study == self.study:
-                self._busy.value = False
+                self._busy.turns = False
                 self._tell(f"{why} The pictures are those of before.", "danger")
 
         self.later(tell)
@@ -196,7 +197,7 @@ class Page:
 
     def _settled(self) -> None:
         """Everything that is set is shown: keep it for undo and in the address."""
-        self._busy.value, self._shown = False, self.study
+        self._busy.turns, self._shown = False, self.study
         if self._past[-1] != self.study:
             self._past = [*self._past, self.study][-_MOST_UNDONE:]
             self._future.clear()

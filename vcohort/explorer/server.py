@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import panel as pn
 
+from vcohort.explorer.latest import Latest
+from vcohort.explorer.outlook import Patients
 from vcohort.explorer.page import ZUMA1, Page, read_trial
 from vcohort.results.trial import Curve
 from vcohort.studies.study import Study
@@ -33,6 +35,8 @@ def serve(
     pn.extension(notifications=False, throttled=False)
     # What is no trial is told before there is a server.
     curve = read_trial(trial)
+    # While the browser begins, the programs of the first page are made ready.
+    Latest(_first_outlook, _drop, _drop).want(study)
     server: Any = pn.serve(
         {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False, start=False,
         title=_TITLE, verbose=False,
@@ -43,6 +47,14 @@ def serve(
     if browser:
         server.io_loop.add_callback(webbrowser.open, at)
     server.io_loop.start()
+
+
+def _first_outlook(study: Study) -> Iterator[object]:
+    yield Patients(study).outlook()
+
+
+def _drop(study: Study, found: object) -> None:
+    """Forget what was found: each page computes its own."""
 
 
 def page_of(study: Study, trial: Curve | str | None) -> pn.viewable.Viewable:

@@ -63,9 +63,15 @@ def sliders_of(study: Study) -> dict[str, Slider]:
     }
 
 
+def values_of(study: Study) -> dict[str, float]:
+    """Return the centres of all parameters, in cells and days, by name."""
+    known = study.population().distributions
+    return {name: float(median_of(each)) for name, each in known.items()}
+
+
 def value_of(study: Study, name: str) -> float:
     """Return a parameter's centre in cells and days."""
-    return float(median_of(study.population().distributions[name]))
+    return values_of(study)[name]
 
 
 def _without_values(study: Study) -> Population:

@@ -10,9 +10,9 @@ import panel as pn
 from bokeh.models import PointDrawTool
 from bokeh.plotting import figure
 
+from vcohort.colours import BLUE, VERMILLION
 from vcohort.explorer.figures import source, span
 from vcohort.explorer.settings import with_treatments
-from vcohort.plots.style import BLUE, VERMILLION
 from vcohort.studies.study import Study
 from vcohort.units import CELLS_PER_UL
 

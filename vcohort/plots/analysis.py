@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY, ORANGE, VERMILLION
 from vcohort.errors import VcohortError
 from vcohort.plots.layout import grid_of, panel, panels_of, picture
-from vcohort.plots.style import BLUE, GREY, ORANGE, SHARES, SIGNED, VERMILLION, symbols
+from vcohort.plots.style import SHARES, SIGNED, symbols
 from vcohort.plots.words import name_levels, own_legend, quarters_within
 from vcohort.results.needed import labelled, need
 

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY, VERMILLION
 from vcohort.errors import VcohortError
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import BLUE, DAYS, GREY, SERIES, VERMILLION
+from vcohort.plots.style import DAYS, SERIES
 from vcohort.plots.words import own_legend
 from vcohort.results.needed import need
 

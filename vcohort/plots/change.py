@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.endpoints.response import CR, PD, PR, SD
 from vcohort.plots.layout import picture, wide_panel
 from vcohort.plots.patients import first_few
-from vcohort.plots.style import DAYS, GREY, OUTCOME, RESPONSE
+from vcohort.plots.style import DAYS, OUTCOME, RESPONSE
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import caption, legend_of, missing_title
 from vcohort.results.counted import counted, first_tumour

@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vcohort.colours import GREY
 from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
-from vcohort.plots.style import DAYS, DOUBLE, FEW, GREY, NORMAL, SMALL, gapped_looks
+from vcohort.plots.style import DAYS, DOUBLE, FEW, NORMAL, SMALL, gapped_looks
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import as_it_is, legend_of
 from vcohort.results.needed import need

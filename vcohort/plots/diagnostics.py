@@ -10,10 +10,11 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY, VERMILLION
 from vcohort.errors import VcohortError, one_of
 from vcohort.plots.layout import figure_of, grid_of, panel, panels_of, picture
 from vcohort.plots.patients import asks_for_log
-from vcohort.plots.style import BLUE, DAYS, GREY, VERMILLION
+from vcohort.plots.style import DAYS
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import legend_of
 from vcohort.results.needed import need

@@ -7,12 +7,13 @@ import scipy
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import whole
 from vcohort.plots.layout import panel, picture
 from vcohort.plots.patients import asks_for_log
-from vcohort.plots.style import GREY, OUTCOME
+from vcohort.plots.style import OUTCOME
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import caption, literal, own_legend
 from vcohort.results.needed import need

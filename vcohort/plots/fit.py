@@ -11,22 +11,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
+from vcohort.colours import BLUE, GREY, VERMILLION
 from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.plots.layout import grid_of, panel, panels_of, picture
 from vcohort.plots.patients import asks_for_log, by_patient, first_patient
-from vcohort.plots.style import (
-    BLUE,
-    DOUBLE,
-    FEW,
-    GREY,
-    SERIES,
-    SHARES,
-    SINGLE,
-    SMALL,
-    VERMILLION,
-    looks,
-    symbols,
-)
+from vcohort.plots.style import DOUBLE, FEW, SERIES, SHARES, SINGLE, SMALL, looks, symbols
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import as_it_is, legend_of
 from vcohort.results.needed import need

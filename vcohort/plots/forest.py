@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import GREY
 from vcohort.plots.layout import grid_of, panels_of, picture
-from vcohort.plots.style import GREY, SERIES
+from vcohort.plots.style import SERIES
 from vcohort.plots.words import caption, legend_of, literal
 from vcohort.results.needed import need
 from vcohort.units import CELLS_PER_UL

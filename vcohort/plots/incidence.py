@@ -7,9 +7,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from vcohort.colours import ORANGE
 from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import DAYS, ORANGE, OUTCOME
+from vcohort.plots.style import DAYS, OUTCOME
 from vcohort.plots.words import own_legend
 from vcohort.results.competing_risks import cumulative_incidence as estimate
 from vcohort.results.followed import first_events

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY
 from vcohort.given import whole
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import BLUE, DAYS, GREY
+from vcohort.plots.style import DAYS
 from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import missing_title, own_legend
 from vcohort.results.counted import counted

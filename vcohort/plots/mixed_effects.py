@@ -14,10 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
 
+from vcohort.colours import BLUE, GREY, SKY, VERMILLION
 from vcohort.errors import VcohortError
 from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import asks_for_log
-from vcohort.plots.style import BLUE, DOUBLE, GREY, LARGE, SERIES, SKY, VERMILLION, symbols
+from vcohort.plots.style import DOUBLE, LARGE, SERIES, symbols
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import as_it_is, legend_of, letters_within
 from vcohort.results.needed import need

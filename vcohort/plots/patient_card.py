@@ -11,11 +11,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from vcohort.colours import GREY
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.models import Model
 from vcohort.plots.layout import grid_of, panels_of, picture
 from vcohort.plots.patients import first_patient
-from vcohort.plots.style import DAYS, GREY, OUTCOME, SERIES
+from vcohort.plots.style import DAYS, OUTCOME, SERIES
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import caption, literal, own_legend
 from vcohort.populations.cohort import Cohort

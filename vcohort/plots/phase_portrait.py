@@ -10,13 +10,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from vcohort.colours import BLUE, PALE, VERMILLION
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.models import Model
 from vcohort.models.species import Cells
 from vcohort.plots.layout import panel, picture
 from vcohort.plots.patients import first_patient
-from vcohort.plots.style import BLUE, PALE, VERMILLION
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import caption, legend_of, literal
 from vcohort.populations.cohort import Cohort

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY
 from vcohort.endpoints.response import CR, PD, PR, SD
 from vcohort.errors import one_of
 from vcohort.given import number
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import BLUE, GREY
 from vcohort.plots.words import own_legend
 from vcohort.results.needed import need
 

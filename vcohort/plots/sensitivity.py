@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE
 from vcohort.plots.layout import panel, picture, wide_panel
-from vcohort.plots.style import BLUE, SIGNED, SMALL, symbols
+from vcohort.plots.style import SIGNED, SMALL, symbols
 from vcohort.plots.ticks import number_ticks
 from vcohort.results.needed import need
 

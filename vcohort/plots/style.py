@@ -8,15 +8,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION
 from vcohort.endpoints.outcome import CURE, MISSING, PROGRESSION, UNDECIDED
 from vcohort.endpoints.response import CR, PD, PR, SD
 from vcohort.models import known_parameters
-
-# Okabe & Ito 2008.
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
-)  # fmt: skip
-GREY, PALE = "#555555", "#D0D0D0"
 
 SERIES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)
 

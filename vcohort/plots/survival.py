@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from vcohort.colours import GREY
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.style import DAYS, GREY, looks
+from vcohort.plots.style import DAYS, looks
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import as_it_is, legend_of, letters_within, small_size, under
 from vcohort.results.needed import need

@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vcohort.colours import GREY, PALE
 from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.endpoints.response import CR, PR
 from vcohort.plots.change import groups_of
 from vcohort.plots.layout import picture, wide_panel
 from vcohort.plots.patients import first_few
-from vcohort.plots.style import DAYS, GREY, PALE, SMALL
+from vcohort.plots.style import DAYS, SMALL
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import as_it_is, caption, legend_of, missing_title
 from vcohort.regimens.treatments import Infusion, Lymphodepletion

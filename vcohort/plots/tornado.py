@@ -6,12 +6,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from vcohort.colours import BLUE, GREY, ORANGE
 from vcohort.errors import VcohortError
 from vcohort.given import number
 from vcohort.plots.analysis import share_bars
 from vcohort.plots.layout import panel, picture
 from vcohort.plots.patients import first_patient
-from vcohort.plots.style import BLUE, GREY, ORANGE, symbols
+from vcohort.plots.style import symbols
 from vcohort.plots.words import caption, literal, own_legend
 from vcohort.results.needed import labelled, need
 

@@ -10,10 +10,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
 from vcohort.plots.patients import first_few
-from vcohort.plots.style import DAYS, GREY, OUTCOME
+from vcohort.plots.style import DAYS, OUTCOME
 from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import caption, legend_of, missing_title
 from vcohort.results.counted import counted, names_counted

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
+from vcohort.colours import GREY
 from vcohort.plots.layout import figure_of
-from vcohort.plots.style import GREY, NORMAL, SMALL, letters_of, symbols
+from vcohort.plots.style import NORMAL, SMALL, letters_of, symbols
 
 _POINTS = 72.0
 

@@ -7,10 +7,11 @@ the other by the law of its size. Both are carried as normal deviates.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.scipy.special import ndtr
 
@@ -20,7 +21,8 @@ from vcohort.engine.execution.executor import execute
 from vcohort.engine.inputs import Patients
 from vcohort.engine.integrator.grid import Grid, grid_points
 from vcohort.engine.methods.size_law import deviate, deviate_of_largest
-from vcohort.engine.programs.survival import Level, Seen, SurvivalPath
+from vcohort.engine.programs.survival import Found, Level, Seen, SurvivalPath
+from vcohort.late import is_traced
 from vcohort.models import Model
 
 
@@ -39,36 +41,39 @@ def probabilities(
     that the grid holds, NaN for patients that could not be followed to the end; and their strain
     (patient,), as of ``Outcomes``. ``count``: steps of the grid, as :func:`execute` takes it.
     """
-    level = Level(jnp.log(progression), noise)
+    log = jnp.log if is_traced(progression) else np.log
+    level = Level(cast("Array", log(progression)), noise)
     # A treatment may hide a progression from the days asked for.
     program = SurvivalPath(model, looks_always=patients.schedule is not None)
     found, seen = execute((program,), patients, grid, count, None, level, grid_points(grid, days))
-    free = _free(program.looks_always, seen, found.largest, patients.values["B0"], level)
-    lost = ~jnp.isfinite(found.strain)
-    cured, free = (jnp.where(lost, jnp.nan, each.T).T for each in (found.cured, free))
+    cured, free = _told(program.looks_always, found, seen, patients.values["B0"], level)
     return cured, free, found.strain
 
 
 @partial(jax.jit, static_argnums=0)
-def _free(is_told: bool, seen: Seen, largest: Array, first: Array, level: Level) -> Array:
-    """Return P(no progression so far) (patient, day) of what was seen on days.
+def _told(
+    is_regrown_known: bool, found: Found, seen: Seen, first: Array, level: Level
+) -> tuple[Array, Array]:
+    """Return P(cured) (patient,) and P(no progression so far) (patient, day), NaN of who is lost.
 
-    ``is_told``: whether z of a regrown tumour is among it; ``largest``: of ln B before the nadir.
+    ``is_regrown_known``: whether z of a regrown tumour is among what was seen.
     """
 
     def deviates(seen: Seen, largest: Array, log_start: Array, level: Level) -> tuple[Array, Array]:
         # The patient last: that is how a sum of many terms is computed side by side.
         seen, log_level = jax.tree.map(jnp.transpose, seen), log_start + level.log_ratio
         late = seen.late
-        if not is_told:
+        if not is_regrown_known:
             late = deviate(seen.log_tumour, seen.w, log_start, log_level, level.noise)
         early = deviate_of_largest(jnp.minimum(seen.largest, largest), log_level, level.noise)
         return late.T, early.T
 
     days = seen.w.shape[1]
     shared = jnp.log(first), level
-    late, early = in_tiles(deviates, (0, 0, 0, None), days, seen, largest, *shared)
-    return ndtr(jnp.minimum(jax.lax.cummin(late, axis=1), early))
+    late, early = in_tiles(deviates, (0, 0, 0, None), days, seen, found.largest, *shared)
+    free = ndtr(jnp.minimum(jax.lax.cummin(late, axis=1), early))
+    lost = ~jnp.isfinite(found.strain)
+    return jnp.where(lost, jnp.nan, found.cured), jnp.where(lost[:, None], jnp.nan, free)
 
 
 def progression_free(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import ArrayLike
 
 from vcohort.engine.compiling.platform import platform
 
@@ -78,10 +79,17 @@ class Days(NamedTuple):
     treatments: Array
 
 
+def shared_grid(size: int, steps: int, days: Days) -> Grid:
+    """Return a grid that all patients share, as numpy arrays: nothing is compiled for it."""
+    exact = (np.asarray(each, np.float64) for each in days)
+    nodes = time_nodes(np, size, steps, *exact).astype(days.horizon.dtype)
+    return Grid(nodes[:-1], nodes[1:], np.diff(nodes))
+
+
 @partial(jax.jit, static_argnames=("size",))
 def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     """Return a grid of ``steps`` steps, filled up to ``size`` with steps of no length."""
-    each = partial(time_nodes, size, steps, days.horizon, days.required_days)
+    each = partial(time_nodes, jnp, size, steps, days.horizon, days.required_days)
     if days.treatments.ndim == 1:
         nodes = each(days.treatments)
     else:
@@ -89,9 +97,16 @@ def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
 
 
-@jax.jit
-def grid_points(grid: Grid, days: Array) -> Array:
+def grid_points(grid: Grid, days: ArrayLike) -> Array:
     """Return the numbers of the grid points that hold ``days``: (time, patient), or (time, 1)."""
+    if isinstance(grid.end, np.ndarray) and isinstance(days, np.ndarray):
+        nodes = np.append(grid.start[:1], grid.end)
+        return cast("Array", np.searchsorted(nodes, days)[:, None].astype(np.int32))
+    return _grid_points(grid, jnp.asarray(days))
+
+
+@jax.jit
+def _grid_points(grid: Grid, days: Array) -> Array:
     nodes = jnp.concatenate([grid.start[:1], grid.end])
     if nodes.ndim == 1:
         return jnp.searchsorted(nodes, days)[:, None]
@@ -114,50 +129,59 @@ def step_axes(step: Step) -> Any:
 
 
 def time_nodes(
-    size: int, steps: Array | int, horizon: Array, required_days: Array, treatments: Array
-) -> Array:
+    xp: Any,
+    size: int,
+    steps: Array | int,
+    horizon: Any,
+    required_days: Any,
+    treatments: Any,
+) -> Any:
     """Return the days (size + 1,) from 0 to ``horizon``, required_days and treatments among them.
 
     ``steps`` are spread over the intervals between these days in proportion to the plain
     grid's density, at least one each. Treatments beyond the horizon never come.
+
+    ``xp``: the arrays' own module, ``numpy`` or ``jax.numpy``.
     """
-    treatments = jnp.minimum(treatments, horizon)
-    start = jnp.zeros_like(horizon)[None]
-    edges = jnp.sort(jnp.concatenate([start, required_days, treatments, horizon[None]]))
-    begins = jnp.sort(jnp.concatenate([start, treatments]))
-    begun = begins[_last_at_or_before(begins, edges[:-1])]
-    late = jnp.where(jnp.asarray(steps) <= _FEW, _LATE_OF_FEW, _LATE).astype(horizon.dtype)
-    first, last = _logit(edges[:-1] - begun, late), _logit(edges[1:] - begun, late)
-    at_edge = _apportion(edges, last - first, steps)
+    treatments = xp.minimum(treatments, horizon)
+    start = xp.zeros_like(horizon)[None]
+    edges = xp.sort(xp.concatenate([start, required_days, treatments, horizon[None]]))
+    begins = xp.sort(xp.concatenate([start, treatments]))
+    begun = begins[_last_at_or_before(xp, begins, edges[:-1])]
+    late = xp.where(xp.asarray(steps) <= _FEW, _LATE_OF_FEW, _LATE).astype(horizon.dtype)
+    first, last = (_logit(xp, days - begun, late) for days in (edges[:-1], edges[1:]))
+    at_edge = _apportion(xp, edges, last - first, steps)
 
-    number = jnp.minimum(jnp.arange(size + 1), steps)
-    i = jnp.clip(_last_at_or_before(at_edge, number), 0, edges.size - 2)
+    number = xp.minimum(xp.arange(size + 1), steps)
+    i = xp.clip(_last_at_or_before(xp, at_edge, number), 0, edges.size - 2)
     taken, all_taken = number - at_edge[i], at_edge[i + 1] - at_edge[i]
-    share = taken / jnp.maximum(all_taken, 1)
-    inside = begun[i] + _days(first[i] + share * (last[i] - first[i]), late)
-    inside = jnp.clip(inside, edges[i], edges[i + 1])
+    share = taken / xp.maximum(all_taken, 1)
+    inside = begun[i] + _days(xp, first[i] + share * (last[i] - first[i]), late)
+    inside = xp.clip(inside, edges[i], edges[i + 1])
     # The days asked for are held to the last bit.
-    return jnp.where(taken == 0, edges[i], jnp.where(taken == all_taken, edges[i + 1], inside))
+    return xp.where(taken == 0, edges[i], xp.where(taken == all_taken, edges[i + 1], inside))
 
 
-def _logit(days: Array, late: Array) -> Array:
+def _logit(xp: Any, days: Array, late: Array) -> Array:
     """Return ln((t + s) / (t + S)) - ln(s / S)."""
-    return jnp.log1p(days / _SOON) - jnp.log1p(days / late)
+    return xp.log1p(days / _SOON) - xp.log1p(days / late)
 
 
-def _days(logit: Array, late: Array) -> Array:
+def _days(xp: Any, logit: Array, late: Array) -> Array:
     """Return the days t at which :func:`_logit` has a value."""
-    return _SOON * jnp.expm1(logit) / (1.0 - _SOON / late * jnp.exp(logit))
+    return _SOON * xp.expm1(logit) / (1.0 - _SOON / late * xp.exp(logit))
 
 
-def _last_at_or_before(marks: Array, values: Array) -> Array:
+def _last_at_or_before(xp: Any, marks: Array, values: Array) -> Array:
     """Return the index of the last of the increasing ``marks`` that is at most each value."""
-    return jnp.searchsorted(marks, values, side="right", method="compare_all") - 1
+    how = {} if xp is np else {"method": "compare_all"}
+    return xp.searchsorted(marks, values, side="right", **how) - 1
 
 
-def _apportion(edges: Array, shares: Array, steps: Array | int) -> Array:
+def _apportion(xp: Any, edges: Array, shares: Array, steps: Array | int) -> Array:
     """Return the step number of each edge: steps by share, one at least where days pass."""
-    wanted = jnp.round(jnp.cumsum(shares) / jnp.sum(shares) * steps).astype(jnp.int32)
-    least = jnp.cumsum(edges[1:] > edges[:-1])
-    spare = jnp.clip(jax.lax.cummax(wanted - least), 0, steps - least[-1])
-    return jnp.concatenate([jnp.zeros(1, jnp.int32), (least + spare).astype(jnp.int32)])
+    wanted = xp.round(xp.cumsum(shares) / xp.sum(shares) * steps).astype(xp.int32)
+    least = xp.cumsum(edges[1:] > edges[:-1])
+    so_far = np.maximum.accumulate if xp is np else jax.lax.cummax
+    spare = xp.clip(so_far(wanted - least), 0, steps - least[-1])
+    return xp.concatenate([xp.zeros(1, xp.int32), (least + spare).astype(xp.int32)])

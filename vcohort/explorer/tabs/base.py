@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from vcohort.explorer.latest import Latest
+from vcohort.explorer.wheel import Wheel
 
 if TYPE_CHECKING:
     from vcohort.explorer.page import Page
@@ -23,7 +24,7 @@ class Tab(ABC):
     def __init__(self, page: Page) -> None:
         self.page = page
         self.told = pn.pane.Markdown("", sizing_mode="stretch_width")
-        self.busy = pn.indicators.LoadingSpinner(value=False, size=24)
+        self.busy = Wheel()
         self._latest = Latest(self.compute, self._done, self._failed)
         self.view = pn.Column(self.told, sizing_mode="stretch_width")
 
@@ -41,7 +42,7 @@ class Tab(ABC):
 
     def want(self, wish: Any) -> None:
         """Ask for something."""
-        self.busy.value = True
+        self.busy.turns = True
         self._latest.want(wish)
 
     def end(self) -> None:
@@ -50,14 +51,14 @@ class Tab(ABC):
 
     def _done(self, wish: Any, found: object) -> None:
         def show() -> None:
-            self.busy.value, self.told.object = False, ""
+            self.busy.turns, self.told.object = False, ""
             self.show(wish, found)
 
         self.page.later(show)
 
     def _failed(self, _: Any, why: str) -> None:
         def tell() -> None:
-            self.busy.value, self.told.object = False, f"**{why}**"
+            self.busy.turns, self.told.object = False, f"**{why}**"
 
         self.page.later(tell)
 

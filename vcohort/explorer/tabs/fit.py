@@ -12,14 +12,14 @@ import pandas as pd
 import panel as pn
 
 import vcohort as vc
+from vcohort.colours import BLUE, GREY
 from vcohort.errors import VcohortError
 from vcohort.explorer.figures import legend, plain, source
 from vcohort.explorer.outlook import before
 from vcohort.explorer.settings import with_value
-from vcohort.explorer.sliders import sliders_of, value_of
+from vcohort.explorer.sliders import sliders_of, values_of
 from vcohort.explorer.tabs.base import Tab, button
 from vcohort.measurements.observations import Observations, read_observations
-from vcohort.plots.style import BLUE, GREY
 from vcohort.results.counted import counted
 from vcohort.studies.study import Study
 
@@ -85,7 +85,7 @@ class Fit(Tab):
         if names != self._free.options:
             self._free.param.update(options=names, value=[each for each in self._free.value
                                                           if each in names])  # fmt: skip
-        if self._table is not None and not self.busy.value:
+        if self._table is not None and not self.busy.turns:
             self._latest.want(Wish(self.page.study, self._table, self._rows, ()))
 
     def _read(self, event: Any) -> None:
@@ -117,7 +117,7 @@ class Fit(Tab):
     def compute(self, wish: Wish) -> Iterator[object]:
         """Yield the course; or, after each round of starts, the best fit so far."""
         study, population = wish.study, wish.study.population()
-        here = {name: value_of(study, name) for name in population.model.parameters}
+        here = values_of(study)
         patient = vc.Cohort.from_values(population.preset, model=population.model, **here)
         if not wish.free:
             yield _course(patient, study, float(wish.table.day.max()))
@@ -140,7 +140,7 @@ class Fit(Tab):
             self._course.data = found
             return
         done, (loss, values) = found
-        self._progress.value, self.busy.value = done, done < _ROUNDS
+        self._progress.value, self.busy.turns = done, done < _ROUNDS
         sliders = sliders_of(wish.study)
         shown = ", ".join(f"{name} {sliders[name].shown(value)}" for name, value in values.items())
         self.told.object = f"loss {loss:.3g}: {shown}"

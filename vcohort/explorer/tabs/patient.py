@@ -10,11 +10,11 @@ import numpy as np
 import panel as pn
 
 import vcohort as vc
+from vcohort.colours import BLUE, VERMILLION
 from vcohort.errors import VcohortError
 from vcohort.explorer.figures import Courses, legend, plain, source
 from vcohort.explorer.outlook import before
 from vcohort.explorer.tabs.base import Tab, button
-from vcohort.plots.style import BLUE, VERMILLION
 from vcohort.results.counted import counted
 from vcohort.studies.study import Study
 from vcohort.units import t_cells_per_ul, tumour_ml

@@ -12,9 +12,9 @@ import panel as pn
 from bokeh.models import FactorRange, Span
 
 import vcohort as vc
+from vcohort.colours import BLUE, VERMILLION
 from vcohort.explorer.figures import plain, source
 from vcohort.explorer.tabs.base import Tab, button
-from vcohort.plots.style import BLUE, VERMILLION
 from vcohort.studies.study import Study
 
 if TYPE_CHECKING:
