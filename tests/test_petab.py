@@ -1,6 +1,7 @@
 """PEtab, versions 1 and 2: accepted by its linter, and the same fit when it is read again."""
 
 import csv
+import sys
 import warnings
 
 import numpy as np
@@ -180,6 +181,22 @@ def test_a_problem_is_written_whole_or_not_at_all(tmp_path):
         vc.to_petab(error(0.1), ["K_C"], cohort(), path=tmp_path / "none" / "p")
     assert [each.name for each in tmp_path.iterdir()] == ["p"]
     assert sorted(each.name for each in target.iterdir()) == before
+
+
+def test_what_the_linter_refuses_is_not_left_behind(tmp_path, monkeypatch):
+    from vcohort.exchange.petab import write  # noqa: PLC0415
+
+    monkeypatch.setattr(write, "complaints", lambda path, version: [f"{path.name} is wrong."])
+    with pytest.raises(vc.VcohortError, match=r"problem.yaml is wrong\. Nothing was written"):
+        vc.to_petab(error(0.1), ["K_C"], cohort(), path=tmp_path / "p")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_library_it_is_asked_for(tmp_path, monkeypatch):
+    for name in ("petab", "petab.v1", "petab.v2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(vc.VcohortError, match=r'pip install "vcohort\[petab\]"'):
+        vc.to_petab(error(0.1), ["K_C"], cohort(), path=tmp_path / "p")
 
 
 @pytest.mark.parametrize(

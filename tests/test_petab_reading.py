@@ -82,6 +82,8 @@ def refuses(changed):
         ("problem.yaml", "parameters.tsv", "http://127.0.0.1:9/p.tsv", "nothing is fetched"),
         ("problem.yaml", "[model.xml]", "!!python/object/apply:os.system ['true']", "tag"),
         ("problem.yaml", "[model.xml]", "&a [model.xml]", "anchor"),
+        ("problem.yaml", "  condition_files:", "  visualization_files: ['http://127.0.0.1:9/v.tsv']"
+         "\n  condition_files:", "visualization_files names .*nothing is fetched"),
         ("problem.yaml", "problems:", "extensions: {select: {version: 1}}\nproblems:", "extens"),
         ("problem.yaml", "problems:", "problems: [", "is no YAML"),
         ("problem.yaml", "format_version: 1", "- 1", "is no YAML|says nothing by name"),
@@ -102,6 +104,7 @@ def refuses(changed):
          "is moved to day 3"),
         ("conditions.tsv", "gamma_B_patient_2", "gamma_B_patient_1",
          "gamma_B is estimated as one for several patients"),
+        ("conditions.tsv", "gamma_B_patient_2", "K_C_patient_2", "'gamma_B_patient_2' is est"),
         ("conditions.tsv", "gamma_B_patient_2", "1.5", "for some patients, and known for others"),
         ("conditions.tsv", "gamma_B_patient_2", "2 * gamma_B_patient_2", "a number or a param"),
         ("conditions.tsv", "\tgamma_B\t", "\tgamma_X\t", "has a 'gamma_X' of its own"),
@@ -114,7 +117,7 @@ def refuses(changed):
         ("observables.tsv", "(N + C) / 500000000.0", "(N + C) / 5e7", "observable 'ALC' is .*here"),
         ("observables.tsv", "(N + C) / 500000000.0", "(N + X)", "Unknown name in a formula 'X'"),
         ("observables.tsv", "(N + C) / 500000000.0", "((((N", "cannot be read"),
-        ("observables.tsv", "(N + C) / 500000000.0", "(" * 10**5, "too long to read"),
+        ("observables.tsv", "(N + C) / 500000000.0", "(" * 10**5, "is too long to read"),
         ("observables.tsv", "(N + C) / 500000000.0", "observableParameter1_observed_ALC * N",
          "has observableParameters"),
         ("observables.tsv", "(N + C) / 500000000.0", "__import__('os')", "cannot be read"),
@@ -265,6 +268,23 @@ def foreign(folder, **files):
     for name, text in told.items():
         (folder / f"{name}.{'yaml' if name == 'problem' else 'tsv'}").write_text(text)
     return folder / "problem.yaml"
+
+
+def test_what_is_estimated_is_one_thing(tmp_path):
+    """K_N and K_C as one parameter, or a rate that is the noise, are no fit here."""
+    for target in ("K_C", "K_N"):
+        con = f"conditionId\tB0\tr_B\t{target}\npatient\t5e10\trate\trate\n"
+        par = "parameterId\tparameterScale\tlowerBound\tupperBound\tnominalValue\testimate\n"
+        par += "rate\tlog\t0.01\t0.2\t0.1\t1\nsigma\tlin\t0.0001\t10\t0.5\t1\n"
+        path = foreign(tmp_path, con=con, par=f"{par}share\tlin\t0\t1\t0.25\t0\n")
+        with pytest.raises(vc.VcohortError, match=f"'rate' is estimated, and is .*{target}.* at o"):
+            vc.read_petab(path)
+    par = par.replace("sigma\tlin\t0.0001\t10\t0.5\t1\n", "")
+    con = "conditionId\tr_B\npatient\trate\n"
+    obs = "observableId\tobservableFormula\tnoiseFormula\nB_ml\tB / 1e9\trate\nhalf\tC\trate\n"
+    path = foreign(tmp_path, con=con, par=f"{par}share\tlin\t0\t1\t0.25\t0\n", obs=obs)
+    with pytest.raises(vc.VcohortError, match="'rate' is estimated, and is r_B and the noise at"):
+        vc.read_petab(path)
 
 
 def test_a_problem_of_others(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,31 +28,28 @@ _RELATIVE = 1e-9
 
 
 class Split(NamedTuple):
-    """A regimen, but for treatments that nobody gets: all, those of day 0, and the later ones."""
+    """A regimen, but for treatments that nobody gets: those of day 0, and the later ones."""
 
-    all: Regimen
+    given: Regimen
     today: Regimen
     later: Regimen
 
 
-def split_by_day(regimen: Regimen, patients: int) -> Split:
+def split_by_day(regimen: Regimen) -> Split:
     """Return the treatments of day 0 and the later ones.
 
     :raises VcohortError: for a treatment of day 0 for some patients, and a later one for others.
     """
-    given = [each for each in regimen.treatments if np.isfinite(each.day).any()]
-    for name, each in Regimen(*given).named_treatments():
-        if (np.equal(each.day, 0.0)).any() and not np.equal(each.day, 0.0).all():
+    given = regimen.keep(bool(np.isfinite(each.day).any()) for each in regimen.treatments)
+    is_first = {name: np.equal(each.day, 0.0) for name, each in given.named_treatments()}
+    for name, first in is_first.items():
+        if first.any() and not first.all():
             raise VcohortError(
                 f"{name} falls on day 0 for some patients, and later for others, or never. Make "
                 "two treatments of it, or write these patients apart."
             )
-    today = [bool(np.equal(each.day, 0.0).all()) for each in given]
-    return Split(
-        Regimen(*given),
-        Regimen(*(each for each, is_first in zip(given, today, strict=True) if is_first)),
-        Regimen(*(each for each, is_first in zip(given, today, strict=True) if not is_first)),
-    )
+    today = [bool(first.all()) for first in is_first.values()]
+    return Split(given, given.keep(today), given.keep(not each for each in today))
 
 
 def check_days(data: Observations, regimen: Regimen) -> None:
@@ -126,9 +124,9 @@ def _told(
 
 def _of_first(treatment: Treatment, known: Mapping[str, float]) -> Treatment:
     """Return an infusion of as many cells as the first one as such."""
-    if isinstance(treatment, Infusion) and np.isclose(treatment.cells, known["C0"], _RELATIVE, 0):
-        return Infusion(treatment.day)
-    return treatment
+    cells = treatment.fields.get("cells", (np.nan, ""))[0]
+    is_first = math.isclose(cells, known["C0"], rel_tol=_RELATIVE)
+    return Infusion(treatment.day) if is_first else treatment
 
 
 def _survival(shares: Mapping[str, float], model: Model) -> Any:

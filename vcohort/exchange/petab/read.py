@@ -76,7 +76,7 @@ def _posed(model: Path, content: Content, origin: str) -> FitProblem:
     scatter = scatter_of(content, formulas.states(), numbers.estimated)
     cohort = Cohort.from_values("kimmel2021", model=numbers.model, **numbers.values)
     cohort = replace(cohort, origin=(("petab", origin),))
-    numbers.check_all_read(scatter.scales, content)
+    numbers.check_all_read(scatter.scales)
     rows = content.measurements
     labels = {each.name: each.label for each in numbers.patients}
     data = gathered(

@@ -74,7 +74,7 @@ def to_petab(
     posed = pose(data, free, cohort, loss, bounds, run, observables)
     kind_of(loss)
     _check(posed, {} if priors is None else priors, {} if bounds is None else bounds)
-    given = split_by_day(posed.run.regimen, len(posed.cohort))
+    given = split_by_day(posed.run.regimen)
     content = _content(posed, loss, priors or {}, given, version)
     in_model, _ = _parted(given, version)
     model = to_sbml(posed.cohort.select([0]), _of_one(in_model, len(posed.cohort)))
@@ -145,7 +145,7 @@ def _content(
 
 def _parted(given: Split, version: int) -> tuple[Regimen, Regimen]:
     """Return the treatments that the model has, and those that are changes of experiments."""
-    return (given.all, Regimen()) if version == 1 else (given.today, given.later)
+    return (given.given, Regimen()) if version == 1 else (given.today, given.later)
 
 
 def _called(data: Observations) -> dict[str, str]:
@@ -204,8 +204,10 @@ def _columns(cohort: Cohort, regimen: Regimen, free: tuple[str, ...]) -> dict[st
 
 def _of_one(regimen: Regimen, patients: int) -> Regimen:
     """Return each treatment as the first patient has it that has it at all."""
-    days = [np.broadcast_to(each.day, patients) for each in regimen.treatments]
-    first = [[int(np.flatnonzero(np.isfinite(day))[0])] for day in days]
-    chosen = [Regimen(each).select(place).treatments[0]
-              for each, place in zip(regimen.treatments, first, strict=True)]  # fmt: skip
-    return Regimen(*chosen)
+    fields: dict[str, float] = {}
+    for prefix, each in regimen.named_treatments():
+        days = np.broadcast_to(np.asarray(each.day, float), patients)
+        place = int(np.flatnonzero(np.isfinite(days))[0])
+        fields |= {f"{prefix}_{name}": float(np.broadcast_to(value, patients)[place])
+                   for name, (value, _) in each.fields.items()}  # fmt: skip
+    return regimen.at(**fields)

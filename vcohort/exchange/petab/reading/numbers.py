@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,16 +12,15 @@ import numpy as np
 from vcohort.errors import VcohortError
 from vcohort.exchange.petab.changes import as_given, joined, treatments_of
 from vcohort.exchange.petab.content import Content, Parameter, Patient
+from vcohort.exchange.petab.reading.constants import Constants
 from vcohort.exchange.petab.reading.formulas import formula, number_or_name
 from vcohort.exchange.sbml.read import from_sbml
-from vcohort.exchange.sbml.reading.trusted import read_document
 from vcohort.exchange.sbml.treatments import Treatments
 from vcohort.models.formulas.equations import equations_of
 from vcohort.models.formulas.tree import names_in
 from vcohort.populations.distributions import Distribution
 from vcohort.regimens.regimen import Regimen
-
-_RELATIVE = 1e-9
+from vcohort.regimens.treatments import Treatment
 
 
 class _Column(NamedTuple):
@@ -45,7 +44,7 @@ class Numbers:
         self._regimen = read.regimen
         self._of_model = {name: float(read.cohort[name][0]) for name in self.model.parameters}
         self._of_model |= {name: float(value) for name, value, _ in read.regimen.named_fields()}
-        self._constants = _Constants(model)
+        self._constants = Constants(model)
         self._check_targets()
         self._columns = {name: self._column(name) for name in self._of_model}
         self._check_begun()
@@ -90,32 +89,46 @@ class Numbers:
         for name, value in fields.items():
             if name.endswith("_day"):
                 _check_day(name, self._of_model[name], np.asarray(value))
-        later = [[treatment for change in patient.changes for treatment in treatments_of(
-                     change.day, {name: formula(text, f"What becomes of {name}")
-                                  for name, text in change.cells.items()},
-                     self.model, self._known_of(place), patient.label)]
-                 for place, patient in enumerate(self.patients)]  # fmt: skip
+        later = [self._changed(place, patient) for place, patient in enumerate(self.patients)]
         more = joined(later, self.values["C0"], self.model)
         return self._regimen.replace(**fields).plus(*more)
 
-    def check_all_read(self, scales: Iterable[str], content: Content) -> None:
-        """Refuse parameters of which nothing here depends, though it should.
+    def _changed(self, place: int, patient: Patient) -> list[Treatment]:
+        """Return the treatments that are changes of a patient's experiment."""
+        known, who = self._known_of(place), patient.label
+        found: list[Treatment] = []
+        for day, texts in patient.changes:
+            cells = {name: formula(text, f"What becomes of {name}") for name, text in texts.items()}
+            found += treatments_of(day, cells, self.model, known, who)
+        return found
+
+    def check_all_read(self, scales: Iterable[str]) -> None:
+        """Refuse parameters that are estimated for nothing here, or for two things at once.
 
         ``scales``: those of the noise.
         """
-        read = {*scales, *(name for column in self._columns.values() for name in column.names)}
-        for name in self.estimated:
-            if name not in read:
+        owners = {name: [of for of in self._columns if name in self._columns[of].names]
+                  for name in self.estimated}  # fmt: skip
+        for name in scales:
+            owners[name].append("the noise")
+        for name, of in owners.items():
+            if len(of) != 1:
+                what = f"is {' and '.join(of)} at once" if of else "is none of the model's or noise"
                 raise VcohortError(
-                    f"{name!r} is estimated, and is neither a parameter of the model nor one of "
-                    "the noise."
+                    f"{name!r} is estimated, and {what}. Here each estimated parameter is one of "
+                    "the model's, or a scale of noise."
                 )
+        self._check_others()
+
+    def _check_others(self) -> None:
+        """Refuse to set constants of the model that are no parameters here."""
+        read = {name for column in self._columns.values() for name in column.names}
         for name, value in self.known.items():
-            own = self._constants.values.get(name)
-            if name not in read and own is not None and not np.isclose(value, own, _RELATIVE, 0.0):
+            is_constant = name in self._constants.values and name not in read
+            if is_constant and not self._constants.are(name, value):
                 raise VcohortError(
-                    f"The problem sets {name!r} to {value:g}, which is {own:g} in the model, and "
-                    "is no parameter here."
+                    f"The problem sets {name!r} to {value:g}, which is "
+                    f"{self._constants.values[name]:g} in the model, and no parameter here."
                 )
 
     def _check_targets(self) -> None:
@@ -214,39 +227,6 @@ class Numbers:
     def _is_set(self, name: str) -> bool:
         """Whether the tables set a number of the model."""
         return name in self._parameters or any(name in each.values for each in self.patients)
-
-
-class _Constants:
-    """The constants of a model's file; which its first cells depend on, and which its events."""
-
-    def __init__(self, path: Path) -> None:
-        model = read_document(path).getModel()
-        parameters = [model.getParameter(each) for each in range(model.getNumParameters())]
-        self.values = {each.getId(): each.getValue() for each in parameters if each.getConstant()}
-        first = [model.getInitialAssignment(each)
-                 for each in range(model.getNumInitialAssignments())]  # fmt: skip
-        events = [model.getEvent(each) for each in range(model.getNumEvents())]
-        assigned = [each.getEventAssignment(number) for each in events
-                    for number in range(each.getNumEventAssignments())]  # fmt: skip
-        triggers = [each.getTrigger() for each in events]
-        self.begun = {name for each in first for name in _names(each.getMath())}
-        self.treated = {name for each in (*triggers, *assigned) for name in _names(each.getMath())}
-
-    def check(self, name: str, value: float) -> None:
-        """Refuse a number that the model has by another name, or in another unit."""
-        if not np.isclose(self.values.get(name, np.nan), value, _RELATIVE, 0.0):
-            raise VcohortError(
-                f"The problem sets {name!r}, which is no constant of the model that counts cells "
-                "and days. Problems are read whose model has the names and units of this family."
-            )
-
-
-def _names(maths: Any) -> Iterator[str]:
-    """Yield the names that a formula of libSBML reads."""
-    if maths.isName():
-        yield maths.getName()
-    for each in range(maths.getNumChildren()):
-        yield from _names(maths.getChild(each))
 
 
 def _refuse_alike(patients: Iterable[Patient]) -> None:

@@ -13,6 +13,7 @@ from vcohort.tables.table import Table, read_table
 
 # Tables of data have few thousand rows.
 _MOST_BYTES, _MOST_ROWS = 4 << 20, 20_000
+_LONGEST = 2_000
 
 
 class Row(NamedTuple):
@@ -76,8 +77,11 @@ def _of_file(path: Path, needed: list[str], more: list[str] | None) -> list[Row]
 
 
 def _cells(table: Table, row: int) -> dict[str, str]:
-    given = {name: cells[row] for name, cells in table.columns.items()}
-    return {name: "" if is_blank(cell) else str(cell) for name, cell in given.items()}
+    given = {name: str(cells[row]) for name, cells in table.columns.items()}
+    for name, cell in given.items():
+        if len(cell) > _LONGEST:
+            raise VcohortError(f"{name} in {table.places[row]} is too long to read.")
+    return {name: "" if is_blank(cell) else cell for name, cell in given.items()}
 
 
 def by_name(rows: Iterable[Row], name: Callable[[Row], str], what: str) -> dict[str, Row]:

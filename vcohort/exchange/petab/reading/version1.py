@@ -26,6 +26,7 @@ from vcohort.exchange.petab.reading.trusted import check_keys, files_of
 from vcohort.populations.distributions import Distribution
 
 _FILES = ("sbml_files", "condition_files", "observable_files", "measurement_files")
+_PICTURES = "visualization_files"
 _SCALES = ("lin", "log", "log10")
 
 _PRIOR = ("objectivePriorType", "objectivePriorParameters")
@@ -41,8 +42,10 @@ def read(folder: Path, problem: Mapping[str, Any]) -> Files:
     parts = problem.get("problems")
     if not isinstance(parts, list) or len(parts) != 1 or not isinstance(parts[0], dict):
         raise VcohortError("The problem must have one part in 'problems'. Fit several apart.")
-    # Pictures change no fit.
-    check_keys("the problem", parts[0], (*_FILES, "visualization_files"))
+    check_keys("the problem", parts[0], (*_FILES, _PICTURES))
+    # They change no fit, but PEtab's linter reads them.
+    for path in files_of(folder, _PICTURES, parts[0].get(_PICTURES, [])):
+        rows_of([path], (), None)
     for key in _FILES:
         if key not in parts[0]:
             raise VcohortError(f"The problem names no {key}.")
