@@ -104,7 +104,7 @@ def refuses(changed):
          "is moved to day 3"),
         ("conditions.tsv", "gamma_B_patient_2", "gamma_B_patient_1",
          "gamma_B is estimated as one for several patients"),
-        ("conditions.tsv", "gamma_B_patient_2", "K_C_patient_2", "'gamma_B_patient_2' is est"),
+        ("conditions.tsv", "gamma_B_patient_2", "K_C_patient_2", "is K_C and gamma_B at once"),
         ("conditions.tsv", "gamma_B_patient_2", "1.5", "for some patients, and known for others"),
         ("conditions.tsv", "gamma_B_patient_2", "2 * gamma_B_patient_2", "a number or a param"),
         ("conditions.tsv", "\tgamma_B\t", "\tgamma_X\t", "has a 'gamma_X' of its own"),
@@ -275,7 +275,7 @@ def test_what_is_estimated_is_one_thing(tmp_path):
     for target in ("K_C", "K_N"):
         con = f"conditionId\tB0\tr_B\t{target}\npatient\t5e10\trate\trate\n"
         par = "parameterId\tparameterScale\tlowerBound\tupperBound\tnominalValue\testimate\n"
-        par += "rate\tlog\t0.01\t0.2\t0.1\t1\nsigma\tlin\t0.0001\t10\t0.5\t1\n"
+        par += "rate\tlog\t0.0001\t10\t0.1\t1\nsigma\tlin\t0.0001\t10\t0.5\t1\n"
         path = foreign(tmp_path, con=con, par=f"{par}share\tlin\t0\t1\t0.25\t0\n")
         with pytest.raises(vc.VcohortError, match=f"'rate' is estimated, and is .*{target}.* at o"):
             vc.read_petab(path)

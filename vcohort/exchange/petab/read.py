@@ -74,9 +74,9 @@ def _posed(model: Path, content: Content, origin: str) -> FitProblem:
     formulas = _Formulas(content, numbers.model, numbers.known)
     kinds = formulas.observables()
     scatter = scatter_of(content, formulas.states(), numbers.estimated)
+    numbers.check_all_read(scatter.scales)
     cohort = Cohort.from_values("kimmel2021", model=numbers.model, **numbers.values)
     cohort = replace(cohort, origin=(("petab", origin),))
-    numbers.check_all_read(scatter.scales)
     rows = content.measurements
     labels = {each.name: each.label for each in numbers.patients}
     data = gathered(

@@ -59,7 +59,12 @@ class Noise:
     def __init__(self, data: Observations, loss: str, patients: tuple[str, ...]) -> None:
         self.kind = kind_of(loss)
         self._data, self._patients = data, patients
-        self._names = np.array(data.observable)
+        names = np.array(data.observable)
+        self._rows = {each.name: np.flatnonzero(names == each.name) for each in data.kinds}
+        self._weighed = {name for name, rows in self._rows.items()
+                         if (data.weight[rows] != 1.0).any()}  # fmt: skip
+        self._of_one_error = {name for name, rows in self._rows.items()
+                              if (data.error[rows] == data.error[rows[0]]).all()}  # fmt: skip
         single = len(self.kind.widths) == 1
         self._called = {width: NAME if single else f"{NAME}_{width}" for width in self.kind.widths}
 
@@ -84,7 +89,7 @@ class Noise:
         ``kind``: what the data call the observable; ``name``: its name in PEtab; ``predicted``:
         what stands for its prediction.
         """
-        first = int(self._rows(kind)[0])
+        first = int(self._rows[kind][0])
         placeholders = tuple(
             f"noiseParameter{number}_{name}" for number in range(1, 1 + len(self._instead(first)))
         )
@@ -92,7 +97,7 @@ class Noise:
             return (*placeholders, repr(float(self._data.error[first])))[0], placeholders
         scales = dict(zip(self._called, placeholders or self._called.values(), strict=False))
         formula = _width(scales, predicted)
-        if self._is_weighed(kind):
+        if kind in self._weighed:
             formula = f"{formula} * {placeholders[-1]}"
         return formula, placeholders
 
@@ -111,23 +116,15 @@ class Noise:
         """Return what stands for a row's placeholders: none, where all rows have the same."""
         data, kind = self._data, self._data.observable[row]
         if data.errors_known:
-            errors = data.error[self._rows(kind)]
-            return () if (errors == errors[0]).all() else (repr(float(data.error[row])),)
-        is_weighed = self._is_weighed(kind)
-        if len(self._patients) == 1 and not is_weighed:
+            return () if kind in self._of_one_error else (repr(float(data.error[row])),)
+        if len(self._patients) == 1 and kind not in self._weighed:
             return ()
         patient = self._patients[data.patient[row]]
         scales = tuple(self._own(called, patient) for called in self._called.values())
-        return (*scales, repr(float(data.weight[row] ** -0.5))) if is_weighed else scales
+        return (*scales, repr(float(data.weight[row] ** -0.5))) if kind in self._weighed else scales
 
     def _own(self, called: str, patient: str) -> str:
         return called if len(self._patients) == 1 else f"{called}_{patient}"
-
-    def _is_weighed(self, kind: str) -> bool:
-        return bool((self._data.weight[self._rows(kind)] != 1.0).any())
-
-    def _rows(self, kind: str) -> np.ndarray:
-        return np.flatnonzero(self._names == kind)
 
 
 def _width(scales: Mapping[str, str], predicted: str) -> str:
