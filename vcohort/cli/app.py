@@ -15,6 +15,7 @@ from rich.text import Text
 import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import load
+from vcohort.cli.commands.archive import archive
 from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
 from vcohort.cli.commands.explore import explore
@@ -147,7 +148,7 @@ def demo(
 
 for command in (
     explore, sweep, resume, verify, report, fit, fit_population, sensitivity, calibrate, optimize,
-    compare, trial, survival, plot, export,
+    compare, trial, survival, plot, export, archive,
 ):  # fmt: skip
     app.command(cls=options.EachOnce)(command)
 

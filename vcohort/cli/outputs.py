@@ -25,6 +25,7 @@ PAGE = (".html", ".htm")
 STORE = (".zarr",)
 TABLE = (".csv", ".parquet")
 MODEL = (".xml", ".sbml")
+ARCHIVE = (".omex",)
 
 # What the file is called that a command runs: itself, or this package by python -m.
 _PROGRAM = ("vcohort", "__main__")
@@ -36,6 +37,7 @@ _WHAT: dict[tuple[str, ...], str] = {
     PAGE: "HTML",
     STORE: "a Zarr store",
     MODEL: "SBML",
+    ARCHIVE: "a COMBINE archive",
 }
 
 

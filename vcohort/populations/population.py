@@ -22,6 +22,7 @@ from vcohort.populations.distributions import (
     draw_alike,
     is_distribution,
     joint_values,
+    median_of,
     moved,
     values_at,
 )
@@ -119,6 +120,13 @@ class Population:
         """Warn of centres for which another unit was probably meant."""
         for name in names:
             self.model.param(name).advise(typical(self.distributions[name]))
+
+    def middle(self) -> Cohort:
+        """Return the patient in the middle: with the median of each distribution."""
+        from vcohort.populations.cohort import Cohort  # noqa: PLC0415 - this imports JAX
+
+        values = {name: median_of(law) for name, law in self.distributions.items()}
+        return Cohort.from_values(self.preset, model=self.model, **values)
 
     def sample(self, n: int, seed: int = 0, *, design: str = "random", first: int = 0) -> Cohort:
         """Draw patients ``first`` … ``first + n - 1``.

@@ -1,22 +1,30 @@
-"""Study files, read as TOML; what they mean is for :mod:`vcohort.studies.study`."""
+"""Study files, read as TOML, alone or in an archive; what they mean is for ``studies.study``."""
 
 from __future__ import annotations
 
 import os
 import tomllib
+import zipfile
+import zlib
+from pathlib import Path
 from typing import Any
 
 from vcohort.errors import VcohortError
-from vcohort.files import read_plain
+from vcohort.files import open_plain, read_plain
 
 # A study is a page of text.
 _MOST_BYTES = 10 << 20
 
+IN_ARCHIVE = "study.toml"
+"""The study's place in a COMBINE archive."""
+
 
 def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the fields of a study file."""
+    """Return the fields of a study file, or of the study in a COMBINE archive (.omex)."""
+    is_archive = Path(path).suffix.lower() == ".omex"
     try:
-        text = read_plain(path, _MOST_BYTES).decode("utf-8-sig")
+        content = _in_archive(path) if is_archive else read_plain(path, _MOST_BYTES)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise VcohortError(f"There is no study file {path}.") from None
     except OSError as error:
@@ -24,6 +32,26 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise VcohortError(f"Cannot read the study file {path}: it is not text in UTF-8.") from None
     return parse_fields(text, f"The study file {path}")
+
+
+def _in_archive(path: str | os.PathLike[str]) -> bytes:
+    """Return the study's text in an archive; nothing else of it is looked at."""
+    try:
+        with (
+            os.fdopen(open_plain(path), "rb") as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open(IN_ARCHIVE) as study,
+        ):
+            content = study.read(_MOST_BYTES + 1)
+    except KeyError:
+        raise VcohortError(
+            f"The archive {path} holds no {IN_ARCHIVE}: vcohort did not write it."
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise VcohortError(f"Cannot read the archive {path}: {error}.") from None
+    if len(content) > _MOST_BYTES:
+        raise VcohortError(f"{IN_ARCHIVE} in {path} has more than {_MOST_BYTES >> 20} MiB.")
+    return content
 
 
 def parse_fields(text: str, what: str = "The study") -> dict[str, Any]:

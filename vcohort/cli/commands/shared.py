@@ -58,8 +58,6 @@ def way(command: str, how: str, known: tuple[str, ...]) -> str:
 
 def middle_patient(chosen: Study, settings: list[str] | None) -> vc.Cohort:
     """Return the patient in the middle of each distribution; say so where one has a spread."""
-    from vcohort.populations.distributions import median_of
-
     typed = [name for name, value in map(parse_setting, settings or []) if not is_number(value)]
     if typed:
         raise VcohortError(
@@ -75,9 +73,7 @@ def middle_patient(chosen: Study, settings: list[str] | None) -> vc.Cohort:
             VcohortWarning,
             stacklevel=2,
         )
-    population = chosen.population()
-    values = {name: median_of(law) for name, law in population.distributions.items()}
-    return vc.Cohort.from_values(population.preset, model=population.model, **values)
+    return chosen.population().middle()
 
 
 def middle(value: str | float) -> float:

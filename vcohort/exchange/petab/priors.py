@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from vcohort.errors import VcohortError, one_of
 from vcohort.populations.distributions import Distribution, LogNormal, Normal, Uniform, name_of
 
@@ -56,50 +58,52 @@ def prior_of(
     """
     one_of(f"prior of {name} in the problem (vc.posterior has others not):", kind, _KNOWN[version])
     first, second = _two(name, kind, numbers)
+    own = _ON_ITS_SCALE.get((kind, scale), kind)
     try:
-        if kind in {LOG_UNIFORM, "parameterScaleUniform"}:
-            ends = _ends(name, kind, scale, (first, second))
-            return _uniform(name, scale, ends, bounds)
-        return _made(kind, scale, first, second)
+        if own in _ENDS:
+            return _between(_ENDS[own](first), _ENDS[own](second), bounds)
+        return _MADE[own](first, second)
     except OverflowError:
         raise VcohortError(f"The prior of {name}, {kind} {numbers}, is beyond numbers.") from None
     except VcohortError as error:
         raise VcohortError(f"The prior of {name}, {kind} {numbers}: {error}") from None
 
 
-def _made(kind: str, scale: str, first: float, second: float) -> Distribution:
-    make: Mapping[str, Callable[[float, float], Distribution]] = {
-        "uniform": Uniform,
-        "normal": Normal,
-        "lin": Normal,
-        "logNormal": lambda mean, sd: LogNormal(math.exp(mean), sd),
-        "log-normal": lambda mean, sd: LogNormal(math.exp(mean), sd),
-        "log": lambda mean, sd: LogNormal(math.exp(mean), sd),
-        "log10": lambda mean, sd: LogNormal(10.0**mean, sd * _LN_10),
-    }
-    return make[scale if kind == "parameterScaleNormal" else kind](first, second)
+_ON_ITS_SCALE: Mapping[tuple[str, str], str] = {
+    ("parameterScaleUniform", "lin"): "uniform",
+    ("parameterScaleUniform", "log"): "uniform of the log",
+    ("parameterScaleUniform", "log10"): "uniform of the log10",
+    ("parameterScaleNormal", "lin"): "normal",
+    ("parameterScaleNormal", "log"): "log-normal",
+    ("parameterScaleNormal", "log10"): "normal of the log10",
+    ("logNormal", "lin"): "log-normal",
+    ("logNormal", "log"): "log-normal",
+    ("logNormal", "log10"): "log-normal",
+}
+"""What kinds of version 1 are on the scale of a parameter."""
+
+_ENDS: Mapping[str, Callable[[float], float]] = {
+    LOG_UNIFORM: float,
+    "uniform of the log": math.exp,
+    "uniform of the log10": lambda end: 10.0**end,
+}
+"""Ends of log-uniform priors, as values of the parameter."""
+
+_MADE: Mapping[str, Callable[[float, float], Distribution]] = {
+    "uniform": Uniform,
+    "normal": Normal,
+    "log-normal": lambda mean, sd: LogNormal(math.exp(mean), sd),
+    "normal of the log10": lambda mean, sd: LogNormal(10.0**mean, sd * _LN_10),
+}
 
 
-def _ends(name: str, kind: str, scale: str, ends: tuple[float, float]) -> tuple[float, float]:
-    """Return the ends of a uniform prior as values of the parameter."""
-    if kind == LOG_UNIFORM or scale == "lin":
-        return ends
-    base = math.e if scale == "log" else 10.0
-    return base ** ends[0], base ** ends[1]
-
-
-def _uniform(
-    name: str, scale: str, ends: tuple[float, float], bounds: tuple[float, float]
-) -> Distribution | None:
-    if scale == "lin":
-        return Uniform(*ends)
-    if any(not math.isclose(one, other, rel_tol=1e-9)
-           for one, other in zip(ends, bounds, strict=True)):  # fmt: skip
+def _between(low: float, high: float, bounds: tuple[float, float]) -> None:
+    """Refuse a log-uniform prior that does not lie between the bounds, as here it does."""
+    if not np.allclose((low, high), bounds, rtol=1e-9, atol=0.0):
         raise VcohortError(
-            "a log-uniform prior lies between the bounds, here "
-            f"{bounds[0]:g} and {bounds[1]:g}: make them one."
+            f"a log-uniform prior lies between the bounds, here {bounds[0]:g} and {bounds[1]:g}: "
+            "make them one."
         )
-    return None
 
 
 def _two(name: str, kind: str, numbers: str) -> Sequence[float]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from vcohort.errors import VcohortError
+from vcohort.exchange.libraries import extra
 
 LEVEL, VERSION = 3, 2
 
@@ -14,10 +13,7 @@ _SHOWN = 160
 
 def library() -> Any:
     """Return libSBML."""
-    try:
-        return importlib.import_module("libsbml")
-    except ImportError:
-        raise VcohortError('SBML needs libSBML. Type: pip install "vcohort[sbml]"') from None
+    return extra("libsbml", "sbml")
 
 
 def complaints(document: Any) -> list[str]:

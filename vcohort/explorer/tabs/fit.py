@@ -118,7 +118,7 @@ class Fit(Tab):
         """Yield the course; or, after each round of starts, the best fit so far."""
         study, population = wish.study, wish.study.population()
         here = values_of(study)
-        patient = vc.Cohort.from_values(population.preset, model=population.model, **here)
+        patient = population.middle()
         if not wish.free:
             yield _course(patient, study, float(wish.table.day.max()))
             return

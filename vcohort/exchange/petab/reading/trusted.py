@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,13 @@ def _check_tokens(path: Any, tokens: Iterable[Any]) -> None:
 
 def _refuse_twice(path: Any, node: Any) -> None:
     """Refuse a key that is there twice, of which YAML would take the last."""
-    if node is None or isinstance(node.value, str):
+    if node is None or node.id == "scalar":
         return
-    parts = [part for each in node.value for part in (each if isinstance(each, tuple) else (each,))]
-    if node.id == "mapping":
-        keys = [key.value for key, _ in node.value if isinstance(key.value, str)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise VcohortError(f"{path} says {key!r} twice.")
-    for part in parts:
+    pairs = node.value if node.id == "mapping" else [(None, each) for each in node.value]
+    for key, times in Counter(key.value for key, _ in pairs if key is not None).items():
+        if times > 1:
+            raise VcohortError(f"{path} says {key!r} twice.")
+    for _, part in pairs:
         _refuse_twice(path, part)
 
 

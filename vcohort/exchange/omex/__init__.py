@@ -1,0 +1,1 @@
+"""COMBINE archives: a study, its model, its simulation and its results in one file."""
