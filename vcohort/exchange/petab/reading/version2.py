@@ -89,7 +89,7 @@ def _parameters(paths: list[Path]) -> Iterable[Parameter]:
             # Beside priors, a parameter without one is uniform.
             kind = row.text("priorDistribution", "uniform")
             numbers = row.text("priorParameters", ";".join(map(repr, bounds)))
-            prior = prior_of(name, kind, numbers, bounds, 2, "log" if kind != "uniform" else "lin")
+            prior = prior_of(name, kind, numbers, bounds, 2, "lin")
         yield Parameter(name, first_value(row, bounds), bounds, prior)
 
 
