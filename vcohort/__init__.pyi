@@ -40,6 +40,8 @@ from .exchange.adam.adtte import to_adtte as to_adtte
 from .exchange.inference_data import to_inference_data as to_inference_data
 from .exchange.nonmem.write import to_monolix as to_monolix
 from .exchange.nonmem.write import to_nonmem as to_nonmem
+from .exchange.petab.read import read_petab as read_petab
+from .exchange.petab.write import to_petab as to_petab
 from .exchange.sbml.read import from_sbml as from_sbml
 from .exchange.sbml.write import to_sbml as to_sbml
 from .exchange.table import save_table as save_table

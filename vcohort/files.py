@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +99,24 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Genera
         raise _cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Yield an empty folder beside ``path`` that takes its name if all goes well."""
+    target = check_writable(path)
+    try:
+        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    try:
+        yield made
+        made.chmod(0o777 & ~umask())
+        made.rename(target)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _put(temporary: Path, target: Path, overwrite: bool) -> None:

@@ -1,1 +1,1 @@
-"""Models, patients and results in the formats of other programs, and back."""
+"""Models, fits, patients and results in the formats of other programs, and back."""

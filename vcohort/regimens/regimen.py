@@ -164,6 +164,11 @@ class Regimen:
         """Return the regimen of some of the patients: an index array or a mask (patient,)."""
         return self._of(select(each, patients) for each in self.treatments)
 
+    def keep(self, chosen: Iterable[bool]) -> Regimen:
+        """Return the regimen with those of its treatments that are chosen (treatment,)."""
+        pairs = zip(self.treatments, chosen, strict=True)
+        return self._of(each for each, is_kept in pairs if is_kept)
+
     def _of(self, treatments: Iterable[Treatment]) -> Regimen:
         """Return a regimen of treatments of whose doses the user has been told."""
         new = Regimen.__new__(Regimen)

@@ -9,6 +9,7 @@ import numpy as np
 
 from vcohort.measurements.observations import Observations
 from vcohort.regimens.regimen import Regimen
+from vcohort.regimens.treatments import Infusion
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class TrialData:
                 f"{int(mine.sum())} of {kind.name}" + f", {below} below a limit" * (below > 0)
             )
         if self.regimen is not None:
-            count = len(self.regimen.treatments)
-            parts.append("one infusion each" if count == 1 else f"up to {count} infusions each")
+            given = self.regimen.treatments
+            what = "infusion" if all(isinstance(each, Infusion) for each in given) else "treatment"
+            count = len(given)
+            parts.append(f"one {what} each" if count == 1 else f"up to {count} {what}s each")
         if self.events is not None:
             parts.append(f"{int(self.events.event.sum())} of {len(self.events)} progressed")
         if self.covariates:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vcohort.analysis.estimation.losses import Measured, Residuals, find_loss, peaks
+from vcohort.analysis.estimation.losses import Loss, Measured, Residuals, find_loss, peaks
 from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subject
 from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec
@@ -27,6 +27,20 @@ from vcohort.trials.trial_data import TrialData
 
 # What upper limits are worth: the probability of a value below, or nothing (Beal 2001).
 LIMITS = ("M3", "M1")
+
+
+class Posed(NamedTuple):
+    """A problem as it is asked: one patient of the cohort for each of the data, in their order.
+
+    ``limits`` (parameter, 2): the bounds.
+    """
+
+    data: Observations
+    names: tuple[str, ...]
+    cohort: Cohort
+    loss: Loss
+    limits: np.ndarray
+    run: Run
 
 
 def make_problem(
@@ -46,6 +60,32 @@ def make_problem(
 
     :raises VcohortError: for one that cannot be solved.
     """
+    posed = pose(data, free, cohort, loss, bounds, run, observables, limits, days)
+    resolution = prepare(posed.cohort, posed.run, one_grid=True).resolution
+    with jax.enable_x64(True):
+        sides = Bounds(*(jnp.asarray(side) for side in np.log(posed.limits).T))
+    rows = posed.data
+    limited = bool((rows.below & rows.counted).any())
+    spec = FitSpec(
+        posed.cohort.model, rows.kinds, posed.names, posed.loss, rows.errors_known, limited
+    )
+    subjects = _subjects(posed.cohort, posed.run, resolution.plan, rows)
+    steps, error = resolution.plan.steps, resolution.error
+    return Problem(spec, subjects, sides, posed.limits, posed.cohort, rows, posed.run, steps, error)
+
+
+def pose(
+    data: Any,
+    free: Sequence[str],
+    cohort: Cohort | None,
+    loss: str | Residuals,
+    bounds: Mapping[str, tuple[float, float]] | None,
+    run: Run,
+    observables: Iterable[Observable],
+    limits: str = "M3",
+    days: Sequence[float] = (),
+) -> Posed:
+    """Return what is asked of :func:`make_problem`, checked, before any course is followed."""
     rows, known_loss = counting(_measurements(data, observables), limits), find_loss(loss)
     cohort = _one_each(cohort, rows)
     names = free_names(free, cohort.model)
@@ -54,14 +94,7 @@ def make_problem(
     run = _followed_to_the_last_day(run, [*rows.day, *days], _last_own_dose(data, run))
     _check_regimen(run, names, len(cohort))
     check_values(cohort)
-    resolution = prepare(cohort, run, one_grid=True).resolution
-    with jax.enable_x64(True):
-        sides = Bounds(*(jnp.asarray(side) for side in np.log(bounded).T))
-    limited = bool((rows.below & rows.counted).any())
-    spec = FitSpec(cohort.model, rows.kinds, names, known_loss, rows.errors_known, limited)
-    subjects = _subjects(cohort, run, resolution.plan, rows)
-    steps, error = resolution.plan.steps, resolution.error
-    return Problem(spec, subjects, sides, bounded, cohort, rows, run, steps, error)
+    return Posed(rows, names, cohort, known_loss, bounded, run)
 
 
 def counting(data: Observations, limits: str) -> Observations:

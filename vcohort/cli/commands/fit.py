@@ -11,6 +11,7 @@ from rich.console import Console
 
 import vcohort as vc
 from vcohort.cli import options, trial_tables
+from vcohort.cli.commands.petab_problems import problem_of, settings_of
 from vcohort.cli.commands.shared import (
     BUILT_IN,
     Plot,
@@ -51,7 +52,7 @@ def fit(
         str,
         typer.Argument(
             help="CSV: day, observable, value, weight or error, patient; a trial's, as of NONMEM "
-            "or Monolix, or a column for each observable; or zuma1."
+            "or Monolix, or a column for each observable; a problem of PEtab (YAML); or zuma1."
         ),
     ],
     free: Annotated[
@@ -91,13 +92,20 @@ def fit(
     """Fit parameters to measurements, from many starts at once."""
     outputs = Outputs(output, plot, force)
     outputs.check()
-    command, names = way("fit", how, _FIT_WAYS), _free_names(free, how)
+    command = way("fit", how, _FIT_WAYS)
     flags = trial_tables.read_flags(observable, unit, limit, doses)
-    rows = _rows(table, flags)
+    own = {
+        "--free": free, "--loss": loss, "--bounds": bounds, "--study": study, "--preset": preset,
+        "--set": settings, "--law": laws, "--censored": censored != "M3",
+        "--observable, --unit, --limit, --doses": flags,
+    }  # fmt: skip
+    problem = problem_of(table, how, own)
+    names = list(problem.free) if problem else _free_names(free, how)
+    rows = problem.data if problem else _rows(table, flags)
     bounded = by_name("--bounds", map(pair, bounds or []))
     chosen = options.study_of(
         command, study, {"preset": preset, **run_flags}, settings=settings, laws=laws,
-        own={"--starts": starts}, parameters=(*names, *bounded),
+        own={"--starts": starts}, parameters=() if problem else (*names, *bounded),
         defaults={"preset": "kimmel2021-figures"},
     )  # fmt: skip
     _refuse_both("--free", names, chosen)
@@ -106,6 +114,7 @@ def fit(
         "loss": _LOSS[table == BUILT_IN] if loss is None else loss,
         "limits": censored, "bounds": bounded,
         **({} if starts is None else {"starts": starts}), **chosen.settings(),
+        **(settings_of(problem, how) if problem else {}),
     }  # fmt: skip
     screen = console()
     if isinstance(rows, vc.TrialData):

@@ -32,6 +32,11 @@ def l3_text(tree: Tree, unit: str = "dimensionless") -> str:
     return _infix(tree, " * ", lambda value: f"{value!r} {unit}")
 
 
+def plain_text(tree: Tree) -> str:
+    """Return the formula with every sign written, and all digits of its numbers."""
+    return _infix(tree, " * ", repr)
+
+
 def _infix(tree: Tree, times: str, number: Callable[[float], str]) -> str:
     def inside(part: Tree, least: int) -> str:
         text = _infix(part, times, number)

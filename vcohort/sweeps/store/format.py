@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 import warnings
 from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
@@ -26,7 +24,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from vcohort.errors import VcohortError
-from vcohort.files import check_writable, read_plain, umask
+from vcohort.files import new_folder, read_plain
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.store.header import OWN, Header, header_of, write_header
 from vcohort.sweeps.store.packed import ZSTD_LEVEL
@@ -44,17 +42,9 @@ _CODECS = (ZstdCodec(level=ZSTD_LEVEL), Crc32cCodec())
 
 def create(path: Path, plan: Plan) -> None:
     """Write the form of a store; it appears under its name when it is whole."""
-    target = check_writable(path)
-    with explained(path):
-        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        with explained(path):
-            _write_format(made, plan)
-            write_header(made, header_of(plan, format_digest(made, set(blanks(plan)))))
-            made.chmod(0o777 & ~umask())
-            made.rename(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with new_folder(path) as made, explained(path):
+        _write_format(made, plan)
+        write_header(made, header_of(plan, format_digest(made, set(blanks(plan)))))
 
 
 def _write_format(path: Path, plan: Plan) -> None:

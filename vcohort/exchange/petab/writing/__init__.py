@@ -1,0 +1,1 @@
+"""From a fit as it is posed here to the tables of PEtab."""
