@@ -55,6 +55,20 @@ def test_files_have_units_that_udunits_knows_and_give_back_ours(tmp_path):
         assert {name: dict(each.attrs) for name, each in ds.variables.items()} == before
 
 
+def test_a_store_has_units_that_udunits_knows_and_gives_back_ours(tmp_path):
+    population = vc.Population("kimmel2021-figures", sigma=0.05)
+    axes = {"K_C": [6e10, 7e10], "r_B": [0.05, 0.06]}
+    path = tmp_path / "store.zarr"
+    vc.sweep(population, axes, 8, path, horizon=100.0, keep_patients=True, progress=False)
+    with xr.open_zarr(path, decode_times=False) as seen:
+        for variable in seen.variables.values():
+            cf_units.Unit(variable.attrs.get("units", "1"))
+        assert (seen["K_C"].attrs["units"], seen["r_B"].attrs["units"]) == ("1", "day-1")
+    with vc.open_sweep(path) as ours:
+        assert (ours["K_C"].attrs["units"], ours["r_B"].attrs["units"]) == ("cells", "/day")
+    assert vc.verify(path).is_whole
+
+
 def test_what_is_of_several_units_has_none_in_a_file():
     ds = xr.Dataset({"estimate": ("row", [1.0, 2.0], {"units": "as the parameter"})})
     written = with_udunits(ds)

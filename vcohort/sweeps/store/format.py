@@ -25,6 +25,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from vcohort.errors import VcohortError
 from vcohort.files import new_folder, read_plain
+from vcohort.results.cf import attributes_in_files, own_attributes
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.store.header import OWN, Header, header_of, write_header
 from vcohort.sweeps.store.packed import ZSTD_LEVEL
@@ -56,14 +57,14 @@ def _write_format(path: Path, plan: Plan) -> None:
             array = group.create_array(
                 name, shape=values.shape, chunks=values.shape, dimension_names=(over,),
                 dtype="string" if values.dtype.kind == "U" else values.dtype,
-                attributes={**attrs}, compressors=_CODECS,
+                attributes=attributes_in_files(attrs), compressors=_CODECS,
             )  # fmt: skip
             array[...] = values
         for name, blank in blanks(plan).items():
             group.create_array(
                 name, shape=blank.shape, dtype=blank.dtype, chunks=blank.chunk,
-                dimension_names=blank.over, attributes={**blank.attrs}, fill_value=blank.fill,
-                compressors=_CODECS,
+                dimension_names=blank.over, attributes=attributes_in_files(blank.attrs),
+                fill_value=blank.fill, compressors=_CODECS,
             )  # fmt: skip
         zarr.consolidate_metadata(path)
 
@@ -92,7 +93,7 @@ def read_format(path: Path, header: Header) -> tuple[dict[str, Any], dict[str, d
             and arrays.keys() == {*header.coordinates, *blanks}
             and all(_is_of(arrays[name], blank) for name, blank in blanks.items())
         )
-        about = {name: dict(array.attrs) for name, array in arrays.items()}
+        about = {name: own_attributes(array.attrs) for name, array in arrays.items()}
     except Exception as error:  # What is no metadata of Zarr's fails in as many ways as Zarr has.
         raise damaged(path, f"its metadata is not understood ({error})") from None
     if not is_implied:
