@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,13 @@ from vcohort.explorer import settings
 from vcohort.explorer.api import page_class, study_of
 from vcohort.explorer.latest import Latest
 from vcohort.explorer.outlook import Patients, _error_of_mean
+from vcohort.explorer.picture import svg_of
 from vcohort.explorer.sliders import sliders_of, value_of
 from vcohort.explorer.whom import gains
+from vcohort.results.trial import read_curve
 from vcohort.studies.study import make_study
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def small(**fields):
@@ -116,6 +121,19 @@ def test_curves_are_saved_as_they_are_shown():
     assert {90.0, 180.0, 365.0} < {*curve["day"]}
     np.testing.assert_allclose(curve["value"], shown.free)
     assert len({*table["curve"]}) == 11
+
+
+def test_the_picture_for_print_says_what_the_page_says():
+    outlook = Patients(settings.start("kimmel2021-figures")).outlook()
+    trial = read_curve(vc.data.progression_free_survival())
+    drawn = ElementTree.parse(svg_of(outlook, outlook, trial))
+    texts = {"".join(each.itertext()).strip() for each in drawn.iter(f"{SVG}text")}
+    assert {f"P(cure) {100.0 * outlook.cured:.1f} %", "trial", "pinned", "now"} <= texts
+    assert {"CAR T cells per µl", "normal T cells per µl", "5 to 95 %"} <= texts
+    assert {"pinned", "trial"}.isdisjoint(
+        "".join(each.itertext()).strip()
+        for each in ElementTree.parse(svg_of(outlook, None, None)).iter(f"{SVG}text")
+    )
 
 
 def test_what_a_slider_has_passed_by_is_never_computed():

@@ -59,6 +59,7 @@ class Page:
         self._told: Any = pn.pane.Alert("", alert_type="warning", visible=False)
         self._busy = Wheel()
         self._latest = Latest(_parts, self._done, self._failed)
+        self._trial: Curve | None = None
         self._overlay(trial)
         self.controls = Controls(study, self.edit)
         self.tabs = [tab(self) for tab in TABS]
@@ -215,11 +216,23 @@ class Page:
     def _overlay(self, trial: Curve | str | None) -> None:
         """Lay a trial over the curves; the built-in one has counts of CAR T cells, too."""
         if isinstance(trial, str):
-            self._survival.overlay(read_curve(data.progression_free_survival()))
+            self._trial = read_curve(data.progression_free_survival())
             self._car_t.overlay_zuma1()
         elif trial is not None:
-            self._survival.overlay(trial)
+            self._trial = trial
             self._car_t.overlay_nothing()
+        if self._trial is not None:
+            self._survival.overlay(self._trial)
+
+    def _picture(self) -> io.StringIO:
+        """Return what is shown as a picture for print."""
+        from vcohort.explorer.picture import svg_of
+
+        return (
+            io.StringIO()
+            if self.outlook is None
+            else svg_of(self.outlook, self.pinned, self._trial)
+        )
 
     def _buttons(self) -> None:
         button = partial(pn.widgets.Button, color="light")
@@ -231,6 +244,9 @@ class Page:
             callback=lambda: io.StringIO(table_of(self.outlook)), filename="curves.csv",
             label="save curves", color="light",
         )  # fmt: skip
+        picture = pn.widgets.FileDownload(
+            callback=self._picture, filename="explore.svg", label="save picture", color="light",
+        )  # fmt: skip
         load, trial = (upload(kind, tip) for kind, tip in
                        ((".toml", "open a study"), (".csv", "a trial to lay over")))  # fmt: skip
         load.param.watch(self._load, "value")
@@ -241,7 +257,7 @@ class Page:
             button(label="pin", description="keep this as a pale curve",
                    on_click=lambda _: self._pin(self.outlook)),
             button(label="unpin", on_click=lambda _: self._pin(None)),
-            save, numbers, load, trial,
+            save, numbers, picture, load, trial,
         ]  # fmt: skip
 
     def _load(self, event: Any) -> None:
