@@ -6,7 +6,6 @@ the other by the law of its size. Both are carried as normal deviates.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple, cast
 
 import jax
@@ -46,24 +45,19 @@ def probabilities(
     # A treatment may hide a progression from the days asked for.
     program = SurvivalPath(model, looks_always=patients.schedule is not None)
     found, seen = execute((program,), patients, grid, count, None, level, grid_points(grid, days))
-    cured, free = _told(program.looks_always, found, seen, patients.values["B0"], level)
+    cured, free = _told(found, seen, patients.values["B0"], level)
     return cured, free, found.strain
 
 
-@partial(jax.jit, static_argnums=0)
-def _told(
-    is_regrown_known: bool, found: Found, seen: Seen, first: Array, level: Level
-) -> tuple[Array, Array]:
-    """Return P(cured) (patient,) and P(no progression so far) (patient, day), NaN of who is lost.
-
-    ``is_regrown_known``: whether z of a regrown tumour is among what was seen.
-    """
+@jax.jit
+def _told(found: Found, seen: Seen, first: Array, level: Level) -> tuple[Array, Array]:
+    """Return P(cured) (patient,), P(no progression so far) (patient, day); NaN of who is lost."""
 
     def deviates(seen: Seen, largest: Array, log_start: Array, level: Level) -> tuple[Array, Array]:
         # The patient last: that is how a sum of many terms is computed side by side.
         seen, log_level = jax.tree.map(jnp.transpose, seen), log_start + level.log_ratio
         late = seen.late
-        if not is_regrown_known:
+        if late is None:
             late = deviate(seen.log_tumour, seen.w, log_start, log_level, level.noise)
         early = deviate_of_largest(jnp.minimum(seen.largest, largest), log_level, level.noise)
         return late.T, early.T

@@ -97,11 +97,11 @@ def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
 
 
-def grid_points(grid: Grid, days: ArrayLike) -> Array:
+def grid_points(grid: Grid, days: ArrayLike) -> Any:
     """Return the numbers of the grid points that hold ``days``: (time, patient), or (time, 1)."""
     if isinstance(grid.end, np.ndarray) and isinstance(days, np.ndarray):
         nodes = np.append(grid.start[:1], grid.end)
-        return cast("Array", np.searchsorted(nodes, days)[:, None].astype(np.int32))
+        return np.searchsorted(nodes, days)[:, None].astype(np.int32)
     return _grid_points(grid, jnp.asarray(days))
 
 
@@ -162,23 +162,23 @@ def time_nodes(
     return xp.where(taken == 0, edges[i], xp.where(taken == all_taken, edges[i + 1], inside))
 
 
-def _logit(xp: Any, days: Array, late: Array) -> Array:
+def _logit(xp: Any, days: Any, late: Any) -> Any:
     """Return ln((t + s) / (t + S)) - ln(s / S)."""
     return xp.log1p(days / _SOON) - xp.log1p(days / late)
 
 
-def _days(xp: Any, logit: Array, late: Array) -> Array:
+def _days(xp: Any, logit: Any, late: Any) -> Any:
     """Return the days t at which :func:`_logit` has a value."""
     return _SOON * xp.expm1(logit) / (1.0 - _SOON / late * xp.exp(logit))
 
 
-def _last_at_or_before(xp: Any, marks: Array, values: Array) -> Array:
+def _last_at_or_before(xp: Any, marks: Any, values: Any) -> Any:
     """Return the index of the last of the increasing ``marks`` that is at most each value."""
     how = {} if xp is np else {"method": "compare_all"}
     return xp.searchsorted(marks, values, side="right", **how) - 1
 
 
-def _apportion(xp: Any, edges: Array, shares: Array, steps: Array | int) -> Array:
+def _apportion(xp: Any, edges: Any, shares: Any, steps: Array | int) -> Any:
     """Return the step number of each edge: steps by share, one at least where days pass."""
     wanted = xp.round(xp.cumsum(shares) / xp.sum(shares) * steps).astype(xp.int32)
     least = xp.cumsum(edges[1:] > edges[:-1])

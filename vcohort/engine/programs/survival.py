@@ -33,25 +33,28 @@ class Level(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is known on a day: ln B, W, the largest ln B so far, the lowest z of one regrown."""
+    """What is known on a day: ln B, W, the largest ln B so far.
+
+    ``late``: the lowest z of P(not regrown) so far, None where only the days asked for tell it.
+    """
 
     log_tumour: Number
     w: Number
     largest: Number
-    late: Number
+    late: Number | None
 
 
 class State(NamedTuple):
     """The path; the largest ln B so far, the lowest at ends of steps, the largest before that.
 
-    ``late``: the lowest z of P(not regrown), where it is looked at after every step.
+    ``late``: as of :class:`Seen`.
     """
 
     path: PathState
     largest: Number
     nadir: Number
     largest_before_nadir: Number
-    late: Number
+    late: Number | None
 
 
 class Found(NamedTuple):
@@ -90,7 +93,7 @@ class SurvivalPath(SavingProgram[State, Seen, Found]):
             largest,
             jnp.where(is_nadir, path.log_tumour, state.nadir),
             jnp.where(is_nadir, largest, state.largest_before_nadir),
-            jnp.minimum(state.late, self._late(patient, path)),
+            jax.tree.map(jnp.minimum, state.late, self._late(patient, path)),
         )
         return after, self.saved(after)
 
@@ -107,10 +110,10 @@ class SurvivalPath(SavingProgram[State, Seen, Found]):
     def saved(self, state: State) -> Seen:
         return Seen(state.path.log_tumour, state.path.w, state.largest, state.late)
 
-    def _late(self, patient: Patient, path: PathState) -> Number:
-        """Return z of P(not regrown to the level), infinite where nobody looks."""
+    def _late(self, patient: Patient, path: PathState) -> Number | None:
+        """Return z of P(not regrown to the level), where it is looked at after every step."""
         if not self.looks_always:
-            return jnp.full_like(path.w, jnp.inf)
+            return None
         log_start = first_clones(self.model, patient.values)["B"]
         log_level = log_start + patient.settings.log_ratio
         return deviate(path.log_tumour, path.w, log_start, log_level, patient.settings.noise)
