@@ -104,9 +104,9 @@ class Document:
         """Return a formula with a parameter for each of its numbers, but for exponents."""
         match tree:
             case Number(value):
-                name = f"number_{value:g}".replace(".", "_").replace("-", "_").replace("+", "_")
+                name = _name_of(value)
                 if self._model.getParameter(name) is None:
-                    self._parameter(name, f"the number {value:g}", "1", value)
+                    self._parameter(name, f"the number {value!r}", "1", value)
                 return Name(name)
             case Call("^", (base, Number() as exponent)):
                 return Call("^", (self._with_named(base), exponent))
@@ -177,3 +177,9 @@ class Document:
             if species in read:
                 one.createModifier().setSpecies(species)
         one.createKineticLaw().setMath(self._math(tree))
+
+
+def _name_of(value: float) -> str:
+    """Return a name that no other number has."""
+    digits = repr(float(value)).removesuffix(".0").replace("+", "")
+    return f"number_{digits}".replace(".", "_").replace("-", "_minus_")
