@@ -233,9 +233,11 @@ def test_who_never_gets_a_treatment_has_no_row_and_no_day_of_it():
     regimen = vc.Regimen(vc.Lymphodepletion(days, 0.5), vc.Infusion(50.0, cells))
     cohort = vc.Population("kimmel2021-figures", 0.05).sample(3, seed=1)
     ds = vc.simulate(cohort, regimen=regimen, horizon=100.0, save_at=[0, 7], progress=False)
-    table = vc.to_nonmem(ds)
+    infused = ("patient", [np.inf, 50.0, 50.0], {"units": "day"})
+    table = vc.to_nonmem(ds.assign(infused=infused), covariates=["infused"])
     back = vc.read_trial(table, observables=table.attrs["observables"])
     np.testing.assert_array_equal(back.covariates["lymphodepletion_1_day"], [5, np.nan, 7])
+    np.testing.assert_array_equal(back.covariates["infused"], [np.nan, 50, 50])
     doses = table[(table["EVID"] == 1) & (table["TIME"] > 0)]
     assert list(zip(doses["ID"], doses["AMT"], strict=True)) == [(1, 1e8), (2, 2e8)]
 

@@ -87,15 +87,18 @@ def test_libsbml_has_nothing_to_say(kind, name, form):
 def test_numbers_of_formulas_stay_apart():
     """In the birth-death form each is a parameter, of whose names none may stand for two."""
     numbers = (1e-16, 1e16, 0.1234567, 0.12345674, 2.0)
-    formula = " + ".join(f"{number!r} gamma_B" for number in numbers)
+    own = vc.Param("number_2", "number_2", "1", 5.0, (1.0, 9.0), "no number 2", "assumed")
+    formula = " + ".join(f"{number!r} gamma_B number_2" for number in numbers)
     killing = Killing(
-        "odd", formula, (gamma_B,),
-        lambda values, cells: sum(number * values["gamma_B"] for number in numbers),
+        "odd", formula, (gamma_B, own),
+        lambda values, cells: sum(
+            number * values["gamma_B"] * values["number_2"] for number in numbers
+        ),
     )  # fmt: skip
     text = vc.to_sbml(vc.car_t(killing=killing), form="birth-death")
     model = libsbml.readSBMLFromString(text).getModel()
     found = [each.getValue() for each in model.getListOfParameters()
-             if each.getId().startswith("number_")]  # fmt: skip
+             if each.getName().startswith("the number")]  # fmt: skip
     assert {*numbers} <= {*found} and len(found) == len({*found})
     assert complaints(text) == []
 

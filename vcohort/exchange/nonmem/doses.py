@@ -57,4 +57,9 @@ def lymphodepletions_of(regimen: Regimen, patients: int) -> dict[str, np.ndarray
         for name, value, _ in regimen.named_fields()
         if any(name.startswith(f"{prefix}_") for prefix in names)
     }
-    return {name: np.where(np.isinf(value), np.nan, value) for name, value in found.items()}
+    return {name: without_never(value) for name, value in found.items()}
+
+
+def without_never(days: np.ndarray) -> np.ndarray:
+    """Return days, NaN in place of infinite ones, which are no number to these programs."""
+    return np.where(np.isinf(days), np.nan, days)

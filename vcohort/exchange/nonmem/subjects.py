@@ -11,7 +11,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.exchange.cohorts import one_cohort
-from vcohort.exchange.nonmem.doses import Doses, doses_of, lymphodepletions_of
+from vcohort.exchange.nonmem.doses import Doses, doses_of, lymphodepletions_of, without_never
 from vcohort.given import names_of
 from vcohort.measurements.observables import Observable, find_observables
 from vcohort.measurements.observations import Observations
@@ -79,8 +79,13 @@ def of_cohort(whole: xr.Dataset, observables: Any, limit: Any, covariates: Any) 
     return Subjects(
         _observed(ds, labels, kinds, limit),
         doses_of(regimen, len(labels), first),
-        {name: ds[name].values for name in names} | lymphodepletions_of(regimen, len(labels)),
+        {name: _covariate(ds[name]) for name in names} | lymphodepletions_of(regimen, len(labels)),
     )
+
+
+def _covariate(column: xr.DataArray) -> np.ndarray:
+    is_day = column.attrs.get("units") == "day"
+    return without_never(column.values) if is_day else column.values
 
 
 def _observed(
