@@ -81,6 +81,13 @@ def test_arms_stand_below_each_other():
     assert table["TRTP"].tolist() == list("aaaab") and table["TRTPN"].tolist() == [1, 1, 1, 1, 2]
 
 
+def test_two_subjects_never_have_one_name():
+    rows = {"patient": ["1-2"], "day": [0], "B_ml": [1.0]}
+    trial = vc.read_trial(rows, survival={"id": ["1-2"], "time": [90], "event": [1]})
+    with pytest.raises(vc.VcohortError, match="'a-1-2', and so is '2' of 'a-1'"):
+        vc.to_adtte({"a": trial, "a-1": FOUR})
+
+
 def test_a_trial_keeps_from_when_on_its_patients_are_watched():
     trial = vc.read_trial(
         {"patient": ["x", "y", "z"], "day": [0, 0, 0], "B_ml": [1.0, 2.0, 3.0]},
@@ -122,6 +129,13 @@ def test_responses_by_hand():
     assert own["AVALC"].tolist() == ["PR", "CR", "CR"] and own["AVAL"].tolist() == [2, 1, 1]
     best = table[table["PARAMCD"] == "BOR"]
     assert best["AVALC"].tolist() == ["CR", "CR", "SD", "PD"]
+
+
+def test_days_of_visits_have_all_their_digits():
+    days = {"response_day_1000.0001": FOUR["best_response"],
+            "response_day_1000.0002": FOUR["best_response"]}  # fmt: skip
+    table = vc.to_adrs(FOUR[["outcome", "event_time"]].assign(days))
+    assert table["AVISIT"].tolist() == ["DAY 1000.0001", "DAY 1000.0002"] * 4
 
 
 def test_who_has_no_outcome_is_left_out():

@@ -113,6 +113,13 @@ def test_monolix_takes_any_label_and_nonmem_counts_from_1():
     assert back.covariates["LABEL"].tolist() == ["ZUMA-001", "ZUMA-002"]
 
 
+def test_nobody_is_numbered_as_somebody_else_is_called():
+    """A table of events that calls a patient 2 must not be taken for the second patient's."""
+    trial = vc.read_trial({"patient": ["2", "x"], "day": [0, 0], "B_ml": [1.0, 2.0]})
+    table = vc.to_nonmem(trial)
+    assert table["ID"].tolist() == [3, 4] and table["LABEL"].tolist() == ["2", "x"]
+
+
 def test_what_the_columns_say():
     table = vc.to_nonmem(read())
     first = table[table["ID"] == 1]
@@ -209,6 +216,48 @@ def test_a_virtual_trial_has_limits(virtual, form):
     assert rows.below.sum() == 5
     np.testing.assert_array_equal(rows.below[car].reshape(3, 4), exact < limit)
     np.testing.assert_allclose(rows.value[car].reshape(3, 4), np.maximum(exact, limit), rtol=1e-12)
+
+
+def test_a_state_that_is_not_known_was_not_measured(virtual):
+    """A row without a value would be a measurement of 0 to NONMEM."""
+    unknown = virtual["patient"].isin([1]) & (virtual["time"] > 5)
+    table = vc.to_nonmem(virtual.assign(C=virtual["C"].where(~unknown)))
+    assert table["DV"].notna().equals(table["EVID"] == 0)
+    measured = table[table["EVID"] == 0].groupby(["ID", "DVID"]).size().unstack()
+    assert measured.to_numpy().tolist() == [[4, 4], [1, 4], [4, 4]]
+
+
+def test_who_never_gets_a_treatment_has_no_row_and_no_day_of_it():
+    """Neither an infinite day nor a dose of nothing is anything to NONMEM."""
+    days, cells = np.array([5.0, np.inf, 7.0]), np.array([0.0, 1e8, 2e8])
+    regimen = vc.Regimen(vc.Lymphodepletion(days, 0.5), vc.Infusion(50.0, cells))
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(3, seed=1)
+    ds = vc.simulate(cohort, regimen=regimen, horizon=100.0, save_at=[0, 7], progress=False)
+    infused = ("patient", [np.inf, 50.0, 50.0], {"units": "day"})
+    table = vc.to_nonmem(ds.assign(infused=infused), covariates=["infused"])
+    back = vc.read_trial(table, observables=table.attrs["observables"])
+    np.testing.assert_array_equal(back.covariates["lymphodepletion_1_day"], [5, np.nan, 7])
+    np.testing.assert_array_equal(back.covariates["infused"], [np.nan, 50, 50])
+    doses = table[(table["EVID"] == 1) & (table["TIME"] > 0)]
+    assert list(zip(doses["ID"], doses["AMT"], strict=True)) == [(1, 1e8), (2, 2e8)]
+
+
+def test_yes_and_no_are_numbers(virtual):
+    table = vc.to_nonmem(virtual.assign(old=("patient", [True, False, True])), covariates=["old"])
+    assert table.groupby("ID")["old"].first().tolist() == [1, 0, 1]
+    assert table["old"].dtype.kind == "i"
+
+
+def test_an_observable_that_is_asked_for_twice_is_there_once(virtual):
+    twice = vc.to_nonmem(virtual, observables=["B_ml", "B_ml"])
+    pd.testing.assert_frame_equal(twice, vc.to_nonmem(virtual, observables=["B_ml"]))
+
+
+def test_a_trial_of_lymphodepletions_alone_has_no_dose():
+    trial = replace(read(), regimen=vc.Regimen(vc.Lymphodepletion(3.0, 0.5)))
+    table = vc.to_nonmem(trial)
+    assert not (table["EVID"] == 1).any()
+    assert (table["lymphodepletion_1_day"] == 3.0).all()
 
 
 def test_who_has_no_outcome_is_left_out(virtual):

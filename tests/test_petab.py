@@ -88,6 +88,18 @@ def test_a_fit_comes_back(table, loss, version, again):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_observables_whose_names_differ_by_no_letter_come_back(version, again):
+    """Of PEtab's names, which are letters, none may be given twice."""
+    names = ("a_b_2", "a-b", "a b", "a_b_")
+    kinds = [vc.Observable(name, "cells", size, name, lambda cells: cells.log_car)
+             for size, name in enumerate(names, 1)]  # fmt: skip
+    table = {"day": [7.0] * 4, "observable": kinds, "value": [1e9, 2e9, 3e9, 4e9]}
+    patient = vc.Cohort.from_values("kimmel2021-figures")
+    found = again(table, ["K_C"], patient, version=version).data.observations
+    assert found.observable == names and found.value.tolist() == table["value"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("laws", MIXED)
 def test_every_law_comes_back(laws, version, again):
     patients = cohort(laws)

@@ -12,6 +12,7 @@ from tests.test_cli import refused
 from tests.test_cli import vcohort as vcohort
 from tests.test_formulas import EVERY_LAW, pairs
 from vcohort.models import LAW_KINDS, Killing
+from vcohort.models.shared import gamma_B
 
 libsbml = pytest.importorskip("libsbml", reason="python-libsbml is not installed")
 
@@ -81,6 +82,25 @@ def test_libsbml_has_nothing_to_say(kind, name, form):
     for each in (*model.getListOfParameters(), *model.getListOfCompartments()):
         assert each.getUnits()
     assert {each.getUnits() for each in model.getListOfSpecies()} == {"item"}
+
+
+def test_numbers_of_formulas_stay_apart():
+    """In the birth-death form each is a parameter, of whose names none may stand for two."""
+    numbers = (1e-16, 1e16, 0.1234567, 0.12345674, 2.0)
+    own = vc.Param("number_2", "number_2", "1", 5.0, (1.0, 9.0), "no number 2", "assumed")
+    formula = " + ".join(f"{number!r} gamma_B number_2" for number in numbers)
+    killing = Killing(
+        "odd", formula, (gamma_B, own),
+        lambda values, cells: sum(
+            number * values["gamma_B"] * values["number_2"] for number in numbers
+        ),
+    )  # fmt: skip
+    text = vc.to_sbml(vc.car_t(killing=killing), form="birth-death")
+    model = libsbml.readSBMLFromString(text).getModel()
+    found = [each.getValue() for each in model.getListOfParameters()
+             if each.getName().startswith("the number")]  # fmt: skip
+    assert {*numbers} <= {*found} and len(found) == len({*found})
+    assert complaints(text) == []
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -100,7 +100,7 @@ def _of_arm(
         yield columns_of_subjects(study, arm, number, who, alone) | {
             "PARAMCD": "BOR" if is_best else "OVRLRESP",
             "PARAM": "Best Overall Response" if is_best else "Overall Response",
-            "AVISIT": "" if is_best else f"DAY {day:g}",
+            "AVISIT": "" if is_best else f"DAY {np.format_float_positional(day, trim='-')}",
             "AVISITN": day,
             "ADY": day + 1.0,
             "AVAL": codes + 1.0,

@@ -56,6 +56,17 @@ def columns_of_subjects(
 
 
 def described(table: pd.DataFrame, name: str, labels: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table with its name and the labels of its columns as attributes."""
+    """Return a table with its name and the labels of its columns as attributes.
+
+    :raises VcohortError: where an arm's name and a label together are those of another subject.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for subject, *who in zip(table["USUBJID"], table["TRTP"], table["SUBJID"], strict=True):
+        arm, label = known.setdefault(subject, tuple(who))
+        if (arm, label) != tuple(who):
+            raise VcohortError(
+                f"Patient {label!r} of the arm {arm!r} is {subject!r}, and so is {who[1]!r} of "
+                f"{who[0]!r}. Rename an arm."
+            )
     table.attrs = {"name": name, "labels": {str(each): labels[str(each)] for each in table.columns}}
     return table

@@ -33,7 +33,7 @@ def doses_of(regimen: Regimen, patients: int, first: np.ndarray | None = None) -
         replaced = np.any([each == 0.0 for each in day], axis=0) if day else np.False_
         day.insert(0, np.where(replaced, np.inf, np.zeros(patients)))
         cells.insert(0, first)
-    return Doses(np.stack(day, axis=1), np.stack(cells, axis=1))
+    return Doses(*(np.array(each).reshape(len(day), patients).T for each in (day, cells)))
 
 
 def _cells(infusion: Infusion, patients: int, first: np.ndarray | None) -> np.ndarray:
@@ -46,11 +46,20 @@ def _cells(infusion: Infusion, patients: int, first: np.ndarray | None) -> np.nd
 
 
 def lymphodepletions_of(regimen: Regimen, patients: int) -> dict[str, np.ndarray]:
-    """Return days and shares of lymphodepletions (patient,), which no dose can say, by name."""
+    """Return days and shares of lymphodepletions (patient,), which no dose can say, by name.
+
+    Who never gets one has no day.
+    """
     names = [prefix for prefix, each in regimen.named_treatments()
              if isinstance(each, Lymphodepletion)]  # fmt: skip
-    return {
+    found = {
         name: np.broadcast_to(np.asarray(value, float), patients)
         for name, value, _ in regimen.named_fields()
         if any(name.startswith(f"{prefix}_") for prefix in names)
     }
+    return {name: without_never(value) for name, value in found.items()}
+
+
+def without_never(days: np.ndarray) -> np.ndarray:
+    """Return days, NaN in place of infinite ones, which are no number to these programs."""
+    return np.where(np.isinf(days), np.nan, days)

@@ -32,7 +32,8 @@ def records_of(subjects: Subjects) -> Records:
     """Return the rows of all patients.
 
     On day 0 the dose comes first, later the measurement: states on a day of treatment are those
-    before it. Of whom nothing is known on any day there is a row on day 0 that says so.
+    before it. A dose of no cells is none. Of whom nothing is known on any day there is a row on day
+    0 that says so.
     """
     measured, given = _measured(subjects), _given(subjects)
     told = np.concatenate([measured.patient, given.patient])
@@ -58,7 +59,7 @@ def _given(subjects: Subjects) -> Records:
     if subjects.doses is None:
         return _events(np.zeros(0, int), np.zeros(0), _DOSE)
     day, cells = subjects.doses
-    patient, dose = np.nonzero(np.isfinite(day))
+    patient, dose = np.nonzero(np.isfinite(day) & (cells != 0.0))
     return _events(patient, day[patient, dose], _DOSE)._replace(cells=cells[patient, dose])
 
 

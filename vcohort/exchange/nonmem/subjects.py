@@ -11,7 +11,7 @@ import xarray as xr
 
 from vcohort.errors import VcohortError, unknown
 from vcohort.exchange.cohorts import one_cohort
-from vcohort.exchange.nonmem.doses import Doses, doses_of, lymphodepletions_of
+from vcohort.exchange.nonmem.doses import Doses, doses_of, lymphodepletions_of, without_never
 from vcohort.given import names_of
 from vcohort.measurements.observables import Observable, find_observables
 from vcohort.measurements.observations import Observations
@@ -70,7 +70,8 @@ def of_cohort(whole: xr.Dataset, observables: Any, limit: Any, covariates: Any) 
             **dict.fromkeys("NCB", ("patient", "time"))}  # fmt: skip
     need(whole, _SOURCE, over, ("regimen_record",), what="patients")
     ds, labels = one_cohort(whole)
-    kinds = find_observables(_USUAL if observables is None else observables)
+    asked = find_observables(_USUAL if observables is None else observables)
+    kinds = list(dict.fromkeys(asked))
     known = [str(name) for name, each in ds.data_vars.items() if each.dims == ("patient",)]
     names = [] if covariates is None else _named(covariates, known)
     regimen = regimen_of(ds)
@@ -78,14 +79,22 @@ def of_cohort(whole: xr.Dataset, observables: Any, limit: Any, covariates: Any) 
     return Subjects(
         _observed(ds, labels, kinds, limit),
         doses_of(regimen, len(labels), first),
-        {name: ds[name].values for name in names} | lymphodepletions_of(regimen, len(labels)),
+        {name: _covariate(ds[name]) for name in names} | lymphodepletions_of(regimen, len(labels)),
     )
+
+
+def _covariate(column: xr.DataArray) -> np.ndarray:
+    is_day = column.attrs.get("units") == "day"
+    return without_never(column.values) if is_day else column.values
 
 
 def _observed(
     ds: xr.Dataset, labels: Sequence[str], kinds: Sequence[Observable], limit: Any
 ) -> Observations:
-    """Return what is measured of each patient on each day, in the order of patient, day, kind."""
+    """Return what is measured of each patient on each day, in the order of patient, day, kind.
+
+    A state that is not known was not measured.
+    """
     states = ds[[each for name in "NCB" for each in names_counted(ds, name)]].astype(float)
     counts = {name: counted(states, name).transpose("patient", "time").values for name in "NCB"}
     with jax.enable_x64(True), np.errstate(divide="ignore"):
@@ -93,16 +102,16 @@ def _observed(
         values = np.stack([np.exp(np.asarray(kind.log_measured(cells))) for kind in kinds], -1)
     limits = _limits(limit, [kind.name for kind in kinds])
     below = values < limits
-    shape, days = values.shape, ds["time"].values.astype(float)
+    patient, day, kind = np.nonzero(~np.isnan(values))
     return Observations(
         tuple(labels),
-        np.repeat(np.arange(shape[0]), shape[1] * shape[2]),
-        np.tile(np.repeat(days, shape[2]), shape[0]),
-        tuple(kind.name for kind in kinds) * (shape[0] * shape[1]),
-        np.where(below, limits, values).ravel(),
-        np.ones(values.size),
-        np.full(values.size, np.nan),
-        below.ravel(),
+        patient,
+        ds["time"].values.astype(float)[day],
+        tuple(kinds[each].name for each in kind.tolist()),
+        np.where(below, limits, values)[patient, day, kind],
+        np.ones(kind.size),
+        np.full(kind.size, np.nan),
+        below[patient, day, kind],
         tuple(kinds),
     )
 

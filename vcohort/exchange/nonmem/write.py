@@ -58,8 +58,9 @@ def to_nonmem(
     neither); ``MDV``; ``AMT`` in cells and ``CMT``, 1 of doses, where doses are known; ``DVID``,
     which counts the observables from 1 (``attrs["observables"]`` says which); ``DV`` in the
     observable's unit (``attrs["units"]``); ``BLQ`` and ``LLOQ`` where anything is below a limit,
-    ``DV`` then being the limit; ``ERROR`` where errors are known; and covariates. Patients whose
-    labels are no whole numbers are counted from 1, and ``LABEL`` keeps who they are.
+    ``DV`` then being the limit; ``ERROR`` where errors are known; and covariates. Where a label is
+    no whole number, patients are counted from 1, or on from the largest label that is one, and
+    ``LABEL`` keeps who they are.
     :func:`vcohort.read_trial` reads it back.
 
     Days and shares of lymphodepletions, which no dose can say, are covariates
@@ -130,7 +131,7 @@ def _table(form: _Form, subjects: Subjects) -> pd.DataFrame:
     rows, kinds = records_of(subjects), subjects.observations.kinds
     columns = _columns(form, subjects, rows)
     _refuse_meant(subjects.covariates, columns)
-    columns |= {name: _without_blanks(values[rows.patient])
+    columns |= {name: _written_out(values[rows.patient])
                 for name, values in subjects.covariates.items()}  # fmt: skip
     if form.numbered:
         _refuse_parted(columns)
@@ -166,7 +167,9 @@ def _labels(subjects: Subjects, form: _Form) -> np.ndarray:
     if _are_numbers(subjects.labels):
         return np.array(list(map(int, subjects.labels)))
     if form.numbered:
-        return np.arange(1, len(subjects.labels) + 1)
+        # No number may be that of somebody else: tables of events name patients by their labels.
+        last = max((int(label) for label in subjects.labels if _are_numbers([label])), default=0)
+        return np.arange(last + 1, last + len(subjects.labels) + 1)
     return np.array(subjects.labels, object)
 
 
@@ -175,9 +178,11 @@ def _are_numbers(labels: Sequence[str]) -> bool:
     return all(label.isascii() and label.isdigit() and str(int(label)) == label for label in labels)
 
 
-def _without_blanks(values: np.ndarray) -> np.ndarray:
-    """Return a covariate with nothing in place of an empty text."""
-    if values.dtype.kind in "biuf":
+def _written_out(values: np.ndarray) -> np.ndarray:
+    """Return a covariate with nothing in place of an empty text, and 1 and 0 for yes and no."""
+    if values.dtype.kind == "b":
+        return values.astype(int)
+    if values.dtype.kind in "iuf":
         return values
     return np.array([None if text == "" else str(text) for text in values.tolist()], object)
 
@@ -198,7 +203,12 @@ def _refuse_parted(columns: Mapping[str, np.ndarray]) -> None:
         texts = [cell for cell in cells if isinstance(cell, str)] if cells.dtype == object else []
         for text in texts:
             if {*" ,;\t\"'"} & {*text}:
+                advice = (
+                    "Give patients other labels"
+                    if name == _LABEL
+                    else "Choose other covariates, covariates=[…]"
+                )
                 raise VcohortError(
                     f"{name} = {text!r} has a blank, a comma or a quote, by which NONMEM parts "
-                    "fields. Choose other covariates, covariates=[…], or take vc.to_monolix."
+                    f"fields. {advice}, or take vc.to_monolix."
                 )

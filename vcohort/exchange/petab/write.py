@@ -153,7 +153,9 @@ def _called(data: Observations) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind in data.kinds:
         name = "observed_" + re.sub(r"\W", "_", kind.name, flags=re.ASCII)
-        found[kind.name] = name if name not in found.values() else f"{name}_{len(found)}"
+        while name in found.values():
+            name += "_"
+        found[kind.name] = name
     return found
 
 

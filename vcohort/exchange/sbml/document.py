@@ -30,6 +30,7 @@ class Document:
         sbml = library()
         self._species, self._equations = model.species, equations
         self._named_numbers = named_numbers
+        self._numbers: dict[float, str] = {}
         self.document = sbml.SBMLDocument(LEVEL, VERSION)
         self._model = self.document.createModel()
         self._model.setId("vcohort")
@@ -104,16 +105,23 @@ class Document:
         """Return a formula with a parameter for each of its numbers, but for exponents."""
         match tree:
             case Number(value):
-                name = f"number_{value:g}".replace(".", "_").replace("-", "_").replace("+", "_")
-                if self._model.getParameter(name) is None:
-                    self._parameter(name, f"the number {value:g}", "1", value)
-                return Name(name)
+                return Name(self._number(value))
             case Call("^", (base, Number() as exponent)):
                 return Call("^", (self._with_named(base), exponent))
             case Call(operation, parts):
                 return Call(operation, tuple(map(self._with_named, parts)))
             case _:
                 return tree
+
+    def _number(self, value: float) -> str:
+        """Return the parameter that is a number, and nothing else."""
+        if value not in self._numbers:
+            name = _name_of(value)
+            while self._model.getElementBySId(name) is not None:
+                name += "_"
+            self._parameter(name, f"the number {value!r}", "1", value)
+            self._numbers[value] = name
+        return self._numbers[value]
 
     def _parameter(self, name: str, text: str, unit: str, value: float | None = None) -> None:
         one = self._model.createParameter()
@@ -177,3 +185,9 @@ class Document:
             if species in read:
                 one.createModifier().setSpecies(species)
         one.createKineticLaw().setMath(self._math(tree))
+
+
+def _name_of(value: float) -> str:
+    """Return a name that no other number has."""
+    digits = repr(float(value)).removesuffix(".0").replace("+", "")
+    return f"number_{digits}".replace(".", "_").replace("-", "_minus_")
