@@ -47,7 +47,8 @@ def as_squares(
     number = jnp.sum(observed)
     squares = jnp.sum(seen**2) + jnp.sum(penalty**2)
     # At its most likely value the scale has no first-order part in the loss.
-    scale = jax.lax.stop_gradient(likeliest_scale(squares, number, residual, limit))
+    still = jax.lax.stop_gradient((squares, number, residual))
+    scale = likeliest_scale(*still, limit)
     told = jnp.sqrt(_surprise(_of_limits(residual / scale, limit)))
     parts = jnp.concatenate([seen / scale + told, penalty / scale])
     mean = jnp.maximum(jnp.sum(parts**2) / number, 1e-3)
@@ -59,7 +60,8 @@ def likeliest_scale(squares: Array, number: Array, residual: Array, limit: Array
 
     ``residual`` (row,): those of limits where ``limit`` holds. The log likelihood is concave in
     t = 1 / scale (Olsen 1978, Econometrica 46:1211): its slope is followed by Newton's steps, and
-    halved where they leave the bracket.
+    halved where they leave the bracket. Without limits that is a point, and no step is taken.
+    There is no derivative by reverse mode.
     """
     squares = jnp.maximum(squares, jnp.finfo(residual.dtype).tiny)
     above = jnp.where(limit, jnp.maximum(residual, 0.0), 0.0)
@@ -67,17 +69,37 @@ def likeliest_scale(squares: Array, number: Array, residual: Array, limit: Array
     low = 2.0 * number / (linear + jnp.sqrt(linear**2 + 4.0 * square * number))
     high = jnp.sqrt((number + _LARGEST_SHARE * jnp.sum(limit)) / squares)
 
-    def step(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        low, high, t = carry
+    def step(carry: _Bracket) -> _Bracket:
+        low, high, t = carry.low, carry.high, carry.at
         z = _of_limits(residual * t, limit)
         slope = squares * t**2 + jnp.sum(jnp.where(limit, hazard(z) * z, 0.0)) - number
         bend = squares * t**2 + jnp.sum(jnp.where(limit, share_told(z) * z**2, 0.0)) + number
         low, high = jnp.where(slope < 0, t, low), jnp.where(slope < 0, high, t)
         newton = t * (1.0 - slope / bend)
         is_inside = (newton >= low) & (newton <= high)
-        return low, high, jnp.where(is_inside, newton, jnp.sqrt(low) * jnp.sqrt(high))
+        after = jnp.where(is_inside, newton, jnp.sqrt(low) * jnp.sqrt(high))
+        return _Bracket(carry.steps + 1, low, high, after, jnp.abs(after - t) > _same(t))
 
-    return 1.0 / jax.lax.fori_loop(0, _SCALE_STEPS, step, (low, high, high))[2]
+    def goes_on(carry: _Bracket) -> Array:
+        return carry.moves & (carry.steps < _SCALE_STEPS)
+
+    first = _Bracket(jnp.zeros((), int), low, high, high, high - low > _same(high))
+    return 1.0 / jax.lax.while_loop(goes_on, step, first).at
+
+
+class _Bracket(NamedTuple):
+    """Where the most likely t lies, the best of it so far, and whether the last step moved it."""
+
+    steps: Array
+    low: Array
+    high: Array
+    at: Array
+    moves: Array
+
+
+def _same(t: Array) -> Array:
+    """Return by how much two numbers may differ that are one but for rounding."""
+    return 8.0 * jnp.finfo(t.dtype).eps * t
 
 
 def hazard(z: Array) -> Array:

@@ -82,9 +82,8 @@ def scattered_squares(
     greatest likelihood, of n data that were observed.
     """
     # At their most likely values scale and ratio have no first-order part in the loss.
-    widths = jax.lax.stop_gradient(
-        likeliest_widths(scatter, residual, predicted, observed, limit)
-    )  # fmt: skip
+    still = jax.lax.stop_gradient((residual, predicted))
+    widths = likeliest_widths(scatter, *still, observed, limit)
     number = jnp.sum(observed)
     told = _roots(scatter, residual, predicted, observed, limit, *widths)
     width = widths[0] * scatter.width(jnp.where(observed, predicted, 1.0), widths[1])
