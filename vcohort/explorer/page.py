@@ -148,7 +148,7 @@ class Page:
                  for each in (*panes, self._responses)]  # fmt: skip
         trial = pn.FlexBox(*cells, sizing_mode="stretch_width")
         self._chosen = pn.Tabs(("Trial", trial), *((tab.title, tab.view) for tab in self.tabs),
-                               dynamic=True, sizing_mode="stretch_width")  # fmt: skip
+                               sizing_mode="stretch_width")  # fmt: skip
         self._chosen.param.watch(lambda _: self._tell_tab(), "active")
         return self._chosen
 

@@ -47,7 +47,6 @@ _SAMPLED = {
 
 UNREAD: Mapping[str, Mapping[str, str]] = {
     "simulate": {"sweep": _SWEEP},
-    "archive": {"sweep": _SWEEP},
     "sweep": {
         "save_at": "a sweep keeps no states; simulate the cells of interest",
         "--price": "only --dry-run tells a price",

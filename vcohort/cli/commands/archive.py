@@ -38,7 +38,7 @@ def archive(
     check_not_read(output, study)
     check_format(output, ARCHIVE)
     check_writable(output, overwrite=force)
-    checked = options.study_of("archive", study, {})
+    checked = options.study_of("simulate", study, {})
     load("vcohort.exchange.omex.archive", "vcohort.cli.report.dataset")
     from vcohort.exchange.libraries import extra
     from vcohort.exchange.omex.archive import write_archive

@@ -16,7 +16,7 @@ from vcohort.engine.lanes.parts import NotInLanes, Parts, each, from_list
 _SINGLE = """
 abs acos acosh add add_any and asin asinh atan atan2 atanh bitcast_convert_type cbrt ceil cos cosh
 convert_element_type div eq erf_inv exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p
-logistic lt mul ne neg not or pow rem rsqrt select_n shift_left shift_right_arithmetic
+logistic lt mul ne neg not or pow rem rsqrt shift_left shift_right_arithmetic
 shift_right_logical sign sin sinh sqrt square sub tan tanh xor
 """
 SINGLE = frozenset(_SINGLE.split())
@@ -65,7 +65,23 @@ def _round(x: Any) -> Any:
     return jnp.where(up, below + 1.0, below)
 
 
-_UNLIKE_TRITON = {"max": _larger, "min": _smaller, "clamp": _clamp, "round": _round}
+def _polynomial(x: Any, *coefficients: Any) -> Any:
+    """Return a polynomial of x, its coefficients from the lowest degree on: one in JAX 0.12."""
+    return reduce(lambda value, coefficient: value * x + coefficient, reversed(coefficients))
+
+
+def _select(which: Any, *cases: Any) -> Any:
+    """Return the case that is chosen: Triton knows two."""
+    if len(cases) == 2:
+        return jax.lax.select_n(which, *cases)
+    numbered = list(enumerate(cases[:-1]))
+    return reduce(lambda found, at: jnp.where(which == at[0], at[1], found), numbered, cases[-1])
+
+
+_UNLIKE_TRITON = {
+    "max": _larger, "min": _smaller, "clamp": _clamp, "round": _round, "polynomial": _polynomial,
+    "select_n": _select,
+}  # fmt: skip
 
 _FOLDED = {
     "reduce_sum": jax.lax.add,
