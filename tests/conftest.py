@@ -6,6 +6,7 @@ of them, under fresh seeds, less than once in a thousand runs of the suite: |z| 
 """
 
 import atexit
+import locale
 import os
 import shutil
 import sys
@@ -38,6 +39,16 @@ def z_of_share(share: float, expected: float, n: int) -> float:
     """Return how many standard errors a share of ``n`` lies from its expectation."""
     error = np.sqrt(max(expected * (1 - expected), 1 / n) / n)
     return float((share - expected) / error)
+
+
+# Of texts and numbers of this process, as it began.
+LOCALE = locale.setlocale(locale.LC_ALL)
+
+
+@pytest.fixture(autouse=True)
+def _texts_are_read_as_before():
+    """Undo what a program's library does when it is imported: COPASI's makes all text ASCII."""
+    locale.setlocale(locale.LC_ALL, LOCALE)
 
 
 @pytest.fixture(autouse=True)

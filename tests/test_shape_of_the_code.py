@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_imports_run_downwards():
     lint = Path(sys.executable).parent / "lint-imports"
-    result = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run([lint], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert result.returncode == 0, result.stdout
 
 
