@@ -41,6 +41,19 @@ def read_plain(path: str | os.PathLike[str], most_bytes: int = 1 << 40) -> bytes
         return file.read()
 
 
+def read_given(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    """Return what a file that a user names holds.
+
+    :raises VcohortError: for what cannot be read, and what is no path.
+    """
+    try:
+        return read_plain(path, most_bytes)
+    except OSError as error:
+        raise VcohortError(f"Cannot read {path}: {error.strerror or error}.") from None
+    except (TypeError, ValueError) as error:
+        raise VcohortError(f"Cannot read {str(path)!r}: {error}.") from None
+
+
 def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
     """Refuse, before any work, a path that cannot be written; return it without symbolic links.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import webbrowser
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,9 +41,6 @@ def serve(
         {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False, start=False,
         title=_TITLE, verbose=False,
     )  # fmt: skip
-    # What is imported stays. Left out, what comes and goes is collected sooner, and faster.
-    gc.collect()
-    gc.freeze()
     at = f"http://{ADDRESS}:{server.port}/"
     server.start()
     ready(at)

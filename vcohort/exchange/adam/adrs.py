@@ -15,13 +15,11 @@ from vcohort.endpoints.response import RESPONSES
 from vcohort.errors import VcohortError
 from vcohort.exchange.adam.subjects import (
     LABELS,
-    arms_of,
-    checked_text,
     columns_of_subjects,
+    data_set,
     described,
 )
 from vcohort.exchange.cohorts import one_cohort
-from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.needed import need
 from vcohort.simulation.missing import check_kept
 
@@ -62,13 +60,7 @@ def to_adrs(
     :return: the table; ``attrs["labels"]`` are those of its columns.
     :raises VcohortError: for what has no responses, and texts that a transport file cannot hold.
     """
-    study = checked_text("study", study)
-    if path is not None:
-        check_rows(path, CSV, TRANSPORT)
-    table = _of_arms(arms_of(patients), study)
-    if path is not None:
-        write_labelled(table, path)
-    return table
+    return data_set(_of_arms, patients, path, study)
 
 
 def _of_arms(arms: Mapping[str, Any], study: str) -> pd.DataFrame:
@@ -121,4 +113,4 @@ def _responded(codes: xr.DataArray) -> np.ndarray:
             f"{codes.name} holds {wrong[0]}: CR, PR, SD and PD are 0, 1, 2 and 3, and {MISSING} is "
             "missing."
         )
-    return np.flatnonzero(check_kept(known, f"have no {codes.name}", stacklevel=6))
+    return np.flatnonzero(check_kept(known, f"have no {codes.name}", stacklevel=7))

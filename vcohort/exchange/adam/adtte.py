@@ -12,13 +12,11 @@ import xarray as xr
 from vcohort.endpoints.outcome import CURE, PROGRESSION, UNDECIDED
 from vcohort.exchange.adam.subjects import (
     LABELS,
-    arms_of,
-    checked_text,
     columns_of_subjects,
+    data_set,
     described,
 )
 from vcohort.exchange.cohorts import one_cohort
-from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 from vcohort.results.followed import Followed
 from vcohort.results.needed import need
 from vcohort.results.trial import follow
@@ -70,13 +68,7 @@ def to_adtte(
     :return: the table; ``attrs["labels"]`` are those of its columns.
     :raises VcohortError: for what has no events, and texts that a transport file cannot hold.
     """
-    study = checked_text("study", study)
-    if path is not None:
-        check_rows(path, CSV, TRANSPORT)
-    table = _of_arms(arms_of(patients), study)
-    if path is not None:
-        write_labelled(table, path)
-    return table
+    return data_set(_of_arms, patients, path, study)
 
 
 def _of_arms(arms: Mapping[str, Any], study: str) -> pd.DataFrame:

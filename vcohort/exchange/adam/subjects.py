@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vcohort.errors import VcohortError
+from vcohort.exchange.rows import CSV, TRANSPORT, check_rows, write_labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,19 @@ LABELS = {
 
 # Of one arm that has no name.
 _TREATMENT = "CAR T cells"
+
+
+def data_set(
+    of_arms: Callable[[Mapping[str, Any], str], pd.DataFrame], patients: Any, path: Any, study: str
+) -> pd.DataFrame:
+    """Return what ``of_arms`` makes of the arms of a study, and write it if wanted."""
+    study = checked_text("study", study)
+    if path is not None:
+        check_rows(path, CSV, TRANSPORT)
+    table = of_arms(arms_of(patients), study)
+    if path is not None:
+        write_labelled(table, path)
+    return table
 
 
 def arms_of(patients: Any) -> dict[str, Any]:

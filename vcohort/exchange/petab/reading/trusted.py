@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vcohort.errors import VcohortError, unknown
-from vcohort.files import read_plain
+from vcohort.files import read_given
 
 # A problem's list of files has a screen.
 _MOST_BYTES = 1 << 18
@@ -113,12 +113,7 @@ def _inside(folder: Path, what: str, name: str) -> Path:
 
 def plain_text_of(path: str | os.PathLike[str], most: int) -> str:
     """Return what a plain file of at most so many bytes holds, as text."""
-    try:
-        content = read_plain(path, most)
-    except OSError as error:
-        raise VcohortError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except (TypeError, ValueError) as error:
-        raise VcohortError(f"Cannot read {str(path)!r}: {error}.") from None
+    content = read_given(path, most)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from vcohort.errors import VcohortError
 from vcohort.exchange.sbml.libsbml import faults, library
-from vcohort.files import read_plain
+from vcohort.files import read_given
 
 # A model of this family has a hundredth of it.
 _MOST_BYTES = 2 << 20
@@ -31,12 +31,7 @@ def read_document(path: str | os.PathLike[str]) -> Any:
     :raises VcohortError: for no file, one too large, no XML, an XML with declarations of its own
         (entities, DOCTYPE) or nested too deep, an SBML with errors or packages that change it.
     """
-    try:
-        content = read_plain(path, _MOST_BYTES)
-    except OSError as error:
-        raise VcohortError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except (TypeError, ValueError) as error:
-        raise VcohortError(f"Cannot read {str(path)!r}: {error}.") from None
+    content = read_given(path, _MOST_BYTES)
     _check_xml(path, content)
     document = library().readSBMLFromString(content.decode("utf-8-sig"))
     wrong = faults(document)
