@@ -1,4 +1,4 @@
-"""Libraries of formats, which are extras: imported when they are asked for."""
+"""Libraries that are extras: imported when they are asked for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 from vcohort.errors import VcohortError
 
 
-def extra(name: str, needed_for: str) -> Any:
-    """Return a library; say how to install it where it is not there.
+def extra(module: str, needed_for: str, what: str = "This") -> Any:
+    """Return a module of a library; say how to install it where it is not there.
 
-    ``needed_for``: the extra that installs it.
+    ``needed_for``: the extra that installs it; ``what`` needs it.
     """
     try:
-        return importlib.import_module(name)
-    except ImportError:
+        return importlib.import_module(module)
+    except ImportError as error:
+        is_there = not isinstance(error, ModuleNotFoundError)
+        why = f"cannot be imported ({error})" if is_there else "is not installed"
         raise VcohortError(
-            f'This needs {name}, which is not installed. Type: pip install "vcohort[{needed_for}]"'
+            f"{what} needs {module.partition('.')[0]}, which {why}. "
+            f'Type: pip install "vcohort[{needed_for}]"'
         ) from None
