@@ -55,6 +55,21 @@ def test_files_have_units_that_udunits_knows_and_give_back_ours(tmp_path):
         assert {name: dict(each.attrs) for name, each in ds.variables.items()} == before
 
 
+@pytest.mark.filterwarnings("ignore")  # Of the checker's own.
+def test_a_checker_of_cf_finds_no_error_but_that_time_is_no_date(tmp_path):
+    runner = pytest.importorskip("compliance_checker.runner", reason="no compliance-checker here")
+    suite = runner.CheckSuite()
+    suite.load_all_available_checkers()
+    for ds in datasets():
+        path = vc.save(ds, tmp_path / "file.nc", overwrite=True)
+        found, failed = suite.run_all(suite.load_dataset(str(path)), ["cf:1.11"])["cf:1.11"]
+        errors = [each for each in found if each.weight == 3 and each.value[0] < each.value[1]]
+        # It takes differences of coordinates that are texts, and fails.
+        assert {*failed} <= {"check_coordinate_variables_strict_monotonicity"} and len(found) > 10
+        told = [text for each in errors for text in each.msgs]
+        assert all("'time' should have standard_name='time'" in text for text in told), told
+
+
 def test_a_store_has_units_that_udunits_knows_and_gives_back_ours(tmp_path):
     population = vc.Population("kimmel2021-figures", sigma=0.05)
     axes = {"K_C": [6e10, 7e10], "r_B": [0.05, 0.06]}

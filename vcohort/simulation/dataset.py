@@ -24,6 +24,7 @@ SCHEMA_VERSION = 1
 
 COHORT = "cohort"
 
+PATIENT = {"long_name": "number of the patient", "units": "1"}
 TIME = {"units": "day", "long_name": "days since the first infusion"}
 
 FOLLOWED_UNTIL = {"units": "day", "long_name": "last day to which the patient was followed"}
@@ -86,8 +87,7 @@ def states_of(model: Model) -> dict[str, dict[str, str]]:
 
 
 def _coords(cohort: Cohort, run: Run) -> dict[str, Any]:
-    about = {"long_name": "number of the patient", "units": "1"}
-    coords: dict[str, Any] = {"patient": ("patient", np.asarray(cohort.patient), about)}
+    coords: dict[str, Any] = {"patient": ("patient", np.asarray(cohort.patient), PATIENT)}
     if run.save_at is not None:
         coords["time"] = ("time", np.array(run.save_at), TIME)
     return coords

@@ -32,7 +32,7 @@ from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_cohort
 from vcohort.progress import progress_bar
 from vcohort.regimens.regimen import Regimen
-from vcohort.simulation.dataset import TIME, provenance, states_of
+from vcohort.simulation.dataset import PATIENT, TIME, provenance, states_of
 from vcohort.simulation.missing import LOST, check_kept
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run, settle
@@ -220,7 +220,7 @@ def _dataset(
         variables["cure_sensitivity"] = (("patient", "parameter"), found.cure_slopes, text)
     coords: dict[str, Any] = {
         "state": list(cohort.model.species.names),
-        "patient": np.asarray(cohort.patient),
+        "patient": ("patient", np.asarray(cohort.patient), PATIENT),
         "time": ("time", days, TIME),
         "parameter": names,
     }
