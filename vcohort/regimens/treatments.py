@@ -25,7 +25,7 @@ class Infusion:
     """An infusion of CAR T cells.
 
     ``day``: days since the first infusion; infinite where a patient gets none. ``cells``: by
-    default as many as the patient's first infusion, C0. Each a number or an array (patient,), by
+    default C0, whatever an infusion on day 0 says. Each a number or an array (patient,), by
     position; patients that an xarray array names must be the cohort's, in its order. Days may carry
     their unit (the attribute ``units``, spans of time), and cells that of cells alone.
     The infusion on day 0 is the first, and replaces C0; later ones add to what is there.
