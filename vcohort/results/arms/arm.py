@@ -20,6 +20,9 @@ _DRAWN_BY = ("cohort_seed", "design")
 # What says when a patient progresses: arms that differ in it count other events.
 _MEANING = ("progression", "seen_at_visits")
 
+# The method by which no tumour dies out.
+_CERTAIN = "deterministic"
+
 # Attributes that are told of each arm are shorter than this, and not those of all files alike.
 _TOLD = 2000
 _OF_FILES = ("Conventions", "title", "schema_version", "kind")
@@ -99,8 +102,24 @@ def known_in_all(arms: Mapping[str, Arm], reference: str) -> tuple[dict[str, Arm
     return {name: arm.among(labels) if paired[name] else arm for name, arm in arms.items()}, paired
 
 
+def peaks_within(arms: Mapping[str, Arm], last: float) -> bool:
+    """Whether all peaks of CAR T cells of all arms are known to be those until a day."""
+    horizons = {arm.ds.attrs.get("horizon") for arm in arms.values()}
+    if not all("T_max" in arm.ds for arm in arms.values()):
+        return len(horizons) == 1
+    return not any((arm.values("T_max") > last).any() for arm in arms.values())
+
+
 def warn_other_events(arms: Mapping[str, Arm], *, stacklevel: int) -> None:
-    """Warn of arms in which progression does not mean the same."""
+    """Warn of arms in which progression does not mean the same, or chance has no part in some."""
+    certain = [name for name, arm in arms.items() if arm.ds.attrs.get("method") == _CERTAIN]
+    if 0 < len(certain) < len(arms):
+        warnings.warn(
+            f"Chance has no part in {', '.join(certain)}, by the method {_CERTAIN}: nobody is "
+            "cured there, and in part it differs by that. Run all arms by one method.",
+            VcohortWarning,
+            stacklevel=stacklevel,
+        )
     for key in _MEANING:
         found = {name: str(arm.ds.attrs.get(key, "")) for name, arm in arms.items()}
         if len(set(found.values())) > 1:
