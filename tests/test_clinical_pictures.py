@@ -133,6 +133,32 @@ def test_a_swimmer_has_a_lane_for_each_patient():
     assert sorted(partial.get_xdata()) == [30.0, 30.0, 60.0]
 
 
+@pytest.mark.parametrize(("late", "end"), [(40.0, 720.0), (900.0, 900.0)])
+def test_a_swimmer_ends_where_nothing_happens_any_more(late, end):
+    ds = made(followed_until=("patient", [2000.0] * 5))
+    ds["event_time"] = ("patient", [20.0, 50.0, late, 5.0, 2000.0])
+    axes = plots.swimmer(ds)
+    assert axes.get_xlim() == (0.0, end)
+    (arrows,) = (line for line in axes.lines if line.get_marker() == ">")
+    assert arrows.get_xdata().tolist() == [end] * 3
+    assert axes.get_legend().get_texts()[-1].get_text() == "followed to day 2,000"
+
+
+def test_a_hazard_that_is_none_is_seen(figures):
+    """Of a tumour that is not killed."""
+    ds = vc.simulate(figures(0.1, gamma_B=1e-3).sample(1, seed=1), "exact", 100.0, progress=False)
+    hazard = plots.patient_card(ds, [0.0, 50.0, 100.0])[2]
+    (rates,) = (patch.get_data().values for patch in hazard.patches)
+    assert (rates < 1e-6).all() and hazard.get_ylim()[0] < 0.0
+
+
+def test_shares_of_responses_stand_above_the_trial_s():
+    ds = made(best_response=("patient", [0, 0, 1, 3, 3]))
+    axes = plots.tumour_responses(ds, trial={"CR": 0.6, "PR": 0.1})
+    assert words_below(axes) == ["40%", "20%", "0%", "40%"]
+    assert [text.xy[1] for text in axes.texts] == pytest.approx([0.6, 0.2, 0.0, 0.4])
+
+
 def test_each_patient_has_its_own_treatments_in_a_swimmer(figures):
     days = np.array([20.0, np.inf, 60.0])
     ds = vc.simulate(

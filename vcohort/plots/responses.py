@@ -35,12 +35,17 @@ def tumour_responses(
     shares = [float(np.mean(followed == flag)) for flag in flags.values()]
     axes = panel(axes)
     place = np.arange(len(flags))
-    bars = axes.bar(place, shares, 0.6, color=BLUE, alpha=0.6, label="virtual cohort")
-    axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=2)
+    axes.bar(place, shares, 0.6, color=BLUE, alpha=0.6, label="virtual cohort")
+    top = list(shares)
     if trial is not None:
         known = {one_of("response", name, list(flags)): number(name, trial[name]) for name in trial}
         at = [list(flags).index(name) for name in known]
         axes.plot(at, list(known.values()), "D", color=GREY, label="trial")
+        for index, share in zip(at, known.values(), strict=True):
+            # The label stands above the mark, too.
+            top[index] = max(top[index], share)
+    for x, y, share in zip(place, top, shares, strict=True):
+        axes.annotate(f"{share:.0%}", (x, y), (0.0, 4.0), textcoords="offset points", ha="center")
     axes.set_xticks(place, [_NAMES[name] for name in flags])
     axes.set(ylabel="share of patients", ylim=(0.0, 1.1), yticks=np.linspace(0.0, 1.0, 6))
     own_legend(axes)

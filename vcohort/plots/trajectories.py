@@ -83,8 +83,8 @@ def _tumour_axis(axes: Axes, ds: xr.Dataset) -> list[Line2D]:
     threshold, progression = float(ds.attrs["threshold"]), float(ds.attrs["progression"])
     _, *clones = names_counted(ds, "B")
     first = sum((ds[f"{name}0"] for name in clones), ds["B0"])
-    sizes = {"chance below": (threshold, "--"),
-             "progression above": (progression * float(first.min()), ":")}  # fmt: skip
+    above = "progression above" if first.min() == first.max() else "progression of the smallest"
+    sizes = {"chance below": (threshold, "--"), above: (progression * float(first.min()), ":")}
     for size, line in sizes.values():
         axes.axhline(tumour_ml(size), color=GREY, ls=line, lw=0.8)
     top = tumour_ml(10 * progression * float(first.max()))

@@ -10,9 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from vcohort.colours import GREY
@@ -135,5 +137,7 @@ def quarters_within(values: Any) -> list[float]:
 
 
 def name_levels(lines: ContourSet) -> None:
-    """Write its level into each contour line."""
-    lines.axes.clabel(lines, fmt="%g", fontsize=small_size())
+    """Write its level into each contour line, to be read on light, dark and hatched ground."""
+    for text in lines.axes.clabel(lines, fmt="%g", fontsize=small_size()):
+        is_light = sum(to_rgb(text.get_color())) > 1.5
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="0.2" if is_light else "1")])

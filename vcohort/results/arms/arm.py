@@ -23,7 +23,8 @@ _MEANING = ("progression", "seen_at_visits")
 # The method by which no tumour dies out.
 _CERTAIN = "deterministic"
 
-# Attributes that are told of each arm are shorter than this, and not those of all files alike.
+# Attributes that are told of each arm: records, and what is shorter than this; not those of all
+# files alike.
 _TOLD = 2000
 _OF_FILES = ("Conventions", "title", "schema_version", "kind")
 
@@ -143,12 +144,13 @@ def shared(arms: Mapping[str, Arm], names: Iterable[str]) -> Sequence[str]:
 
 
 def settings_of(arms: Mapping[str, xr.Dataset]) -> str:
-    """Return the attributes of each arm that are a number or a short text, as JSON."""
+    """Return the attributes of each arm that are a number, a short text or a record, as JSON."""
     found = {
         name: {str(key): value if isinstance(value, str) else float(value)
                for key, value in ds.attrs.items()
                if isinstance(value, str | int | float | np.number)
-               and key not in _OF_FILES and len(str(value)) < _TOLD}
+               and key not in _OF_FILES
+               and (len(str(value)) < _TOLD or str(key).endswith("_record"))}
         for name, ds in arms.items()
     }  # fmt: skip
     return json.dumps(found)
