@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 import vcohort as vc
@@ -150,6 +151,34 @@ def test_a_hazard_that_is_none_is_seen(figures):
     hazard = plots.patient_card(ds, [0.0, 50.0, 100.0])[2]
     (rates,) = (patch.get_data().values for patch in hazard.patches)
     assert (rates < 1e-6).all() and hazard.get_ylim()[0] < 0.0
+
+
+@pytest.mark.parametrize(
+    "draw", [plots.car_t_kinetics, plots.trajectories, plots.waterfall, plots.spider,
+             plots.swimmer, plots.tumour_responses],
+)  # fmt: skip
+def test_one_patient_that_was_selected_is_drawn(draw):
+    cells = ("patient", "time"), np.full((5, 4), 1e9)
+    ds = made(N=cells, C=cells, best_response=("patient", np.zeros(5, np.int8)))
+
+    def lines(ds):
+        drawn = draw(ds)
+        axes = drawn if isinstance(drawn, Axes) else drawn[1]
+        return [line.get_xydata().tolist() for line in axes.lines]
+
+    assert lines(ds.isel(patient=2)) == lines(ds.isel(patient=[2]))
+
+
+def test_day_0_alone_is_no_course():
+    ds = made().isel(time=[0])
+    assert bars_of(plots.waterfall(ds)) == bars_of(plots.waterfall(made().drop_dims("time")))
+    with pytest.raises(vc.VcohortError, match="day 0"):
+        plots.spider(ds)
+
+
+def test_responses_of_nobody_are_refused():
+    with pytest.raises(vc.VcohortError, match="No patient is left"):
+        plots.tumour_responses(made(best_response=("patient", np.full(5, -1, np.int8))))
 
 
 def test_shares_of_responses_stand_above_the_trial_s():

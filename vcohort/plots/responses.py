@@ -13,8 +13,10 @@ from vcohort.endpoints.response import CR, PD, PR, SD
 from vcohort.errors import one_of
 from vcohort.given import number
 from vcohort.plots.layout import panel, picture
+from vcohort.plots.patients import by_patient
 from vcohort.plots.words import own_legend
 from vcohort.results.needed import need
+from vcohort.simulation.missing import check_kept
 
 _NAMES = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression"}
 
@@ -29,8 +31,8 @@ def tumour_responses(
     missing are left out.
     """
     need(ds, "vc.simulate with endpoints=[vc.BestResponse()]", {"best_response": ("patient",)})
-    response = ds["best_response"].values
-    followed = response[response >= 0]
+    response = by_patient(ds)["best_response"].values
+    followed = response[check_kept(response >= 0)]
     flags = {"CR": CR, "PR": PR, "SD": SD, "PD": PD}
     shares = [float(np.mean(followed == flag)) for flag in flags.values()]
     axes = panel(axes)

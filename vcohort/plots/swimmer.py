@@ -17,7 +17,7 @@ from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.endpoints.response import CR, PR
 from vcohort.plots.change import groups_of
 from vcohort.plots.layout import picture, wide_panel
-from vcohort.plots.patients import first_few
+from vcohort.plots.patients import by_patient, first_few
 from vcohort.plots.style import DAYS, SMALL
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import as_it_is, caption, legend_of, missing_title
@@ -55,6 +55,7 @@ def swimmer(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     ``ds.isel(patient=[3, 5])``. Patients without an outcome are left out; the legend's title says
     how many.
     """
+    ds = by_patient(ds)
     kept = first_events(ds).kept
     ds, told = first_few(ds.isel(patient=kept), _MOST)
     seen = first_events(ds)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
-from vcohort.plots.patients import first_few
+from vcohort.plots.patients import by_patient, first_few
 from vcohort.plots.style import DAYS, OUTCOME
 from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import caption, legend_of, missing_title
@@ -46,6 +46,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
     :raises VcohortError: for another number of axes.
     """
     need(ds, "vc.simulate with save_at", dict.fromkeys("NCB", ("patient", "time")), _ATTRS)
+    ds = by_patient(ds)
     kept = known_outcomes(ds)
     ds, few = first_few(ds.isel(patient=kept), _MOST)
     panels = panels_of(axes, 3, grid_of)
