@@ -146,6 +146,8 @@ def test_in_the_shell(vcohort, arms, tmp_path):
     assert (tmp_path / "it.png").exists()
     ds = vc.load(tmp_path / "arms.nc")
     xr.testing.assert_equal(ds, vc.compare(arms, days=[300.0]))
+    ratio = float(ds["hazard_ratio"].sel(arm="two"))
+    assert f"hazard ratio of progression, two: {ratio:.3g}" in told.stdout
     refused(vcohort("compare", "one.nc", "-o", "x.nc"), "two arms")
     refused(vcohort("compare", "one.nc", "tow.nc", "-o", "x.nc"), "no file tow.nc")
     refused(vcohort("compare", "one.nc", "one.nc", "-o", "x.nc"), "names of their own")
