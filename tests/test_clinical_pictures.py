@@ -411,6 +411,14 @@ def test_a_map_of_cure_hatches_where_a_trial_lies():
         plots.cure_map(ds.isel(r_B=[0]), x="r_B", y="K_C")
 
 
+def test_a_legend_lies_above_the_power_of_an_axis():
+    axes = plots.cure_map(swept(), x="gamma_B", y="K_C", trial=(0.3, 0.5))
+    axes.figure.draw_without_rendering()
+    power = axes.yaxis.get_offset_text()
+    assert power.get_text()
+    assert not power.get_window_extent().overlaps(axes.get_legend().get_window_extent())
+
+
 def test_what_is_fixed_is_told():
     (axes,) = plots.heatmap(swept(), x="K_C", y="gamma_B")
     assert words_below(axes)[-1] == "At $r_B$ = 0.1023 /day."

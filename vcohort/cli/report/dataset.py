@@ -148,7 +148,8 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
 
 def _asked(attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Return the settings: attributes that are neither records for programs nor told elsewhere."""
-    texts = {str(name): str(value) for name, value in attrs.items() if name not in _ELSEWHERE}
+    texts = {str(name): f"{value:.6g}" if isinstance(value, float) else str(value)
+             for name, value in attrs.items() if name not in _ELSEWHERE}  # fmt: skip
     return {name.replace("_", " "): text for name, text in texts.items()
             if not name.endswith("_record") and not name.startswith("law_")
             and len(text) <= _LONG}  # fmt: skip
