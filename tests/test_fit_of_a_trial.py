@@ -81,3 +81,18 @@ def test_observables_are_known(trial):
 def test_a_free_first_dose_and_doses_of_its_own(trial):
     with pytest.raises(vc.VcohortError, match="C0 cannot be free together with a regimen"):
         vc.fit(trial, ["C0"], **FEW)
+
+
+def test_free_normal_cells_beside_treatments():
+    """Found again from exact courses; what depends on them is a lymphodepletion of day 0 alone."""
+    later = [vc.Infusion(0.0, 2e8), vc.Lymphodepletion(6.0, 0.1), vc.Infusion(6.0, 1e8)]
+    regimen, days = vc.Regimen(*later), [1.0, 3.0, 5.0, 9.0]
+    truth = vc.Cohort.from_values("kimmel2021-figures", N0=5e9)
+    exact = {"tolerance": 1e-8, "dtype": "float64", "progress": False}
+    ds = vc.simulate(truth, "deterministic", 9.0, regimen=regimen, save_at=days, **exact)
+    rows = {"day": days, "observable": ["N"] * 4, "value": ds["N"].values[0]}
+    asked = {"starts": 2, "progress": False, "tolerance": 1e-7}
+    found = vc.fit(rows, ["N0"], regimen=regimen, **asked)
+    assert found["estimate"].item() == pytest.approx(5e9, rel=1e-5)
+    with pytest.raises(vc.VcohortError, match="N0 cannot be free together with a regimen"):
+        vc.fit(rows, ["N0"], regimen=vc.Regimen(*later, vc.Lymphodepletion(0.0, 0.5)), **asked)

@@ -176,3 +176,16 @@ def test_files_that_are_not_plain(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(vc.VcohortError, match=message):
         vc.Regimen.from_nonmem(path)
+
+
+def test_units_of_doses_that_a_column_says():
+    rows = {"TIME": [0, 2], "AMT": [1.8e8, 2e8], "TIMEU": ["weeks", "."], "AMTU": ["cells"] * 2}
+    assert vc.Regimen.from_nonmem(rows) == vc.Regimen(
+        vc.Infusion(0.0, 1.8e8), vc.Infusion(14.0, 2e8)
+    )
+    for name, unit, message in (
+        ("AMTU", "1e8 cells", "The unit of AMT is '1e8 cells'"),
+        ("TIMEU", "h", "The unit of TIME is 'h'"),
+    ):
+        with pytest.raises(vc.VcohortError, match=message):
+            vc.Regimen.from_nonmem(rows | {name: [unit] * 2})

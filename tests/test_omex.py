@@ -129,3 +129,30 @@ def test_nothing_is_replaced_unasked_and_nothing_half_written(archive, tmp_path)
     sweep.write_text(STUDY + "[sweep.axes]\nK_C = [6e10, 7e10]\n")
     assert called("archive", sweep, "-o", tmp_path / "a.omex").exit_code != 0
     assert [each.name for each in Path(tmp_path).iterdir()] == ["sweep.toml"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_study_that_is_there_twice_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.omex", "w") as archive:
+        for preset in ("zuma1", "kimmel2021"):
+            archive.writestr("study.toml", f'preset = "{preset}"')
+    with pytest.raises(VcohortError, match=r"holds study.toml more than once"):
+        read_fields(tmp_path / "a.omex")
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_told_of_or_read_as_it_was(tmp_path, packed):
+    path, refused = tmp_path / "a.omex", 0
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        archive.writestr("study.toml", 'preset = "zuma1"\npatients = 50\n')
+    whole, wanted, generator = path.read_bytes(), read_fields(path), np.random.default_rng(1)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[generator.integers(len(whole))] = generator.integers(256)
+        path.write_bytes(damaged)
+        try:
+            assert read_fields(path) == wanted
+        except VcohortError as error:
+            assert "None" not in str(error)
+            refused += 1
+    assert refused > 100

@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import vcohort as vc
@@ -59,8 +60,9 @@ def same_data(found, wanted):
 def again(tmp_path):
     """Write a fit, and read it."""
 
-    def of(data, free, patients, **given):
-        return vc.read_petab(vc.to_petab(data, free, patients, path=tmp_path / "p", **given))
+    def of(data, free, cohort, **given):
+        folder = tmp_path / f"p{len([*tmp_path.iterdir()])}"
+        return vc.read_petab(vc.to_petab(data, free, cohort, path=folder, **given))
 
     return of
 
@@ -112,8 +114,11 @@ def test_every_law_comes_back(laws, version, again):
     for name, values in patients.values.items():
         np.testing.assert_array_equal(found.cohort[name], values, err_msg=name)
     # Without a name of its own, one share of all CAR T cells is a pair with that of the others.
-    as_pair = vc.Regimen(vc.Lymphodepletion(40.0, (1.0, 0.5)), vc.Infusion(40.0))
-    assert found.data.regimen == (regimen if has_memory or version == 1 else as_pair)
+    left = shares if has_memory or version == 1 else (1.0, 0.5)
+    dose = patients["C0"][0]
+    assert found.data.regimen == vc.Regimen(
+        vc.Infusion(0.0, dose), vc.Lymphodepletion(40.0, left), vc.Infusion(40.0, dose)
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -122,7 +127,39 @@ def test_one_patient_without_a_label(version, again):
     patient = vc.Cohort.from_values("kimmel2021-figures")
     found = again(table, ["N0", "rho_C"], patient, version=version)
     same_data(found.data.observations, read_observations(table))
-    assert found.data.regimen is None and found.free == ("N0", "rho_C")
+    assert found.data.regimen == vc.Regimen(vc.Infusion(0.0, patient["C0"][0]))
+    assert found.free == ("N0", "rho_C")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_all_doses_are_data(version, again):
+    """Of others' tables, of the cohort, and of both: what a trial has, and NONMEM gets, is one."""
+    rows = {
+        "ID": [1, 1, 1, 2, 2], "TIME": [0.0, 20.0, 30.0, 0.0, 30.0], "EVID": [1, 1, 0, 1, 0],
+        "AMT": [1.8e8, 1.8e8, 0.0, 2e8, 0.0], "DV": [0.0, 0.0, 90.0, 0.0, 25.0],
+    }  # fmt: skip
+    trial = vc.read_trial(rows, observables="B_ml")
+    wanted = vc.to_nonmem(trial)
+    table = {"patient": ["1", "2"], "day": [30.0, 30.0], "observable": ["B_ml"] * 2,
+             "value": [90.0, 25.0]}  # fmt: skip
+    patients = vc.Cohort.from_values("kimmel2021-figures", C0=[1.8e8, 2e8])
+    second = vc.Infusion(np.array([20.0, np.inf]), np.array([1.8e8, 0.0]))
+    unsaid = vc.Infusion(np.array([20.0, np.inf]))
+    for data, regimen in (
+        (trial, None), (table, vc.Regimen(second)), (table, vc.Regimen(unsaid)),
+        (table, vc.Regimen(vc.Infusion(0.0, np.array([1.8e8, 2e8])), second)),
+    ):  # fmt: skip
+        once = again(data, ["r_B"], patients, regimen=regimen, version=version)
+        twice = again(**once.for_fit(), version=version)
+        for found in (once.data, twice.data):
+            pd.testing.assert_frame_equal(vc.to_nonmem(found), wanted)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_first_dose_that_is_estimated_is_not_known(version, again):
+    table = {"day": [3.0, 9.0], "observable": ["N", "C"], "value": [2e9, 3e9]}
+    found = again(table, ["C0"], vc.Cohort.from_values("kimmel2021-figures"), version=version)
+    assert found.data.regimen is None and "AMT" not in vc.to_nonmem(found.data)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

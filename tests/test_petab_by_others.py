@@ -1,8 +1,8 @@
 """PEtab as others understand it: pyPESTO with libRoadRunner, and PEtab's own likelihood.
 
-pyPESTO fits problems of version 1 with libRoadRunner; those of version 2 it needs AMICI for, which
-is built by a compiler. So these are followed here, period by period as the specification says, by
-libRoadRunner, and judged by the likelihood of PEtab's library.
+pyPESTO fits problems of version 1 with libRoadRunner. Those of version 2 are followed here, period
+by period as the specification says, by libRoadRunner, and judged by the likelihood of PEtab's
+library. AMICI has both; where it is installed, which needs a compiler, it is asked, too.
 """
 
 import warnings
@@ -195,3 +195,63 @@ def test_pypesto_finds_the_same_optimum(pypesto_problem):
         for name in FREE:
             own = float(fit.sel(patient=label, parameter=name))
             assert estimate[f"{name}_patient_{number}"] == pytest.approx(own, rel=1e-5)
+
+
+@pytest.fixture
+def amici_problem(tmp_path):
+    """A problem, and AMICI's program for it, which a compiler makes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("amici", reason="AMICI is not installed")
+
+        def of(version):
+            data = measured() | {"error": [ERROR] * 24}
+            path = vc.to_petab(
+                data, FREE, COHORT, path=tmp_path / "p", version=version, regimen=REGIMEN
+            )
+            return path, own_likelihood(data, "log")[0], tmp_path / "compiled"
+
+        yield of
+
+
+def at_its_finest(solver):
+    solver.set_relative_tolerance(1e-12)
+    solver.set_absolute_tolerance(1e-14)
+    solver.set_max_steps(1_000_000)
+
+
+@pytest.mark.slow
+def test_amici_and_pypesto_find_the_same_optimum(amici_problem):
+    """The objective to 1e-8 of it, and by its derivatives, and a quasi-Newton method, estimates."""
+    import pypesto.optimize as by_pypesto  # noqa: PLC0415
+    from pypesto.petab import PetabImporter  # noqa: PLC0415
+
+    path, wanted, folder = amici_problem(1)
+    importer = PetabImporter.from_yaml(str(path), model_name="first", output_folder=str(folder))
+    objective = importer.create_objective_creator().create_objective()
+    at_its_finest(objective.amici_solver)
+    first = importer.petab_problem.x_nominal_scaled
+    assert float(objective(first)) == pytest.approx(-wanted, rel=1e-8)
+    problem = importer.create_problem(objective=objective, x_guesses=[first])
+    method = by_pypesto.ScipyOptimizer("L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-7})
+    found = by_pypesto.minimize(problem, optimizer=method, n_starts=1, progress_bar=False)
+    best = dict(zip(problem.x_names, np.exp(found.optimize_result[0].x), strict=True))
+    fit = vc.fit(
+        **vc.read_petab(path).for_fit(), starts=8, tolerance=1e-7, progress=False
+    )["estimate"]  # fmt: skip
+    for number, label in enumerate(["one", "other"], start=1):
+        for name in FREE:
+            own = float(fit.sel(patient=label, parameter=name))
+            assert best[f"{name}_patient_{number}"] == pytest.approx(own, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_amici_has_the_same_likelihood_of_version_2(amici_problem):
+    from amici.importers.petab import PetabImporter  # noqa: PLC0415
+
+    path, wanted, folder = amici_problem(2)
+    problem = Problem.from_yaml(path)
+    asked = PetabImporter(problem, output_dir=folder, module_name="second").create_simulator()
+    at_its_finest(asked.solver)
+    free = {each.id: each.nominal_value for each in problem.parameters if each.estimate}
+    assert asked.simulate(free).llh == pytest.approx(wanted, rel=1e-8)

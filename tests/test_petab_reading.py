@@ -371,7 +371,9 @@ def test_a_problem_of_version_2_without_experiments(tmp_path):
         text = (tmp_path / "p" / name).read_text().replace(old, new)
         (tmp_path / "p" / name).write_text(text)
     found = vc.read_petab(path)
-    assert found.data.patients == ("all",) and found.data.regimen == regimen
+    dose = found.cohort["C0"][0]
+    given = vc.Regimen(vc.Infusion(0.0, dose), *regimen.treatments)
+    assert found.data.patients == ("all",) and found.data.regimen == given
 
 
 def test_a_model_in_other_units_is_refused_where_a_problem_sets_its_numbers(tmp_path):

@@ -310,6 +310,34 @@ def test_a_unit_that_the_column_carries_is_read():
     np.testing.assert_allclose(vc.read_trial(table).observations.value, [31.5, 9.1])
 
 
+def test_units_that_columns_say_are_taken():
+    """Of values a unit in each row; of days, doses and times of events one for all."""
+    said = nonmem(TIME=np.array(NONMEM["TIME"]) * 24.0, II=np.array(NONMEM["II"]) * 24.0,
+                  AMT=[1.8, 0, 0, ".", 0, 1, 2, 0, 0, 0])  # fmt: skip
+    rows = len(said["TIME"])
+    said |= {"TIMEU": ["h"] * rows, "AMTU": ["1e8 cells"] * rows}
+    trial = vc.read_trial(said, observables=CODES)
+    assert {(label, name, round(day, 9)) for label, name, day in measured(trial)} == WANTED.keys()
+    for label, given in doses(trial).items():
+        assert {round(day, 9): pytest.approx(cells) for day, cells in given.items()} == DOSES[label]
+    assert not {"TIMEU", "AMTU"} & {*trial.covariates}
+    table = {"patient": [1, 1, 1], "day": [7, 14, 14], "value": [31500.0, 9.1, 20.0],
+             "observable": ["C_per_ul", "C_per_ul", "B_ml"],
+             "unit": ["cells/ml", ".", "mm"]}  # fmt: skip
+    found = vc.read_trial(table)
+    np.testing.assert_allclose(found.observations.value, [31.5, 9.1, SPHERE_20_MM])
+    assert not found.covariates
+    copies = table | {"unit": ["copies/ug", "copies/ug", "mm"], "value": [630.0, 630.0, 20.0]}
+    found = vc.read_trial(copies, units={"C_per_ul": ("copies/ug", 0.05)})
+    np.testing.assert_allclose(found.observations.value, [31.5, 31.5, SPHERE_20_MM])
+    given = {"id": [1], "TIME": [0], "AMT": [1.8], "UNIT": ["1e8 cells"]}
+    ones = {"patient": [1], "day": [7], "C_per_ul": [31.5]}
+    assert doses(vc.read_trial(ones, doses=given)) == {"1": {0.0: pytest.approx(1.8e8)}}
+    survival = {"id": [1], "time": [12], "event": [1], "unit": ["weeks"]}
+    followed = vc.read_trial(ones, survival=survival)
+    assert followed.events.time.tolist() == [84.0] and not followed.covariates
+
+
 def test_one_code_of_one_name():
     table = {"ID": [1, 1], "TIME": [7, 14], "DV": [31.5, 9.0]}
     for codes in ({"DVID": [3, 3]}, {"CMT": [2, 2]}, {"observable": ["C_per_ul"] * 2}):
@@ -484,6 +512,20 @@ BAD = {
     "a covariate that is no value": (
         lambda: vc.read_trial(nonmem(NOTE=[["a"]] * 10), observables=CODES),
         "NOTE holds no label|row 1",
+    ),
+    "units that nobody knows": (
+        lambda: vc.read_trial(LONG | {"unit": ["copies/ug"] * 6}), "what one copies/ug is",
+    ),
+    "units that contradict each other": (
+        lambda: vc.read_trial(LONG | {"DVU": ["cells/ml"] * 6}, units={"C_per_ul": "cells/ul"}),
+        "The unit of C_per_ul is 'cells/ml' in row 1, and 'cells/ul' in units",
+    ),
+    "several units of days": (
+        lambda: vc.read_trial(LONG | {"TIMEU": ["d", "h"] * 3}), "TIMEU says several units: d, h",
+    ),
+    "a unit of a wide table": (
+        lambda: vc.read_trial({"day": [7], "C_per_ul": [3.0], "unit": ["ml"]}),
+        "Column unit is of a table with a row for each measurement",
     ),
     "minutes": (lambda: vc.read_trial(LONG, units={"time": "min"}), "'min'"),
     "a dose without an event": (

@@ -112,6 +112,7 @@ def test_units_that_a_file_declares_are_taken(read):
     """Items per microlitre of blood, where all parameters have units, and these fit together."""
     text = PUBLISHED.read_text(encoding="utf-8").replace("BIOMD0000001041", "another")
     text = text.replace('<unit kind="litre" scale="-3"/>', '<unit kind="litre" scale="-6"/>')
+    text = text.replace('units="day"', 'units="per_day"')
     for name, unit in (("a", "dimensionless"), ("r_C", "per_day")):
         text = text.replace(f'<parameter id="{name}"', f'<parameter id="{name}" units="{unit}"')
     found = read(text, tumour="ml").cohort

@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.libraries import extra
+from vcohort.extras import extra
 from vcohort.results.kinds import kind_of
 
 # Of the groups of a posterior those that ArviZ's schema knows.

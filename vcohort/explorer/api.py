@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from vcohort.errors import VcohortError
+from vcohort.extras import extra
 from vcohort.models import LAW_KINDS
 from vcohort.populations.population import Population
 from vcohort.studies.study import Study
-
-LACKING = "The page needs Panel, which is not installed: pip install 'vcohort[explore]'"
 
 
 def explore(population: Population | str = "zuma1", *, trial: Any = "zuma1") -> Any:
@@ -35,10 +34,7 @@ def page_class() -> Any:
 
     :raises VcohortError: where they are not installed.
     """
-    try:
-        import panel as pn
-    except ImportError:
-        raise VcohortError(LACKING) from None
+    pn = extra("panel", "explore", "The page")
     from vcohort.explorer.page import Page
 
     pn.extension()

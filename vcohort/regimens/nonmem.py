@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from vcohort.errors import VcohortError
-from vcohort.regimens.nonmem_rules import dose_rows, intervals, patient_rows, zeros
+from vcohort.regimens.nonmem_rules import (
+    DAY_UNITS,
+    DOSE_UNITS,
+    dose_rows,
+    intervals,
+    patient_rows,
+    zeros,
+)
 from vcohort.regimens.treatments import Infusion
 from vcohort.tables.table import Table, read_table
 
@@ -48,6 +55,9 @@ def _table(rows: Any) -> Table:
         )
     if not len(table):
         raise VcohortError("There is no row: give at least one dose.")
+    for name, told_by in (("TIME", DAY_UNITS), ("AMT", DOSE_UNITS)):
+        for each in told_by:
+            table = table.with_unit_of([name], each) if each in table else table
     return table
 
 

@@ -31,6 +31,10 @@ _NOT_KNOWN = {
     "OMIT": "A row that does not count is",
 }
 
+# Columns that say in which unit another is, as the data sets of pharmacometricians have them.
+DAY_UNITS = ("TIMEU", "TIME_UNIT", "TIMEUNIT")
+DOSE_UNITS = ("AMTU", "AMT_UNIT", "AMTUNIT", "DOSEU", "DOSE_UNIT", "DOSU")
+
 # Where a dose goes.
 _TARGETS = ("CMT", "ADM")
 

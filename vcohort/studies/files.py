@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import tomllib
 import zipfile
@@ -37,21 +38,28 @@ def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _in_archive(path: str | os.PathLike[str]) -> bytes:
     """Return the study's text in an archive; nothing else of it is looked at."""
     try:
-        with (
-            os.fdopen(open_plain(path), "rb") as file,
-            zipfile.ZipFile(file) as archive,
-            archive.open(IN_ARCHIVE) as study,
-        ):
-            content = study.read(_MOST_BYTES + 1)
+        with os.fdopen(open_plain(path), "rb") as file, zipfile.ZipFile(file) as archive:
+            if archive.namelist().count(IN_ARCHIVE) > 1:
+                raise VcohortError(f"The archive {path} holds {IN_ARCHIVE} more than once.")
+            content = _unpacked(archive)
     except KeyError:
         raise VcohortError(
             f"The archive {path} holds no {IN_ARCHIVE}: vcohort did not write it."
         ) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise VcohortError(f"Cannot read the archive {path}: {error}.") from None
     if len(content) > _MOST_BYTES:
         raise VcohortError(f"{IN_ARCHIVE} in {path} has more than {_MOST_BYTES >> 20} MiB.")
     return content
+
+
+def _unpacked(archive: zipfile.ZipFile) -> bytes:
+    """Return the study's text, or a little more than is read of it."""
+    try:
+        with archive.open(IN_ARCHIVE) as study:
+            return study.read(_MOST_BYTES + 1)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+        raise zipfile.BadZipFile(f"{IN_ARCHIVE} is damaged ({error})") from None
 
 
 def parse_fields(text: str, what: str = "The study") -> dict[str, Any]:

@@ -72,6 +72,19 @@ class Table:
         read = self.read(name, lambda cell: days_of(cell, self.sign, length), "numbers of days")
         return np.array(read, np.float64)
 
+    def with_unit_of(self, names: Iterable[str], told_by: str) -> Table:
+        """Return the table with the unit of some columns that another one says, in place of that.
+
+        :raises VcohortError: where it says several.
+        """
+        cells = self.columns[told_by]
+        texts = list(dict.fromkeys(str(cell).strip() for cell in cells if not is_blank(cell)))
+        if len(texts) > 1:
+            raise VcohortError(f"{told_by} says several units: {', '.join(texts)}. Give one.")
+        columns = {name: cells for name, cells in self.columns.items() if name != told_by}
+        told = dict.fromkeys(names, texts[0]) if texts else {}
+        return replace(self, columns=columns, units=self.units | told)
+
     def check_unit(self, name: str, wanted: Iterable[str]) -> None:
         """Refuse a column that carries a unit, unless it is the only one that its rows are in."""
         told, units = self.units.get(name), sorted(set(wanted))

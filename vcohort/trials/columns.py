@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vcohort.errors import VcohortError
-from vcohort.regimens.nonmem_rules import READ_OF_DOSES
+from vcohort.regimens.nonmem_rules import DAY_UNITS, DOSE_UNITS, READ_OF_DOSES
 from vcohort.tables.days import TIMES
 from vcohort.tables.table import Table
 
@@ -22,6 +22,9 @@ _NAMES = {
     "event": ("EVID",),
     "dose": ("AMT",),
     "compartment": ("CMT", "ADM"),
+    "unit": ("UNIT", "UNITS", "DVU", "DV_UNIT", "VALUE_UNIT"),
+    "unit of days": DAY_UNITS,
+    "unit of doses": DOSE_UNITS,
 }
 
 MEANT = frozenset((*(name for names in _NAMES.values() for name in names), *READ_OF_DOSES, "DOSE"))

@@ -21,6 +21,7 @@ _STARTS = ("start", "entry", "enter", "entry_day", "entry_time", "tstart", "trun
            "delayed_entry")  # fmt: skip
 _ENDS = (*TIMES, "stop", "tstop")
 _LAST_FREE = "last_free"
+_UNITS = ("unit", "units", "timeu", "time_unit")
 
 # What tables of CDISC, whose names are short, call two of these.
 _ENTRY, _LASTFREE = "entry", "lastfree"
@@ -28,8 +29,8 @@ _ENTRY, _LASTFREE = "entry", "lastfree"
 # Columns of CDISC's table of times to events, of which each name has one meaning.
 _ADTTE = ("aval", "cnsr")
 
-KNOWN = frozenset((*IDS, *_STARTS, *_ENDS, _LAST_FREE, _LASTFREE, *_ADTTE, "event", "paramcd",
-                   "param", "avalu"))  # fmt: skip
+KNOWN = frozenset((*IDS, *_STARTS, *_ENDS, _LAST_FREE, _LASTFREE, *_ADTTE, *_UNITS, "event",
+                   "paramcd", "param", "avalu"))  # fmt: skip
 """Names of columns that mean something here."""
 _TIME_IN_TEXT = re.compile(r"\((day|week|month|year)s?\)", re.IGNORECASE)
 
@@ -80,6 +81,9 @@ def read_events(table: Table, endpoint: str | None = None, unit: Unit | None = N
         before the end; a patient twice; an endpoint that is not there.
     """
     days = [name for name in table.columns if name in (*_ENDS, *_STARTS, _LAST_FREE, "aval")]
+    for told_by in _UNITS:
+        if told_by in table and not is_adtte(table):
+            table = table.with_unit_of(days, told_by)
     table = timed(table, days, unit)
     rows = _of_adtte(table, endpoint) if is_adtte(table) else _of_patients(table, endpoint)
     table = rows.table

@@ -51,7 +51,7 @@ def read_trial(
       ``MDV``, ``EVID``, ``AMT``, ``ADDL``, ``II``; a limit of quantification by ``BLQ`` (1: below
       it) or ``CENS``, with ``LLOQ`` or ``LIMIT``;
     - a long table: ``patient``, ``day``, ``observable``, ``value``; if wanted ``error``, ``below``,
-      ``limit``;
+      ``limit``, ``unit``;
     - a wide one: ``patient``, ``day`` and a column for each observable; or one row a patient with
       the days in the names, ``C_per_ul_day_7``.
 
@@ -74,7 +74,8 @@ def read_trial(
         ``cells/ml``, ``1e6/l``, ``mm`` (a diameter; of the volume of a sphere); any other with how
         many of the observable's unit it is, ``{"C_per_ul": ("copies/ug", 0.05)}``. Also of
         ``time``, ``survival`` (day, week, month, year; hours of time) and ``dose``
-        (``1e6 cells``).
+        (``1e6 cells``). Columns may say it, too: ``unit`` (``DVU``) in each row of a measurement,
+        ``TIMEU`` and ``AMTU`` one for all.
     :param limit: of quantification, one or by observable, in the table's unit, where no column
         tells it.
     :param covariates: names of columns, each with one value a patient; by default all that are
@@ -117,10 +118,19 @@ def read_trial(
 
 def _in_units(data: Table, columns: Columns, units: Mapping[str, Unit]) -> Table:
     """Return the table with days in days and doses in cells."""
+    # In a table of doses alone, whatever has a unit is a dose.
+    dose_unit = "unit" if "unit" in columns and "value" not in columns else "unit of doses"
+    for role, told_by in (("day", "unit of days"), ("dose", dose_unit)):
+        if role in columns and told_by in columns:
+            data = data.with_unit_of([columns[role]], columns[told_by])
     if "day" in columns:
-        names = [columns["day"], *(name for name in data.columns if name.upper() == "II")]
-        data = timed(data, names, units.get("time"))
-    return dosed(data, columns["dose"], units.get("dose")) if "dose" in columns else data
+        name = columns["day"]
+        names = [name, *(each for each in data.columns if each.upper() == "II")]
+        data = timed(data, names, units.get("time", data.units.get(name)))
+    if "dose" in columns:
+        name = columns["dose"]
+        data = dosed(data, name, units.get("dose", data.units.get(name)))
+    return data
 
 
 def _named(columns: Columns, survival: Any, doses: Any) -> list[str]:
@@ -136,7 +146,7 @@ def _measurements(data: Table, columns: Columns, naming: Naming) -> tuple[Rows, 
         if "day" not in columns:
             raise VcohortError(f"The data have no column of days. Try {_EXAMPLE}.")
         return long_rows(data, columns, naming), list(columns.others)
-    for role in ("observable", "error", "below", "limit", "no value", "event", "dose"):
+    for role in ("observable", "error", "below", "limit", "unit", "no value", "event", "dose"):
         if role in columns:
             raise VcohortError(
                 f"Column {columns[role]} is of a table with a row for each measurement, and no "

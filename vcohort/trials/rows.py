@@ -26,7 +26,8 @@ class Rows(NamedTuple):
 
     ``value``: NaN where a limit alone is told. ``below``: the value is a limit. ``flagged``:
     whether the row says so itself, None where no column does. ``limit``: of the row, NaN where
-    none is told; ``column``: of the value, for messages.
+    none is told; ``unit``: of its value, "" where none is told; ``column``: of the value, for
+    messages.
     """
 
     patient: Sequence[str]
@@ -37,6 +38,7 @@ class Rows(NamedTuple):
     flagged: np.ndarray | None
     limit: np.ndarray
     error: np.ndarray
+    unit: Sequence[str]
     place: Sequence[str]
     column: Sequence[str]
 
@@ -73,6 +75,7 @@ def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
         None if flagged is None else flagged[chosen],
         limit[chosen],
         _numbers(table, columns, "error")[chosen],
+        _units(table, columns, chosen),
         [table.places[row] for row in chosen],
         [name] * chosen.size,
     )
@@ -80,6 +83,12 @@ def long_rows(table: Table, columns: Columns, naming: Naming) -> Rows:
 
 def _numbers(table: Table, columns: Columns, role: str) -> np.ndarray:
     return table.numbers(columns[role]) if role in columns else np.full(len(table), np.nan)
+
+
+def _units(table: Table, columns: Columns, chosen: np.ndarray) -> list[str]:
+    """Return what the chosen rows say of their units, "" where that is nothing."""
+    cells = table.columns[columns["unit"]] if "unit" in columns else [""] * len(table)
+    return ["" if is_blank(cells[row]) else str(cells[row]).strip() for row in chosen]
 
 
 def _are_measurements(table: Table, columns: Columns, told: np.ndarray) -> np.ndarray:
@@ -183,6 +192,6 @@ def wide_rows(
     patient, day, kind, value, below, place, column = (
         zip(*found, strict=True) if found else [()] * 7
     )
-    nothing = np.full(len(found), np.nan)
+    nothing, unsaid = np.full(len(found), np.nan), [""] * len(found)
     return Rows(patient, np.array(day, float), kind, np.array(value, float),
-                np.array(below, bool), None, nothing, nothing, place, column)  # fmt: skip
+                np.array(below, bool), None, nothing, nothing, unsaid, place, column)  # fmt: skip

@@ -138,15 +138,20 @@ def timed(table: Table, names: Iterable[str], unit: Unit | None) -> Table:
         if name.lower() in TIMES and name.lower() != "time":
             raise VcohortError(f"The unit of {name} is {text!r}, and its name says another.")
     hours = {name: list(table.numbers(name) / 24.0) for name in names}
-    return replace(table, columns=table.columns | hours)
+    return _converted(table, hours)
 
 
 def dosed(table: Table, name: str, unit: Unit | None) -> Table:
     """Return the table with doses in cells."""
     if unit is None:
         return table
-    cells = list(table.numbers(name) * dose_factor(unit))
-    return replace(table, columns=table.columns | {name: cells})
+    return _converted(table, {name: list(table.numbers(name) * dose_factor(unit))})
+
+
+def _converted(table: Table, columns: Mapping[str, list[float]]) -> Table:
+    """Return the table with columns that carry no unit any more."""
+    units = {name: unit for name, unit in table.units.items() if name not in columns}
+    return replace(table, columns={**table.columns, **columns}, units=units)
 
 
 def in_own_units(rows: Rows, units: Mapping[str, Unit], told: Mapping[str, str]) -> Rows:
@@ -155,9 +160,16 @@ def in_own_units(rows: Rows, units: Mapping[str, Unit], told: Mapping[str, str])
     ``told``: by column, the units that the table itself carries.
     """
     value = rows.value.copy()
-    for place, (kind, column) in enumerate(zip(rows.kind, rows.column, strict=True)):
-        unit = units.get(kind.name, told.get(column))
-        value[place] = converter(kind, unit)(value[place])
+    for row, (kind, column) in enumerate(zip(rows.kind, rows.column, strict=True)):
+        own = rows.unit[row] or told.get(column)
+        unit = units.get(kind.name, own)
+        text = unit[0] if isinstance(unit, tuple) else unit
+        if own and text and spelt(own) != spelt(text):
+            raise VcohortError(
+                f"The unit of {kind.name} is {own!r} in {rows.place[row]}, and {text!r} in units. "
+                "Which of them is meant?"
+            )
+        value[row] = converter(kind, unit)(value[row])
     has_error = ~np.isnan(rows.error)
     changed = has_error & (value != rows.value)
     rows.refuse_where(changed, "It has an error, and whether that is of the value or of its log is "

@@ -21,6 +21,7 @@ from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
+from vcohort.regimens.treatments import Lymphodepletion
 from vcohort.simulation.preparation import Prepared, make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.trials.trial_data import TrialData
@@ -102,7 +103,7 @@ def pose(
     if days is not None:
         own_days = np.concatenate([own_days, days], axis=1)
     run = _followed_to_the_last_day(run, own_days, _last_own_dose(data, run))
-    _check_regimen(run, names, len(cohort))
+    _check_regimen(run, names, cohort)
     check_values(cohort)
     return Posed(rows, names, cohort, known_loss, bounded, own_days, run)
 
@@ -217,10 +218,16 @@ def _last_own_dose(data: Any, run: Run) -> float:
     return float(days[np.isfinite(days)].max())
 
 
-def _check_regimen(run: Run, names: tuple[str, ...], patients: int) -> None:
+def _check_regimen(run: Run, names: tuple[str, ...], cohort: Cohort) -> None:
     """Refuse a regimen that ends after the data, and a free initial number that it also sets."""
-    run.regimen.check(patients, run.horizon)
-    clash = [name for name in ("N0", "C0") if name in names]
+    run.regimen.check(len(cohort), run.horizon)
+    species = cohort.model.species
+    is_cut = any(
+        isinstance(each, Lymphodepletion) and np.any(np.equal(each.day, 0.0))
+        for each in run.regimen.treatments
+    )
+    set_here = [f"{name}0" for name in species.grown if name == "C" or is_cut]
+    clash = [name for name in set_here if name in names]
     if run.regimen.treatments and clash:
         raise VcohortError(
             f"{clash[0]} cannot be free together with a regimen, whose treatments depend on it."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +27,7 @@ from vcohort.analysis.estimation.problem import (
 )
 from vcohort.analysis.estimation.scattered import likeliest_widths
 from vcohort.errors import VcohortError
+from vcohort.extras import extra
 from vcohort.given import whole
 from vcohort.measurements.observables import Observable
 from vcohort.populations.cohort import Cohort
@@ -91,7 +91,7 @@ def posterior(
     :raises VcohortError: as for :func:`vcohort.fit`, for priors with next to no mass between the
         bounds, where no draw from the priors can be followed, and where NumPyro is not installed.
     """
-    numpyro = _numpyro()
+    numpyro = extra("numpyro", "bayes", "posterior")
     chains, warmup = whole("chains", chains, least=1), whole("warmup", warmup, least=1)
     draws = whole("draws", draws, least=4)
     run = settle_fit("posterior", data, run, regimen=regimen, seed=seed, tolerance=tolerance)
@@ -121,16 +121,9 @@ def posterior(
         sampler.run(of_chains, extra_fields=fields, init_params=start)
         samples = sampler.get_samples(group_by_chain=True)
         drawn = {name: np.asarray(value) for name, value in samples.items()}
-        extra = sampler.get_extra_fields(group_by_chain=True)
-        stats = {name: np.asarray(value) for name, value in extra.items()}
+        told = sampler.get_extra_fields(group_by_chain=True)
+        stats = {name: np.asarray(value) for name, value in told.items()}
     return arviz_tree(problem, drawn, stats, run.seed)
-
-
-def _numpyro() -> Any:
-    try:
-        return importlib.import_module("numpyro")
-    except ImportError:
-        raise VcohortError('posterior needs NumPyro. Type: pip install "vcohort[bayes]"') from None
 
 
 def _model(problem: Problem, laws: dict[str, Any]) -> Any:

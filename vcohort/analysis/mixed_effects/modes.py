@@ -150,7 +150,9 @@ def _step(
 def _look(spec: MixedSpec, effects: Effects, patient: Patient, whitened: Array) -> Modes:
     """Return all that is asked of one patient at whitened random effects (random,)."""
     place = spec.individual(effects, patient, whitened)
-    predicted, slopes = jax.lax.optimization_barrier(with_slopes(partial(spec.predict, patient), place))
+    found = with_slopes(partial(spec.predict, patient), place)
+    # Else XLA computes the course's last lines again wherever they are read.
+    predicted, slopes = jax.lax.optimization_barrier(found)
     told = data_log_likelihood(spec, effects.widths, patient, predicted)
     surprise = 0.5 * whitened @ whitened - told
     information = information_of(spec, effects, patient, predicted, slopes)

@@ -14,7 +14,7 @@ from jax import Array
 from vcohort.analysis.mixed_effects.found import Found, Told
 from vcohort.analysis.mixed_effects.likelihood import data_log_likelihood
 from vcohort.analysis.mixed_effects.problem import MixedProblem
-from vcohort.errors import VcohortError
+from vcohort.extras import extra
 
 # Chains side by side, and how long each.
 CHAINS, _WARMUP, DRAWS = 4, 500, 500
@@ -29,7 +29,7 @@ _SPREAD = 1.0
 
 def by_nuts(problem: MixedProblem, found: Found, seed: int, told: Told) -> Found:
     """Return the fit with draws (chain, draw, number) from the posterior, its mean the best."""
-    numpyro = _numpyro()
+    numpyro = extra("numpyro", "bayes", 'method="nuts"')
     told("drawing")
     spec, count = problem.spec, len(problem.data.patients)
     random = len(spec.layout.random)
@@ -97,12 +97,3 @@ def mixing(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         np.array([float(diagnostics.split_gelman_rubin(one)) for one in each]),
         np.array([float(diagnostics.effective_sample_size(one)) for one in each]),
     )
-
-
-def _numpyro() -> Any:
-    try:
-        return importlib.import_module("numpyro")
-    except ImportError:
-        raise VcohortError(
-            'method="nuts" needs NumPyro. Type: pip install "vcohort[bayes]"'
-        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.analysis.sensitivity.evaluation import Evaluated, OutputsLike
-from vcohort.errors import VcohortError
+from vcohort.extras import extra
 from vcohort.populations.population import Population
 from vcohort.simulation.dataset import provenance, recorded
 from vcohort.simulation.run import Run
@@ -23,12 +22,7 @@ def unit_cube(names: list[str]) -> dict[str, Any]:
 
 def salib(module: str) -> Any:
     """Return a module of SALib, which is an extra."""
-    try:
-        return importlib.import_module(f"SALib.{module}")
-    except ImportError:
-        raise VcohortError(
-            'Global sensitivity needs SALib. Type: pip install "vcohort[sensitivity]"'
-        ) from None
+    return extra(f"SALib.{module}", "sensitivity", "Global sensitivity")
 
 
 def attributes_of(

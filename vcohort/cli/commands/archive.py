@@ -40,8 +40,8 @@ def archive(
     check_writable(output, overwrite=force)
     checked = options.study_of("simulate", study, {})
     load("vcohort.exchange.omex.archive", "vcohort.cli.report.dataset")
-    from vcohort.exchange.libraries import extra
     from vcohort.exchange.omex.archive import write_archive
+    from vcohort.extras import extra
 
     for name in ("libsbml", "libsedml", "libcombine", "rocrate"):
         extra(name, "omex")

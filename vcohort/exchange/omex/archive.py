@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from vcohort.errors import VcohortError
-from vcohort.exchange.libraries import extra
 from vcohort.exchange.omex.parts import Part
+from vcohort.extras import extra
 from vcohort.files import replacing
 
 _MEDIA = "http://purl.org/NET/mediatypes/"

@@ -7,8 +7,8 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-from vcohort.exchange.libraries import extra
 from vcohort.exchange.omex.parts import Part
+from vcohort.extras import extra
 
 PAPER = "https://doi.org/10.1098/rspb.2021.0229"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from vcohort.exchange.libraries import extra
+from vcohort.extras import extra
 
 LEVEL, VERSION = 1, 4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -105,9 +104,8 @@ def treatments_of(
         due = _by_day(model, Regimen(*found)).get(day, {})
     except VcohortError as error:
         raise VcohortError(f"What changes for {who} on day {day:g}: {error}") from None
-    reads_first = any("C0" in names_in(tree) for tree in cells.values())
     _compare(day, cells, due, model, known, who)
-    return [_of_first(each, known) if reads_first else each for each in found]
+    return found
 
 
 def _told(
@@ -120,13 +118,6 @@ def _told(
     dose = sum(none.values())
     if dose != 0.0:
         yield Infusion(day, dose)
-
-
-def _of_first(treatment: Treatment, known: Mapping[str, float]) -> Treatment:
-    """Return an infusion of as many cells as the first one as such."""
-    cells = treatment.fields.get("cells", (np.nan, ""))[0]
-    is_first = math.isclose(cells, known["C0"], rel_tol=_RELATIVE)
-    return Infusion(treatment.day) if is_first else treatment
 
 
 def _survival(shares: Mapping[str, float], model: Model) -> Any:
@@ -183,35 +174,29 @@ def _compare(
             )
 
 
-def joined(
-    patients: Sequence[Sequence[Treatment]], doses: np.ndarray, model: Model
-) -> list[Treatment]:
+def joined(patients: Sequence[Sequence[Treatment]], model: Model) -> list[Treatment]:
     """Return the k-th treatments of each kind of all patients as one; who has none never gets it.
 
-    In the order of their days, lymphodepletions first. ``doses``: the patients' first ones.
+    In the order of their days, lymphodepletions first.
     """
     found: list[Treatment] = []
     for kind in (Lymphodepletion, Infusion):
         own = [[each for each in given if isinstance(each, kind)] for given in patients]
         for number in range(max(map(len, own))):
             alike = [given[number] if number < len(given) else None for given in own]
-            found.append(_as_one(_of_one_form(alike, doses, model)))
+            found.append(_as_one(_of_one_form(alike, model)))
     return sorted(found, key=lambda each: float(np.min(each.day)))
 
 
-def _of_one_form(
-    given: Sequence[Treatment | None], doses: np.ndarray, model: Model
-) -> list[Treatment | None]:
-    """Return treatments with the same fields, where some of them say less."""
+def _of_one_form(given: Sequence[Treatment | None], model: Model) -> list[Treatment | None]:
+    """Return treatments with the same fields, where some of them name others."""
     if len({tuple(each.fields) for each in given if each is not None}) == 1:
         return list(given)
     return [
-        each
-        if each is None
-        else Lymphodepletion(each.day, each.survivals(model.species))
+        Lymphodepletion(each.day, each.survivals(model.species))
         if isinstance(each, Lymphodepletion)
-        else Infusion(each.day, float(dose) if each.cells is None else each.cells)
-        for each, dose in zip(given, doses, strict=True)
+        else each
+        for each in given
     ]
 
 

@@ -8,20 +8,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from vcohort.errors import VcohortError
+from vcohort.extras import extra
 
 _SHOWN = 300
 
 
 def library(version: int) -> Any:
     """Return the part of the PEtab library that knows a version."""
-    try:
-        with warnings.catch_warnings():
-            # Of what it stands on, by its own doing.
-            warnings.simplefilter("ignore")
-            return importlib.import_module(f"petab.v{version}")
-    except ImportError:
-        raise VcohortError('PEtab needs its library. Type: pip install "vcohort[petab]"') from None
+    with warnings.catch_warnings():
+        # Of what it stands on, by its own doing.
+        warnings.simplefilter("ignore")
+        return extra(f"petab.v{version}", "petab")
 
 
 def complaints(path: Path, version: int) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vcohort.analysis.estimation.make_problem import pose, settle_fit
 from vcohort.errors import VcohortError
-from vcohort.exchange.petab.changes import check_days
+from vcohort.exchange.petab.changes import as_given, check_days
 from vcohort.exchange.petab.content import Content, Observed
 from vcohort.exchange.petab.counted import linear, observable_of
 from vcohort.exchange.petab.library import complaints, library
@@ -30,6 +30,8 @@ from vcohort.models.formulas.equations import equations_of
 from vcohort.models.formulas.statements import SUMS
 from vcohort.models.formulas.tree import evaluate
 from vcohort.populations.cohort import Cohort
+from vcohort.regimens.regimen import Regimen
+from vcohort.regimens.treatments import Infusion
 from vcohort.trials.trial_data import TrialData
 
 # Of cells, where formulas are asked.
@@ -93,9 +95,25 @@ def _posed(model: Path, content: Content, origin: str) -> FitProblem:
 
 
 def _trial(data: Observations, numbers: Numbers) -> TrialData:
-    regimen = numbers.regimen
-    check_days(data, regimen)
-    return TrialData(data.patients, data, regimen if regimen.treatments else None, None, {})
+    check_days(data, numbers.regimen)
+    given = _given(numbers)
+    return TrialData(data.patients, data, given if given.treatments else None, None, {})
+
+
+def _given(numbers: Numbers) -> Regimen:
+    """Return the treatments with each number of cells, the first infusion's too, as trials do.
+
+    One that is estimated is not known.
+    """
+    if "C0" in numbers.free:
+        return numbers.regimen
+    dose = as_given(numbers.values["C0"])
+    told = [
+        each.replace(cells=dose) if isinstance(each, Infusion) and each.cells is None else each
+        for each in numbers.regimen.treatments
+    ]
+    is_there = any(isinstance(each, Infusion) and np.all(np.equal(each.day, 0.0)) for each in told)
+    return Regimen(*told) if is_there else Regimen(Infusion(0.0, dose), *told)
 
 
 def _check(found: FitProblem, data: Observations) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vcohort.exchange.libraries import extra
+from vcohort.extras import extra
 
 LEVEL, VERSION = 3, 2
 

@@ -7,7 +7,6 @@ accelerators computes one at a time, on all it sees (start one worker a GPU: das
 
 from __future__ import annotations
 
-import importlib
 import socket
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 import jax
 
 from vcohort.errors import VcohortError, VcohortWarning
+from vcohort.extras import extra
 from vcohort.progress import progress_bar
 from vcohort.sweeps.design.plan import Plan
 from vcohort.sweeps.execution.runners import Arrays, chunk_arrays, patients_of
@@ -35,10 +35,7 @@ _accelerators = Lock()
 
 def distributed() -> Any:
     """Return Dask's package, or say how to get it."""
-    try:
-        return importlib.import_module("distributed")
-    except ImportError:
-        raise VcohortError('Workers need Dask. Type: pip install "vcohort[dask]"') from None
+    return extra("distributed", "dask", "A cluster of Dask's")
 
 
 class Workers:

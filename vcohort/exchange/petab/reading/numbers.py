@@ -90,7 +90,7 @@ class Numbers:
             if name.endswith("_day"):
                 _check_day(name, self._of_model[name], np.asarray(value))
         later = [self._changed(place, patient) for place, patient in enumerate(self.patients)]
-        more = joined(later, self.values["C0"], self.model)
+        more = joined(later, self.model)
         return self._regimen.replace(**fields).plus(*more)
 
     def _changed(self, place: int, patient: Patient) -> list[Treatment]:

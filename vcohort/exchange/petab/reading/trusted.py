@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vcohort.errors import VcohortError, unknown
+from vcohort.extras import extra
 from vcohort.files import read_given
 
 # A problem's list of files has a screen.
@@ -35,7 +35,7 @@ def problem_file(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
 
 
 def _loaded(path: Any, text: str) -> Any:
-    yaml = importlib.import_module("yaml")
+    yaml = extra("yaml", "petab")
     try:
         _check_tokens(path, yaml.scan(text))
         _refuse_twice(path, yaml.compose(text, Loader=yaml.SafeLoader))
