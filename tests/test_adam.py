@@ -103,11 +103,11 @@ def test_a_trial_keeps_from_when_on_its_patients_are_watched():
 def test_what_was_seen_at_visits_is_what_is_written():
     ds = FOUR.assign(
         seen_outcome=("patient", np.array([2, 1, 0, 0], np.int8)),
-        seen_time=("patient", [182.0, 60.0, 1000.0, 1000.0]),
+        seen_time=("patient", [182.0, 60.0, 1000.0, 1000.0], {"visits": "91, 182"}),
         seen_since=("patient", [91.5, 60.0, 1000.0, 1000.0]),
     )
     table = vc.to_adtte(vc.seen_at_visits(ds))
-    assert table["AVAL"].tolist() == [182.0, 1000.0, 1000.0, 1000.0]
+    assert table["AVAL"].tolist() == [182.0] * 4
     assert table["CNSR"].tolist() == [0, 2, 1, 1]
 
 

@@ -110,6 +110,8 @@ def test_what_cannot_be_compared_is_refused(arms):
 def test_the_forest_shows_each_difference_once(arms):
     ds = vc.compare({**arms, "three": arms["one"]})
     shares, days = vc.plots.forest(ds)
+    said = {"cure": "cured", "progression": "progressed", "pfs_90": "PFS, day 90",
+            "rmst_90": "mean, to day 90", "rmst_365": "mean, to day 365"}  # fmt: skip
     for axes, names, unit in ((shares, ("cure", "progression", "pfs_90"), 100.0),
                               (days, ("rmst_90", "rmst_365"), 1.0)):  # fmt: skip
         drawn = np.concatenate([each.lines[0].get_xdata() for each in axes.containers])
@@ -117,9 +119,23 @@ def test_the_forest_shows_each_difference_once(arms):
         for arm_index, arm in enumerate(("two", "three")):
             for name in names:
                 value = unit * float(ds["difference"].sel(arm=arm, statistic=name))
-                assert drawn[arm_index * len(rows) + rows.index(name)] == pytest.approx(value)
+                assert drawn[arm_index * len(rows) + rows.index(said[name])] == pytest.approx(value)
     words = [text.get_text() for text in shares.get_legend().get_texts()]
     assert words == ["two", "three"]
+
+
+def test_the_forest_shows_how_sure_parameters_are_and_leaves_out_what_is_not_known(arms):
+    few = {name: ds.isel(patient=ds["outcome"] == 1) for name, ds in arms.items()}
+    both = {name: [ds, few[name]] for name, ds in arms.items()}
+    ds = vc.compare(both, days=[90.0])
+    shares, days = vc.plots.forest(ds)
+    row = ds.sel(arm="two", statistic="cure")
+    ends = [100.0 * float(row[f"parameter_{side}"]) for side in ("lower", "upper")]
+    lines = [each for each in shares.collections if len(each.get_segments()) == 3]
+    assert ends in [pytest.approx(each[:, 0].tolist()) for each in lines[0].get_segments()]
+    assert [tick.get_text() for tick in days.get_yticklabels()] == ["mean, to day 90"]
+    told = " ".join(text.get_text().replace("\n", " ") for text in shares.texts)
+    assert "Not known: median PFS." in told and "95 % of the populations" in told
 
 
 def test_in_the_shell(vcohort, arms, tmp_path):
@@ -130,6 +146,8 @@ def test_in_the_shell(vcohort, arms, tmp_path):
     assert (tmp_path / "it.png").exists()
     ds = vc.load(tmp_path / "arms.nc")
     xr.testing.assert_equal(ds, vc.compare(arms, days=[300.0]))
+    ratio = float(ds["hazard_ratio"].sel(arm="two"))
+    assert f"hazard ratio of progression, two: {ratio:.3g}" in told.stdout
     refused(vcohort("compare", "one.nc", "-o", "x.nc"), "two arms")
     refused(vcohort("compare", "one.nc", "tow.nc", "-o", "x.nc"), "no file tow.nc")
     refused(vcohort("compare", "one.nc", "one.nc", "-o", "x.nc"), "names of their own")

@@ -109,6 +109,47 @@ def test_what_the_arms_mean_different_things_by_is_left_out():
     assert "complete_response" not in ds["statistic"]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"visits": [28, 91]}, {"detection_limit": 1e9}, {"partial": 0.3}, {"until": 90.0}],
+    ids=str,
+)
+def test_responses_that_were_judged_otherwise_are_left_out(other, cohort):
+    few = cohort.select(slice(0, 20))
+
+    def arm(**judged):
+        ends = [vc.BestResponse(**judged)]
+        if "visits" not in judged:
+            ends.append(vc.Response((28.0,), **{k: v for k, v in judged.items() if k != "until"}))
+        return vc.simulate(few, "exact", 200.0, endpoints=ends, progress=False)
+
+    one = arm()
+    assert "overall_response" in vc.compare({"one": one, "same": arm()})["statistic"]
+    found = vc.compare({"one": one, "other": arm(**other)})["statistic"].values.tolist()
+    assert "overall_response" not in found
+    assert ("overall_response_28" in found) == ("until" in other)
+
+
+@pytest.mark.parametrize("has_days", [True, False])
+def test_peaks_after_the_shortest_horizon_are_left_out(has_days):
+    """A second infusion after the end of the other arm is none of its peaks."""
+    long, short = (trial_of([10.0, 90.0], horizon=last, C_max=[2.0, 8.0], T_max=[8.0, 70.0])
+                   for last in (100.0, 30.0))  # fmt: skip
+    short["T_max"].values[:] = 8.0
+    early = long.assign(T_max=short["T_max"])
+    if not has_days:
+        long, short, early = (each.drop_vars("T_max") for each in (long, short, early))
+    assert "C_max" not in vc.compare({"long": long, "short": short})["statistic"]
+    assert ("C_max" in vc.compare({"long": early, "short": short})["statistic"]) == has_days
+    assert "C_max" in vc.compare({"long": long, "too": long})["statistic"]
+
+
+def test_an_arm_without_chance_is_told_of():
+    one = trial_of([10.0, 20.0]).assign_attrs(method="exact")
+    with pytest.warns(vc.VcohortWarning, match="Chance has no part in two"):
+        vc.compare({"one": one, "two": one.assign_attrs(method="deterministic")}, days=[15.0])
+
+
 @pytest.mark.parametrize("is_paired", [True, False])
 @pytest.mark.parametrize("share", [0.003, 0.5])
 def test_intervals_of_shares_cover_also_near_none(is_paired, share):

@@ -358,6 +358,17 @@ def test_sensitivity_and_optimize_write_their_files(vcohort, tmp_path):
     assert "95th centile of C_max" in result.stdout
 
 
+@pytest.mark.filterwarnings("default::vcohort.VcohortWarning")
+def test_local_sensitivities_need_no_data_that_could_tell_all_parameters_apart(vcohort, tmp_path):
+    # The tumour has grown back by day 720: its cells alone fill the information.
+    preset = ("--preset", "kimmel2021-figures")
+    result = vcohort("sensitivity", "--how", "local", *preset, "--outputs", "rmst_720")
+    assert result.returncode == 0, result.stderr
+    assert "the Fisher information has no inverse" in result.stderr
+    with xr.open_dataset("sensitivity.nc") as ds:
+        assert "removed" not in ds and (ds["output_sensitivity"] != 0).any()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

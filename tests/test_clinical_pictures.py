@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 import vcohort as vc
@@ -131,6 +132,60 @@ def test_a_swimmer_has_a_lane_for_each_patient():
     complete, partial = (line for line in axes.lines if line.get_marker() == "o")
     assert sorted(complete.get_xdata()) == [30.0, 60.0, 60.0]
     assert sorted(partial.get_xdata()) == [30.0, 30.0, 60.0]
+
+
+@pytest.mark.parametrize(("late", "end"), [(40.0, 720.0), (900.0, 900.0)])
+def test_a_swimmer_ends_where_nothing_happens_any_more(late, end):
+    ds = made(followed_until=("patient", [2000.0] * 5))
+    ds["event_time"] = ("patient", [20.0, 50.0, late, 5.0, 2000.0])
+    axes = plots.swimmer(ds)
+    assert axes.get_xlim() == (0.0, end)
+    (arrows,) = (line for line in axes.lines if line.get_marker() == ">")
+    assert arrows.get_xdata().tolist() == [end] * 3
+    assert axes.get_legend().get_texts()[-1].get_text() == "followed to day 2,000"
+
+
+def test_a_hazard_that_is_none_is_seen(figures):
+    """Of a tumour that is not killed."""
+    ds = vc.simulate(figures(0.1, gamma_B=1e-3).sample(1, seed=1), "exact", 100.0, progress=False)
+    hazard = plots.patient_card(ds, [0.0, 50.0, 100.0])[2]
+    (rates,) = (patch.get_data().values for patch in hazard.patches)
+    assert (rates < 1e-6).all() and hazard.get_ylim()[0] < 0.0
+
+
+@pytest.mark.parametrize(
+    "draw", [plots.car_t_kinetics, plots.trajectories, plots.waterfall, plots.spider,
+             plots.swimmer, plots.tumour_responses],
+)  # fmt: skip
+def test_one_patient_that_was_selected_is_drawn(draw):
+    cells = ("patient", "time"), np.full((5, 4), 1e9)
+    ds = made(N=cells, C=cells, best_response=("patient", np.zeros(5, np.int8)))
+
+    def lines(ds):
+        drawn = draw(ds)
+        axes = drawn if isinstance(drawn, Axes) else drawn[1]
+        return [line.get_xydata().tolist() for line in axes.lines]
+
+    assert lines(ds.isel(patient=2)) == lines(ds.isel(patient=[2]))
+
+
+def test_day_0_alone_is_no_course():
+    ds = made().isel(time=[0])
+    assert bars_of(plots.waterfall(ds)) == bars_of(plots.waterfall(made().drop_dims("time")))
+    with pytest.raises(vc.VcohortError, match="day 0"):
+        plots.spider(ds)
+
+
+def test_responses_of_nobody_are_refused():
+    with pytest.raises(vc.VcohortError, match="No patient is left"):
+        plots.tumour_responses(made(best_response=("patient", np.full(5, -1, np.int8))))
+
+
+def test_shares_of_responses_stand_above_the_trial_s():
+    ds = made(best_response=("patient", [0, 0, 1, 3, 3]))
+    axes = plots.tumour_responses(ds, trial={"CR": 0.6, "PR": 0.1})
+    assert words_below(axes) == ["40%", "20%", "0%", "40%"]
+    assert [text.xy[1] for text in axes.texts] == pytest.approx([0.6, 0.2, 0.0, 0.4])
 
 
 def test_each_patient_has_its_own_treatments_in_a_swimmer(figures):
@@ -354,6 +409,14 @@ def test_a_map_of_cure_hatches_where_a_trial_lies():
             plots.cure_map(ds, x="K_C", y="gamma_B", trial=trial)
     with pytest.raises(vc.VcohortError, match="two values of r_B"):
         plots.cure_map(ds.isel(r_B=[0]), x="r_B", y="K_C")
+
+
+def test_a_legend_lies_above_the_power_of_an_axis():
+    axes = plots.cure_map(swept(), x="gamma_B", y="K_C", trial=(0.3, 0.5))
+    axes.figure.draw_without_rendering()
+    power = axes.yaxis.get_offset_text()
+    assert power.get_text()
+    assert not power.get_window_extent().overlaps(axes.get_legend().get_window_extent())
 
 
 def test_what_is_fixed_is_told():

@@ -63,7 +63,7 @@ def test_an_early_analysis_sees_fewer_events():
 
 def test_what_a_trial_finds_is_what_its_patients_would():
     # All patients alike but for their days: a trial of n draws of few days is counted by hand.
-    arm = trial_of([50.0, 150.0], horizon=300.0, best_response=[0, 2])
+    arm = trial_of([50.0, 150.0] * 2, horizon=300.0, best_response=[0, 2] * 2)
     ds = vc.Trial({"one": arm}, 4).predict(trials=4000, days=[100.0], confidence=0.5, seed=1)
     early = scipy.stats.binom(4, 0.5)
     for name, value in (("pfs_100", lambda k: 1 - k / 4), ("rmst_100", lambda k: 100 - 12.5 * k),
@@ -137,17 +137,19 @@ def test_assurance_is_the_mean_power_over_populations():
         ({"enrolment": 800.0}, "after the enrolment"), ({"dropout": 5}, "share lost within a year"),
         ({"visits": [90.0, 28.0]}, "increase"), ({"visits": []}, "increase"),
         ({"analysis": 900.0}, "within the arms' horizon"),
+        ({"visits": [800.0]}, "after the analysis"),
+        ({"visits": [91.0], "analysis": 90.0}, "after the analysis"),
     ],
 )  # fmt: skip
 def test_impossible_trials_are_refused(settings, message):
-    few = trial_of([10.0, 900.0], horizon=730.5)
+    few = trial_of([10.0, 900.0] * 10, horizon=730.5)
     given = {"arms": {"one": few, "two": few}, "patients": 20, **settings}
     with pytest.raises(vc.VcohortError, match=message):
         vc.Trial(**given).predict(trials=10)
 
 
 def test_impossible_predictions_are_refused():
-    trial = vc.Trial({"one": trial_of([10.0, 900.0], horizon=730.5)}, 20)
+    trial = vc.Trial({"one": trial_of([10.0, 900.0] * 10, horizon=730.5)}, 20)
     for given, message in (
         ({"trials": 3}, "at least 10"), ({"days": [800.0]}, "outside the run"),
         ({"reference": "two"}, "Unknown arm"), ({"alpha": 5}, "between 0 and 1"),
@@ -155,6 +157,11 @@ def test_impossible_predictions_are_refused():
     ):  # fmt: skip
         with pytest.raises(vc.VcohortError, match=message):
             trial.predict(**given)
+
+
+def test_a_trial_of_more_patients_than_there_are_is_told_of():
+    with pytest.warns(vc.VcohortWarning, match="Arm 'one' has 2 virtual patients"):
+        vc.Trial({"one": trial_of([10.0, 900.0])}, 3).predict(trials=10)
 
 
 def test_visits_twice_are_refused(run, figures):

@@ -190,6 +190,21 @@ def test_shipped_parameters_name_the_trial(run, tmp_path):
     assert "zuma1" in rows["K_C"][6] and "correlated with others" in rows["K_C"][5]
 
 
+def test_arms_tell_the_parameters_that_all_have(run, figures, tmp_path):
+    """Of a population with a long record, too; what was replaced is not the population's."""
+    cohort = vc.Population("zuma1").sample(20, seed=1)
+    ds = run(cohort)
+    vc.save(vc.compare({"one": ds, "two": ds}, days=[50.0]), tmp_path / "arms.nc")
+    arms = read(tmp_path / "arms.nc").section
+    vc.save(ds, tmp_path / "it.nc")
+    assert arms.parameters == read(tmp_path / "it.nc").section.parameters != []
+    assert not any("record" in row[0] for table in arms.tables for row in table.rows)
+    other = run(cohort.replace(K_C=7e10))
+    vc.save(vc.compare({"one": ds, "two": other}, days=[50.0]), tmp_path / "other.nc")
+    rows = {row[0]: row for row in read(tmp_path / "other.nc").section.parameters}
+    assert rows["K_C"][3:6] == ["not in this file"] * 2 + ["replaced in the cohort by its values"]
+
+
 def test_a_page_tells_the_error_that_was_seen(run, figures, tmp_path):
     ds = run(figures(0.1).sample(50, seed=1))
     for error, verdict in ((5e-4, "was kept"), (0.5, "was NOT kept")):

@@ -5,11 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.special import ndtr
 from scipy.stats import ncx2
 
 import vcohort as vc
 from tests.conftest import Z_LIMIT
+from vcohort.engine.closed_forms.path import path
+from vcohort.engine.closed_forms.progression import progression_free
+from vcohort.engine.integrator.grid import grid_points
 from vcohort.engine.methods.size_law import deviate
+from vcohort.simulation.preparation import prepare
 
 DAYS = np.array([10.0, 30.0, 60.0, 90.0, 180.0, 365.0, 720.0])
 
@@ -68,6 +73,24 @@ def test_derivatives_against_differences(figures):
         expected = (mean(1.0 + step) - mean(1.0 - step)) / (2 * step)
         assert np.asarray(found) == pytest.approx(np.asarray(expected), rel=1e-4, abs=1e-7)
         assert float(jnp.abs(found).max()) > 0.1
+
+
+def test_points_of_a_course_may_come_in_any_order(figures):
+    """A second infusion hides what had progressed: the worst day so far counts, at each point."""
+    cohort = figures(0.1, r_B=0.1).sample(40, seed=3)
+    days = np.array([300.0, 30.0, 150.0])
+    given = {"regimen": vc.Regimen(vc.Infusion(120.0)), "noise": 0.05, "dtype": "float64"}
+    truth = np.asarray(vc.progression_free_probability(cohort, np.sort(days), **given))
+    run = vc.Run(horizon=400.0, regimen=given["regimen"], dtype="float64")
+    ready = prepare(cohort, run, days, one_grid=True)
+    with jax.enable_x64(True):
+        patients = ready.table.take(slice(None), np.dtype(float))
+        grid = ready.grid.grid(patients)
+        course = path(cohort.model, patients.values, patients.schedule, grid)
+        level = course.log_tumour[0] + np.log(run.progression)
+        found = ndtr(progression_free(course, level, grid_points(grid, days), 0.05)).T
+    assert ((truth > 0.05) & (truth < 0.95)).any()
+    np.testing.assert_allclose(found[:, np.argsort(days)], truth, atol=2e-3)
 
 
 def test_cure_s_derivative_against_monte_carlo_with_common_random_numbers(figures, run):

@@ -155,6 +155,26 @@ def test_survival_is_estimated_of_what_was_seen():
     )
 
 
+def test_nobody_is_followed_beyond_the_last_visit(tmp_path):
+    """Survival is known to day 91, not to the horizon; the curve until then is as by hand."""
+    cohort = vc.Population("kimmel2021-figures", 0.1, **MIXED).sample(200, seed=6)
+    look = vc.ProgressionAtVisits([91.0])
+    ds = vc.simulate(cohort, "exact", 400.0, endpoints=[look], progress=False)
+    vc.save(ds, tmp_path / "seen.nc")
+    for each in (ds, vc.load(tmp_path / "seen.nc")):
+        seen = vc.seen_at_visits(each)
+        assert (seen["followed_until"] == 91.0).all() and (seen["event_time"] <= 91.0).all()
+        free = float((ds["seen_outcome"] != 2).mean())
+        assert float(vc.progression_free_survival(seen, [91.0])[0]) == pytest.approx(free)
+        with pytest.raises(vc.VcohortError, match="91"):
+            vc.progression_free_survival(seen, [180.0])
+    later = ds["seen_time"].values > 91.0
+    assert later.any() and (seen["outcome"].values[later] == 0).all()
+    del ds["seen_time"].attrs["visits"]
+    with pytest.raises(vc.VcohortError, match="on which days"):
+        vc.seen_at_visits(ds)
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [

@@ -40,7 +40,8 @@ class Start(NamedTuple):
 class Variable:
     """How one result of an endpoint is called, stored and read.
 
-    ``attrs``: of a flag, its ``flag_values`` and ``flag_meanings``; -1, missing, is added to them.
+    ``attrs``: more that the variable of a dataset has; of a flag, its ``flag_values`` and
+    ``flag_meanings``; -1, missing, is added to them.
     """
 
     name: str

@@ -11,7 +11,7 @@ import numpy as np
 
 from vcohort.arrays import Flag, Number, Value
 from vcohort.endpoints.base import Start, TumourEndpoint, Variable
-from vcohort.endpoints.response import CR, PD, PR, RESPONSES, SD, check_limits
+from vcohort.endpoints.response import CR, PD, PR, RESPONSES, SD, check_limits, limits_told
 from vcohort.endpoints.segment import TumourSegment
 from vcohort.endpoints.visits import checked_visits, is_visit, stands
 from vcohort.errors import VcohortError
@@ -75,7 +75,9 @@ class BestResponse(TumourEndpoint):
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The response with its meanings."""
-        name = f"best tumour response until day {self.until:g}"
+        seen = f", seen on days {', '.join(f'{day:g}' for day in self.looks)}" if self.looks else ""
+        told = seen + limits_told(self.detection_limit, self.partial)
+        name = f"best tumour response until day {self.until:g}{told}"
         return (Variable("best_response", name, "1", "int8", RESPONSES),)
 
     def init(self, start: Start) -> _Carry:

@@ -64,10 +64,12 @@ class Response(TumourEndpoint):
     @property
     def variables(self) -> tuple[Variable, ...]:
         """One response a day."""
+        told = limits_told(self.detection_limit, self.partial)
         return tuple(
-            Variable(f"response_day_{day}", f"tumour response on day {day}", "1", "int8", RESPONSES)
+            Variable(f"response_day_{day}", f"tumour response on day {day}{told}", "1", "int8",
+                     RESPONSES)
             for day in (np.format_float_positional(day, trim="-") for day in self.days)
-        )
+        )  # fmt: skip
 
     def init(self, start: Start) -> _Carry:
         """Start with no day seen."""
@@ -111,3 +113,12 @@ def check_limits(who: str, detection_limit: float, partial: float) -> None:
     check_detection_limit(who, detection_limit)
     if not 0 < partial < 1:
         raise VcohortError(f"{who}(partial={partial:g}): it must be between 0 and 1.")
+
+
+def limits_told(detection_limit: float, partial: float) -> str:
+    """Return the sizes that count as a response where they are not the usual, to be added."""
+    usual = (Response.detection_limit, Response.partial)
+    if (detection_limit, partial) == usual:
+        return ""
+    volume = f"{detection_limit / CELLS_PER_ML:g} ml"
+    return f", complete below {volume}, partial at {partial:g} of the first size"

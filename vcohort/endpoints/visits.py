@@ -63,9 +63,10 @@ class ProgressionAtVisits(TumourEndpoint):
         flags = {"flag_values": list(OUTCOMES), "flag_meanings": " ".join(MEANINGS)}
         return (
             Variable("seen_outcome", "first event seen at visits", "1", "int8", flags),
-            Variable("seen_time", "day of that event; the horizon where undecided", "day"),
+            Variable("seen_time", "day of that event; the horizon where undecided", "day",
+                     attrs={"visits": ", ".join(map(str, self.visits))}),
             Variable("seen_since", "day from which on the progression seen was there", "day"),
-        )
+        )  # fmt: skip
 
     def init(self, start: Start) -> _Carry:
         """Start undecided."""

@@ -16,11 +16,15 @@ from vcohort.engine.integrator.treatment import Schedule
 
 
 class Patients(NamedTuple):
-    """A block of patients: arrays (patient,), numbers as two 32-bit words, treatments if any."""
+    """A block of patients: arrays (patient,), numbers as two 32-bit words, treatments if any.
+
+    ``own_days`` (patient, day): what each patient's own grid must hold; None where they share one.
+    """
 
     values: dict[str, Array]
     number: Key
     schedule: Schedule | None
+    own_days: Array | None = None
 
 
 class Block(NamedTuple):
@@ -45,6 +49,7 @@ class PatientTable(NamedTuple):
     values: dict[str, np.ndarray]
     number: np.ndarray
     schedule: Schedule | None
+    own_days: np.ndarray | None = None
 
     def take(self, chosen: np.ndarray | slice, dtype: np.dtype) -> Patients:
         """Return some of the patients as a block: of numpy arrays, which programs take fastest."""
@@ -58,6 +63,7 @@ class PatientTable(NamedTuple):
             jax.tree.map(pick, self.values),
             Key(*(cast("Any", word.astype(np.uint32)) for word in words)),
             jax.tree.map(pick, self.schedule),
+            jax.tree.map(pick, self.own_days),
         )
 
     def rows(self, chosen: np.ndarray) -> PatientTable:
@@ -68,6 +74,7 @@ class PatientTable(NamedTuple):
 class GridSpec(NamedTuple):
     """How time is cut: ``steps`` to the horizon, over days that are grid points.
 
+    ``required_days`` (day,): of all patients, beside those that are a patient's own.
     ``treatments``: days (treatment,) that all patients share; None where each has their own.
     """
 
@@ -84,16 +91,19 @@ class GridSpec(NamedTuple):
     def grid(self, patients: Patients, size: int | None = None) -> Grid:
         """Return the grid of a block, filled up to ``size`` with steps of no length."""
         dtype, length = patients.values["B0"].dtype, size or self.steps
-        if isinstance(self.treatments, np.ndarray):
+        if isinstance(self.treatments, np.ndarray) and patients.own_days is None:
             days = (
                 np.asarray(each, dtype).tobytes() for each in (self.required_days, self.treatments)
             )
             return _shared_grid(length, self.steps, self.horizon, *days, np.dtype(dtype).str)
-        treatments = self.treatments
+        treatments, required = self.treatments, self.required_days
         if treatments is None:
             assert patients.schedule is not None
             treatments = patients.schedule.day
-        each = self.horizon, self.required_days, treatments
+        if patients.own_days is not None:
+            shared = np.broadcast_to(required, (len(patients.own_days), len(required)))
+            required = np.concatenate([shared, patients.own_days], axis=1)
+        each = self.horizon, required, treatments
         return make_grid(length, self.steps, Days(*(jnp.asarray(x, dtype) for x in each)))
 
 

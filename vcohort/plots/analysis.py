@@ -156,4 +156,5 @@ def regimen_map(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 def _about(field: xr.DataArray) -> str:
     """Return name and unit, in lines that fit beside an axis."""
     name, units = field.attrs["long_name"], field.attrs["units"]
-    return fill(name if units == "1" else f"{name}, {units}", 40)
+    told = units == "1" or name.startswith(f"{units} of")
+    return fill(name if told else f"{name}, {units}", 40)

@@ -13,8 +13,9 @@ from matplotlib.patches import Patch
 from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, MEANINGS, PROGRESSION
 from vcohort.endpoints.response import CR, PD, PR, SD
+from vcohort.errors import VcohortError
 from vcohort.plots.layout import picture, wide_panel
-from vcohort.plots.patients import first_few
+from vcohort.plots.patients import by_patient, first_few
 from vcohort.plots.style import DAYS, OUTCOME, RESPONSE
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import caption, legend_of, missing_title
@@ -67,6 +68,7 @@ def waterfall(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
     :raises VcohortError: for a dataset with neither courses nor ``nadir``.
     """
+    ds = by_patient(ds)
     kept = known_outcomes(ds)
     ds = ds.isel(patient=kept)
     change, how = _best_changes(ds)
@@ -96,7 +98,7 @@ def waterfall(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 
 def _best_changes(ds: xr.Dataset) -> tuple[np.ndarray, str]:
     """Return the changes (patient,), in percent, and a sentence that says what was seen."""
-    if "time" not in ds.dims or "B" not in ds:
+    if "B" not in ds or "time" not in ds["B"].dims or not (ds["time"] > 0).any():
         need(
             ds, "vc.simulate with save_at=[28, 91, 182], or endpoints=[vc.Nadir()],",
             dict.fromkeys(("nadir", "B0"), ("patient",)),
@@ -144,6 +146,9 @@ def spider(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """
     over = {"B": ("patient", "time"), "B0": ("patient",)}
     need(ds, "vc.simulate with save_at=[0, 28, 91, 182]", over, ("progression",))
+    ds = by_patient(ds)
+    if not (ds["time"] > 0).any():
+        raise VcohortError("Only day 0 was kept: simulate with save_at=[0, 28, 91, 182].")
     kept = known_outcomes(ds)
     ds, told = first_few(ds.isel(patient=kept), _LINES)
     change, days = _courses(ds)

@@ -12,7 +12,7 @@ from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import whole
 from vcohort.plots.layout import panel, picture
-from vcohort.plots.patients import asks_for_log
+from vcohort.plots.patients import asks_for_log, by_patient
 from vcohort.plots.style import OUTCOME
 from vcohort.plots.ticks import number_ticks
 from vcohort.plots.words import caption, literal, own_legend
@@ -56,6 +56,7 @@ def exposure_response(
     groups = whole("groups", groups, least=2)
     event = one_of("event", event, _EVENTS)
     need(ds, "vc.simulate with endpoints=[vc.Kinetics()]", {exposure: ("patient",)})
+    ds = by_patient(ds)
     ds = ds.isel(patient=known_outcomes(ds))
     about, scale = _CLINICAL.get(exposure, (_named(ds[exposure]), 1.0))
     level = ds[exposure].values.astype(float) / scale

@@ -57,6 +57,8 @@ def fit_starts(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     number_ticks(axes)
     if scales[0] == "linear":
         axes.set_xticks(rank)
+    # Starts are counted.
+    axes.xaxis.set_major_formatter("{x:g}")
     return axes
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from vcohort.colours import BLUE, GREY
 from vcohort.given import whole
 from vcohort.plots.layout import panel, picture
+from vcohort.plots.patients import by_patient
 from vcohort.plots.style import DAYS
 from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import missing_title, own_legend
@@ -39,7 +40,7 @@ def car_t_kinetics(
     if trial is not None:
         about: dict[str, tuple[str, ...]] = dict.fromkeys(("q1", "median", "q3"), ("day",))
         need(trial, "vc.data.moffitt_car_t_counts", about, what="trial")
-    cells = counted(ds, "C").transpose("patient", "time").values
+    cells = counted(by_patient(ds), "C").transpose("patient", "time").values
     kept = check_kept(np.isfinite(cells).all(axis=1), NO_PATH)
     axes = panel(axes)
     counts = t_cells_per_ul(cells[kept])

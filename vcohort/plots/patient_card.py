@@ -93,9 +93,11 @@ def patient_card(
     _cells(t_cells, course, [*cohort.model.species.grown, *cohort.model.species.fed])
     t_cells.set(ylabel="T cells per µl")
     _tumour(tumour, course, list(cohort.model.species.tumour), float(ds.attrs["progression"]))
-    hazard.stairs(found.hazard / np.diff(at), at, color=OUTCOME[1], lw=1.2, baseline=None)
-    hazard.set(ylabel="hazard of cure, per day")
-    hazard.set_ylim(bottom=0.0)
+    rates = found.hazard / np.diff(at)
+    hazard.stairs(rates, at, color=OUTCOME[1], lw=1.2, baseline=None)
+    top = float(np.nanmax(rates, initial=0.0)) or 1.0
+    # Where it is 0 the line is seen, too.
+    hazard.set(ylabel="hazard of cure, per day", ylim=(-0.02 * top, 1.05 * top))
     _fates(fates, at, found)
     for each in panels:
         each.set(xlabel=DAYS, xlim=(at[0], at[-1]))

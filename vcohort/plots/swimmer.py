@@ -17,7 +17,7 @@ from vcohort.endpoints.outcome import CURE, PROGRESSION
 from vcohort.endpoints.response import CR, PR
 from vcohort.plots.change import groups_of
 from vcohort.plots.layout import picture, wide_panel
-from vcohort.plots.patients import first_few
+from vcohort.plots.patients import by_patient, first_few
 from vcohort.plots.style import DAYS, SMALL
 from vcohort.plots.ticks import follow_up_ticks
 from vcohort.plots.words import as_it_is, caption, legend_of, missing_title
@@ -25,8 +25,8 @@ from vcohort.regimens.treatments import Infusion, Lymphodepletion
 from vcohort.results.followed import first_events
 from vcohort.results.patients import regimen_of
 
-# Lanes that can be told apart.
-_MOST = 40
+# Lanes that can be told apart; days that are shown of those whom nothing befalls any more.
+_MOST, _DAYS = 40, 720.0
 
 _RESPONSE = re.compile(r"response_day_([0-9.]+)")
 
@@ -44,16 +44,18 @@ class _Marks(NamedTuple):
 def swimmer(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     """Draw a lane for each patient: how long it was free of progression, and what befell it.
 
-    The thick lane ends with progression; who does not progress is followed on, to the arrow, the
-    last day of the run. The thin line is the time after progression. Marks: the day of cure,
-    infusions after the first and lymphodepletions of the run's regimen, and complete and partial
-    responses on the days of :class:`vcohort.Response`. Lanes are coloured by
-    :class:`vcohort.BestResponse` where the run had it, else by outcome.
+    The thick lane ends with progression; who does not progress is followed on, to the arrow: the
+    last day of the run, or of the axis, which ends at day 720 where nothing happens later. The thin
+    line is the time after progression. Marks: the day of cure, infusions after the first and
+    lymphodepletions of the run's regimen, and complete and partial responses on the days of
+    :class:`vcohort.Response`. Lanes are coloured by :class:`vcohort.BestResponse` where the run had
+    it, else by outcome.
 
     Of more than forty patients the first forty are drawn, the longest lane on top; choose others by
     ``ds.isel(patient=[3, 5])``. Patients without an outcome are left out; the legend's title says
     how many.
     """
+    ds = by_patient(ds)
     kept = first_events(ds).kept
     ds, told = first_few(ds.isel(patient=kept), _MOST)
     seen = first_events(ds)
@@ -66,12 +68,21 @@ def swimmer(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     axes.hlines(place, 0.0, seen.until, color=PALE, lw=0.8, zorder=1)
     axes.barh(place, free, 0.7, color=[groups.colours[int(each)] for each in groups.each],
               alpha=0.45, zorder=2)  # fmt: skip
-    last = float(seen.until.max())
     marks = [each for each in _marks(ds, seen.outcome, seen.days) if each.lanes.size]
+    latest = max([_DAYS, *(float(each.days.max()) for each in marks)])
+    last = min(float(seen.until.max()), latest)
     for each in marks:
         axes.plot(each.days, place[each.lanes], ls="", clip_on=False, **each.look)
     ongoing = np.flatnonzero(seen.outcome != PROGRESSION)
-    axes.plot(seen.until[ongoing], place[ongoing], ">", color=GREY, ms=3, zorder=4, clip_on=False)
+    axes.plot(
+        np.minimum(seen.until, last)[ongoing],
+        place[ongoing],
+        ">",
+        color=GREY,
+        ms=3,
+        zorder=4,
+        clip_on=False,
+    )
     axes.set(xlabel=DAYS, ylabel="patient", xlim=(0, last), ylim=(-0.8, order.size - 0.2),
              xticks=follow_up_ticks(last))  # fmt: skip
     axes.set_yticks(place, ds["patient"].values.astype(str), fontsize=SMALL)
@@ -84,7 +95,8 @@ def swimmer(ds: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     names += [each.name for each in marks]
     if ongoing.size:
         handles.append(Line2D([], [], ls="", marker=">", color=GREY, ms=3))
-        names.append("followed to the end")
+        ends = np.unique(seen.until[ongoing])
+        names.append(f"followed to day {ends[0]:,g}" if ends.size == 1 else "followed on")
     legend_of(axes, handles, names, missing_title(kept))
     caption(axes, told)
     return axes

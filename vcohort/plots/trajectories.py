@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from vcohort.colours import GREY
 from vcohort.endpoints.outcome import CURE, MEANINGS
 from vcohort.plots.layout import figure_of, grid_of, panels_of, picture
-from vcohort.plots.patients import first_few
+from vcohort.plots.patients import by_patient, first_few
 from vcohort.plots.style import DAYS, OUTCOME
 from vcohort.plots.ticks import number_ticks, whole_cells
 from vcohort.plots.words import caption, legend_of, missing_title
@@ -46,6 +46,7 @@ def trajectories(ds: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> list[
     :raises VcohortError: for another number of axes.
     """
     need(ds, "vc.simulate with save_at", dict.fromkeys("NCB", ("patient", "time")), _ATTRS)
+    ds = by_patient(ds)
     kept = known_outcomes(ds)
     ds, few = first_few(ds.isel(patient=kept), _MOST)
     panels = panels_of(axes, 3, grid_of)
@@ -83,8 +84,8 @@ def _tumour_axis(axes: Axes, ds: xr.Dataset) -> list[Line2D]:
     threshold, progression = float(ds.attrs["threshold"]), float(ds.attrs["progression"])
     _, *clones = names_counted(ds, "B")
     first = sum((ds[f"{name}0"] for name in clones), ds["B0"])
-    sizes = {"chance below": (threshold, "--"),
-             "progression above": (progression * float(first.min()), ":")}  # fmt: skip
+    above = "progression above" if first.min() == first.max() else "progression of the smallest"
+    sizes = {"chance below": (threshold, "--"), above: (progression * float(first.min()), ":")}
     for size, line in sizes.values():
         axes.axhline(tumour_ml(size), color=GREY, ls=line, lw=0.8)
     top = tumour_ml(10 * progression * float(first.max()))

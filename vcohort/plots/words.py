@@ -10,9 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from vcohort.colours import GREY
@@ -23,6 +25,9 @@ _POINTS = 72.0
 
 # What the sample of a line and the space about it take in a legend, in letters.
 _SAMPLE = 8
+
+# Room for a power of ten above an axis, in sizes of the font.
+_POWER = 1.6
 
 
 def as_it_is(text: Text, label: object) -> None:
@@ -58,7 +63,8 @@ def legend_of(
         return
     place: dict[str, Any] = {"loc": "outside upper left"}
     if isinstance(where, Axes):
-        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
+        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0),
+                 "borderaxespad": 0.3 + (_POWER if _has_power(where) else 0.0)}  # fmt: skip
     told = [str(label) for label in labels]
     size = FontProperties(size=plt.rcParams["legend.fontsize"]).get_size_in_points()
     letters = letters_within(where, size)
@@ -72,6 +78,13 @@ def legend_of(
     if isinstance(where, Axes) and where.get_title():
         height = drawn.get_window_extent().height / figure_of(where).dpi * _POINTS
         where.set_title(where.get_title(), pad=height + 6.0)
+
+
+def _has_power(axes: Axes) -> bool:
+    """Whether a power of ten stands above the vertical axis, where a legend would begin."""
+    # The formatter learns its ticks from being asked for their labels.
+    axes.get_yticklabels()
+    return bool(axes.yaxis.get_major_formatter().get_offset())
 
 
 def _columns(labels: Sequence[str], letters: int) -> int:
@@ -135,5 +148,7 @@ def quarters_within(values: Any) -> list[float]:
 
 
 def name_levels(lines: ContourSet) -> None:
-    """Write its level into each contour line."""
-    lines.axes.clabel(lines, fmt="%g", fontsize=small_size())
+    """Write its level into each contour line, to be read on light, dark and hatched ground."""
+    for text in lines.axes.clabel(lines, fmt="%g", fontsize=small_size()):
+        is_light = sum(to_rgb(text.get_color())) > 1.5
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="0.2" if is_light else "1")])

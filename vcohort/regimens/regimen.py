@@ -97,8 +97,8 @@ class Regimen:
 
     @property
     def later(self) -> list[Treatment]:
-        """The treatments that do not fall on day 0 for everyone."""
-        return [each for each in self.treatments if not _is_first(each.day)]
+        """The treatments that somebody is given after day 0."""
+        return [each for each in self.treatments if not _never_comes_later(each.day)]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Regimen):
@@ -288,8 +288,9 @@ def _numpy_of(values: Any) -> Any:
     return jnp if any(isinstance(value, jax.core.Tracer) for value in values) else np
 
 
-def _is_first(day: Field) -> bool:
-    return not isinstance(day, jax.core.Tracer) and np.ndim(day) == 0 and float(day) == 0.0
+def _never_comes_later(day: Field) -> bool:
+    """Whether a treatment is given on day 0 or never, to everyone."""
+    return not isinstance(day, jax.core.Tracer) and bool(np.isin(day, (0.0, np.inf)).all())
 
 
 def _refuse_doubles(treatments: list[Any]) -> None:

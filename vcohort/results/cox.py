@@ -97,7 +97,8 @@ def hazard_ratio(
 ) -> HazardRatio:
     """Return the hazard of the first cohort relative to the second, as of :func:`vcohort.cox`.
 
-    Each is a virtual cohort, or a trial's patients; ``strata`` as of :func:`vcohort.log_rank`.
+    Each is a virtual cohort, or a trial's patients; ``strata`` as of :func:`vcohort.log_rank`,
+    which says what a p-value of virtual patients is.
 
     :raises VcohortError: where nobody progresses, or only patients of one while both are watched.
     """

@@ -25,7 +25,10 @@ def log_rank(
 ) -> LogRank:
     """Test whether two cohorts progress alike (Mantel 1966).
 
-    Each is a virtual cohort, or a trial's patients; see :func:`progression_free_survival`.
+    Each is a virtual cohort, or a trial's patients; see :func:`progression_free_survival`. The
+    p-value of virtual patients says how many were simulated, and no more: of enough of them any
+    difference is significant. :func:`vcohort.compare` says how large it is, :class:`vcohort.Trial`
+    what so many patients of a trial would show.
 
     :param strata: a column that both have (a variable of a virtual cohort, a covariate of a trial):
         patients are compared with those of the same value alone.

@@ -53,10 +53,9 @@ def assemble(
     variables: dict[str, Any] = {}
     for name, values in results.items():
         about = described[name]
-        attrs = {"long_name": about.long_name, "units": about.units}
+        attrs = {"long_name": about.long_name, "units": about.units, **about.attrs}
         if about.is_flag:
-            flags = np.array(about.attrs["flag_values"], np.int8)
-            attrs |= {**about.attrs, "flag_values": flags}
+            attrs["flag_values"] = np.array(about.attrs["flag_values"], np.int8)
         variables[name] = ("patient", values, attrs)
     # Each patient's own, so that cohorts of different horizons can be joined.
     until = np.where(missing, np.nan, run.horizon)

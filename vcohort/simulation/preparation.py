@@ -92,14 +92,16 @@ def prepare(
     run: Run,
     required_days: Sequence[float] | None = None,
     *,
+    own_days: np.ndarray | None = None,
     one_grid: bool = False,
 ) -> Prepared:
     """Return a cohort ready to run, on a grid that holds ``required_days``, by default the run's.
 
+    ``own_days`` (patient, day), none beyond the horizon: each patient's grid holds its own, too.
     ``one_grid``: it serves all patients, for those who do not :meth:`Prepared.fill` the results.
     Warns where the grid misses the tolerance, refuses where it fails.
     """
-    table = make_patient_table(cohort, run)
+    table = make_patient_table(cohort, run)._replace(own_days=own_days)
     days = run.required_days if required_days is None else required_days
     resolution = _choose_grid(cohort.model, table, run, days, anew=not one_grid)
     return Prepared(cohort.model, run, table, resolution)
@@ -148,10 +150,18 @@ def grid_spec(run: Run, required_days: Sequence[float]) -> GridSpec:
     return GridSpec(0, run.horizon, inside, shared, intervals)
 
 
+def _most_different(days: np.ndarray) -> int:
+    """Return how many days (patient, day) the patient with most of them has."""
+    days = np.sort(days, axis=1)
+    return int((np.diff(days, axis=1, prepend=-1.0) > 0).sum(axis=1).max(initial=0))
+
+
 def _choose_grid(
     model: Model, table: PatientTable, run: Run, required_days: Sequence[float], *, anew: bool
 ) -> Resolution:
     time = grid_spec(run, required_days)
+    if table.own_days is not None:
+        time = time._replace(intervals=time.intervals + _most_different(table.own_days))
     with jax.enable_x64(run.dtype == "float64"):
         found = resolve(
             model, table, time, run.tolerance, np.dtype(run.dtype),

@@ -13,7 +13,7 @@ import numpy as np
 from vcohort.analysis.estimation.losses import Loss, Measured, Residuals, find_loss, peaks
 from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subject
 from vcohort.analysis.free import free_names
-from vcohort.engine.inputs import GridSpec
+from vcohort.engine.inputs import GridSpec, PatientTable
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
 from vcohort.errors import VcohortError, one_of
 from vcohort.given import by_name, floats
@@ -22,7 +22,7 @@ from vcohort.measurements.observations import Observations, read_observations
 from vcohort.models import Model
 from vcohort.populations.cohort import Cohort, check_values
 from vcohort.regimens.treatments import Lymphodepletion
-from vcohort.simulation.preparation import make_patient_table, prepare
+from vcohort.simulation.preparation import Prepared, make_patient_table, prepare
 from vcohort.simulation.run import Run, settle
 from vcohort.trials.trial_data import TrialData
 
@@ -33,7 +33,7 @@ LIMITS = ("M3", "M1")
 class Posed(NamedTuple):
     """A problem as it is asked: one patient of the cohort for each of the data, in their order.
 
-    ``limits`` (parameter, 2): the bounds.
+    ``limits`` (parameter, 2): the bounds; ``days`` (patient, day): of each patient's course.
     """
 
     data: Observations
@@ -41,6 +41,7 @@ class Posed(NamedTuple):
     cohort: Cohort
     loss: Loss
     limits: np.ndarray
+    days: np.ndarray
     run: Run
 
 
@@ -53,16 +54,16 @@ def make_problem(
     run: Run,
     observables: Iterable[Observable],
     limits: str = "M3",
-    days: Sequence[float] = (),
+    days: np.ndarray | None = None,
 ) -> Problem:
     """Return the checked problem; see :func:`vcohort.fit` for its parts.
 
-    ``days``: others than those of the data that the path must hold.
+    ``days`` (patient, day): others than those of the data that each patient's path must hold.
 
     :raises VcohortError: for one that cannot be solved.
     """
     posed = pose(data, free, cohort, loss, bounds, run, observables, limits, days)
-    resolution = prepare(posed.cohort, posed.run, one_grid=True).resolution
+    ready = _prepared(posed.cohort, posed.run, posed.days)
     with jax.enable_x64(True):
         sides = Bounds(*(jnp.asarray(side) for side in np.log(posed.limits).T))
     rows = posed.data
@@ -70,9 +71,15 @@ def make_problem(
     spec = FitSpec(
         posed.cohort.model, rows.kinds, posed.names, posed.loss, rows.errors_known, limited
     )
-    subjects = _subjects(posed.cohort, posed.run, resolution.plan, rows)
-    steps, error = resolution.plan.steps, resolution.error
-    return Problem(spec, subjects, sides, posed.limits, posed.cohort, rows, posed.run, steps, error)
+    return Problem(
+        spec, _subjects(ready.table, ready.grid, rows), sides, posed.limits, posed.cohort, rows,
+        posed.days, posed.run, ready.grid.steps, ready.resolution.error,
+    )  # fmt: skip
+
+
+def _prepared(cohort: Cohort, run: Run, days: np.ndarray) -> Prepared:
+    """Return patients of a fit, ready to be followed over their days."""
+    return prepare(cohort, run, (), own_days=days, one_grid=True)
 
 
 def pose(
@@ -84,7 +91,7 @@ def pose(
     run: Run,
     observables: Iterable[Observable],
     limits: str = "M3",
-    days: Sequence[float] = (),
+    days: np.ndarray | None = None,
 ) -> Posed:
     """Return what is asked of :func:`make_problem`, checked, before any course is followed."""
     rows, known_loss = counting(_measurements(data, observables), limits), find_loss(loss)
@@ -92,10 +99,13 @@ def pose(
     names = free_names(free, cohort.model)
     known_loss.check(rows)
     bounded = _limits(names, cohort.model, {} if bounds is None else bounds)
-    run = _followed_to_the_last_day(run, [*rows.day, *days], _last_own_dose(data, run))
+    own_days = rows.day[rows.by_patient()[0]]
+    if days is not None:
+        own_days = np.concatenate([own_days, days], axis=1)
+    run = _followed_to_the_last_day(run, own_days, _last_own_dose(data, run))
     _check_regimen(run, names, cohort)
     check_values(cohort)
-    return Posed(rows, names, cohort, known_loss, bounded, run)
+    return Posed(rows, names, cohort, known_loss, bounded, own_days, run)
 
 
 def counting(data: Observations, limits: str) -> Observations:
@@ -108,14 +118,13 @@ def counting(data: Observations, limits: str) -> Observations:
 def refined(problem: Problem, logs: np.ndarray) -> Problem:
     """Return the problem on a grid that is fine enough for a solution (patient, parameter)."""
     values = dict(zip(problem.spec.names, problem.values_at(logs).T, strict=True))
-    cohort, run = problem.cohort.replace(**values), problem.run
-    resolution = prepare(cohort, run, one_grid=True).resolution
-    problem = problem._replace(error=resolution.error)
-    steps = resolution.plan.steps
-    if steps <= problem.steps:
+    ready = _prepared(problem.cohort.replace(**values), problem.run, problem.days)
+    problem = problem._replace(error=ready.resolution.error)
+    if ready.grid.steps <= problem.steps:
         return problem
-    subjects = _subjects(problem.cohort, run, resolution.plan, problem.data)
-    return problem._replace(subjects=subjects, steps=steps)
+    table = make_patient_table(problem.cohort, problem.run)._replace(own_days=problem.days)
+    subjects = _subjects(table, ready.grid, problem.data)
+    return problem._replace(subjects=subjects, steps=ready.grid.steps)
 
 
 def _measurements(data: Any, observables: Iterable[Observable]) -> Observations:
@@ -196,7 +205,7 @@ def settle_fit(who: str, data: Any, run: Run | None, **given: Any) -> Run:
     return settle(who, run, given, tolerance=1e-4, method="deterministic", dtype="float64")
 
 
-def _followed_to_the_last_day(run: Run, asked: Sequence[float], dose: float) -> Run:
+def _followed_to_the_last_day(run: Run, asked: np.ndarray, dose: float) -> Run:
     days = np.unique(asked)
     return replace(run, horizon=max(float(days[-1]), dose, 1.0), save_at=tuple(days))
 
@@ -225,25 +234,15 @@ def _check_regimen(run: Run, names: tuple[str, ...], cohort: Cohort) -> None:
         )
 
 
-def _subjects(cohort: Cohort, run: Run, plan: GridSpec, data: Observations) -> Subject:
+def _subjects(table: PatientTable, plan: GridSpec, data: Observations) -> Subject:
     """Return the patients on their grids, with their rows."""
-    table = make_patient_table(cohort, run)
     with jax.enable_x64(True):
-        patients = table.take(np.arange(len(cohort)), np.dtype(np.float64))
-        grid = _own_grids(plan.grid(patients, room_for(plan.steps)), len(cohort))
+        patients = table.take(slice(None), np.dtype(np.float64))
+        # Each has a grid of its own: the steps are last.
+        grid = Grid(*(part.T for part in plan.grid(patients, room_for(plan.steps))))
         kind, day, measured = _rows(data)
         point = jax.vmap(lambda one, at: grid_points(one, at)[:, 0])(grid, jnp.asarray(day))
         return Subject(patients.values, patients.schedule, grid, point, jnp.asarray(kind), measured)
-
-
-def _own_grids(grid: Grid, patients: int) -> Grid:
-    """Return the grid with the patient first, (patient, step)."""
-    return Grid(
-        *(
-            part.T if part.ndim == 2 else jnp.broadcast_to(part, (patients, part.size))
-            for part in grid
-        )
-    )
 
 
 def _rows(data: Observations) -> tuple[np.ndarray, np.ndarray, Measured]:

@@ -64,8 +64,8 @@ class Bounds(NamedTuple):
 class Problem(NamedTuple):
     """A spec, and the patients (leading axis) that it is asked of.
 
-    ``limits`` (parameter, 2): the bounds as they were given; ``steps``: of the patients' grids,
-    which have room for more.
+    ``limits`` (parameter, 2): the bounds as they were given; ``days`` (patient, day): what the
+    patients' grids hold; ``steps``: of these, which have room for more.
     """
 
     spec: FitSpec
@@ -74,6 +74,7 @@ class Problem(NamedTuple):
     limits: np.ndarray
     cohort: Cohort
     data: Observations
+    days: np.ndarray
     run: Run
     steps: int
     error: float

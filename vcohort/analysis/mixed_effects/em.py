@@ -34,7 +34,7 @@ _NOTHING = 1e-9
 
 
 # Steps towards the modes in one turn: the next turn goes on from where they led.
-_STEPS = 8
+_STEPS = 9
 
 
 class Turn(NamedTuple):

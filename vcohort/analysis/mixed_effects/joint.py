@@ -47,13 +47,7 @@ class JointCourse:
         subject = inputs.subject
         found = course_of(self.spec, subject, jnp.log(values))
         level = found.log_tumour[0] + inputs.log_progression
-        at = inputs.points[:, None]
-        looked = at
-        if subject.schedule is not None:
-            # A treatment may hide a progression from the days asked for.
-            looked = jnp.arange(found.w.shape[0])[:, None]
-        z = progression_free(found, level, looked, inputs.noise)
-        z = z if subject.schedule is None else jnp.take_along_axis(z, at, axis=0)
+        z = progression_free(found, level, inputs.points[:, None], inputs.noise)
         return jnp.concatenate([measured_on(self.spec, subject, found), z[:, 0]])
 
 

@@ -20,11 +20,14 @@ _LEAST_TURNS, MOST_TURNS, _SETTLED = 10, 80, 0.02
 # Starts that Newton's method goes on with, its steps, and the promised gain of the last one.
 _FINALISTS, MOST_STEPS, _ENOUGH = 3, 25, 1e-8
 
+# In units of the scales: starts that came nearer to each other have found one maximum.
+_SAME = 0.05
+
 # Of the slope's differences, in units of the scales: far below a standard error.
 _APART = 5e-4
 
 # Vectors at a time: one program for all, whose memory does not grow with their number.
-_AT_ONCE = 16
+_AT_ONCE = 8
 
 # Lengths of a step that are tried at once, and the longest, in units of the scales.
 _LENGTHS, _LONGEST = 0.4 ** np.arange(8), 1.0
@@ -65,38 +68,61 @@ def by_newton(
     spec: MixedSpec, patients: Patient, priors: Priors, found: Found, told: Told
 ) -> Found:
     """Bring the best candidates to their maxima; the bend of the best is kept."""
-    few = min(_FINALISTS, int(np.isfinite(found.deviance).sum()))
-    search = _Search(spec, patients, priors, few)
-    vectors, whitened = found.vectors[:few].copy(), found.whitened[:few].copy()
+    chosen = _apart(found)
+    rest, few = np.setdiff1d(np.arange(len(found.vectors)), chosen), len(chosen)
+    search = _Search(spec, patients, priors)
+    vectors, whitened = found.vectors[chosen], found.whitened[chosen]
     done = np.zeros(few, bool)
     converged = np.zeros(few, bool)
-    deviance, slope, whitened = search.at(vectors, whitened)
+    deviance, slope, whitened = (part[:, 0] for part in search.at(vectors[:, None], whitened))
     bend = np.zeros((few, spec.layout.size, spec.layout.size))
     for number in range(MOST_STEPS):
         bend = search.bends(vectors, whitened)
-        step, promise = _newton(bend, slope.sum(axis=1))
+        step, promise = _newton(bend, slope)
         converged |= promise < _ENOUGH
         done |= converged
         told(f"step {number + 1}, -2 ln L = {deviance.min():.4f}")
         if done.all():
             break
         lengths = np.where(done[:, None], 0.0, _LENGTHS)
-        tried, at = search.along(vectors, step, lengths, whitened)
-        best = np.nanargmin(np.where(np.isfinite(tried), tried, np.inf), axis=1)
-        rows = np.arange(few)
-        is_better = tried[rows, best] < deviance - 1e-10
+        at = vectors[:, None] + lengths[:, :, None] * step[:, None]
+        tried = search.at(at, whitened)
+        row, best = np.arange(few), np.argmin(np.nan_to_num(tried.deviance, nan=np.inf), axis=1)
+        is_better = tried.deviance[row, best] < deviance - 1e-10
         done |= ~is_better
-        vectors = np.where(is_better[:, None], at[rows, best], vectors)
-        deviance, slope, whitened = search.at(vectors, whitened)
+        deviance, slope, whitened, vectors = (
+            np.where(is_better.reshape(-1, *(1,) * (old.ndim - 1)), new[row, best], old)
+            for new, old in zip((*tried, at), (deviance, slope, whitened, vectors), strict=True)
+        )
     order = np.argsort(deviance, kind="stable")
     first = order[0]
+    places = np.concatenate([chosen[order], rest])
     return found._replace(
-        vectors=np.concatenate([vectors[order], found.vectors[few:]]),
-        deviance=np.concatenate([deviance[order], found.deviance[few:]]),
-        whitened=np.concatenate([whitened[order], found.whitened[few:]]),
-        trace=np.concatenate([found.trace[:few][order], found.trace[few:]]),
-        bend=bend[first], converged=bool(converged[first]),
+        vectors=np.concatenate([vectors[order], found.vectors[rest]]),
+        deviance=np.concatenate([deviance[order], found.deviance[rest]]),
+        whitened=np.concatenate([whitened[order], found.whitened[rest]]),
+        trace=found.trace[places], bend=bend[first], converged=bool(converged[first]),
     )  # fmt: skip
+
+
+def _apart(found: Found) -> np.ndarray:
+    """Return the places of the best candidates, of those that came to one place the best alone."""
+    chosen: list[int] = []
+    for place in np.flatnonzero(np.isfinite(found.deviance)):
+        gaps = np.abs(found.vectors[chosen] - found.vectors[place])
+        if (gaps.max(axis=1, initial=0.0) > _SAME).all():
+            chosen.append(int(place))
+        if len(chosen) == _FINALISTS:
+            break
+    return np.array(chosen)
+
+
+class _Seen(NamedTuple):
+    """Deviances (candidate, point), their slopes (…, number), and modes (…, patient, random)."""
+
+    deviance: np.ndarray
+    slope: np.ndarray
+    whitened: np.ndarray
 
 
 class _Search(NamedTuple):
@@ -105,49 +131,25 @@ class _Search(NamedTuple):
     spec: MixedSpec
     patients: Patient
     priors: Priors
-    candidates: int
-
-    def at(
-        self, vectors: np.ndarray, whitened: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return deviances (candidate,), their slopes (…, patient, number), and modes."""
-        deviance, slope, modes = self._all(vectors[:, None], whitened)
-        return deviance[:, 0], slope[:, 0], modes[:, 0]
 
     def bends(self, vectors: np.ndarray, whitened: np.ndarray) -> np.ndarray:
         """Return second derivatives (candidate, number, number) by central differences."""
         shifts = _APART * np.eye(vectors.shape[1])
         around = vectors[:, None] + np.concatenate([shifts, -shifts])
-        slope = self._all(around, whitened)[1].sum(axis=2)
-        size = vectors.shape[1]
+        slope, size = self.at(around, whitened).slope, vectors.shape[1]
         bend = (slope[:, :size] - slope[:, size:]) / (2.0 * _APART)
         return 0.5 * (bend + np.swapaxes(bend, 1, 2))
 
-    def along(
-        self, vectors: np.ndarray, step: np.ndarray, lengths: np.ndarray, whitened: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return deviances (candidate, length) along steps, and the vectors there."""
-        at = vectors[:, None] + lengths[:, :, None] * step[:, None]
-        return self._all(at, whitened)[0], at
-
-    def _all(
-        self, vectors: np.ndarray, whitened: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return deviances, slopes, modes at vectors (candidate, point, number)."""
-        points = vectors.shape[1]
-        flat = vectors.reshape(-1, vectors.shape[2])
-        first = np.repeat(whitened, points, axis=0)
+    def at(self, vectors: np.ndarray, whitened: np.ndarray) -> _Seen:
+        """Return what is at vectors (candidate, point, number), modes sought from ``whitened``."""
+        shape = vectors.shape[:2]
+        flat, first = vectors.reshape(-1, vectors.shape[2]), np.repeat(whitened, shape[1], axis=0)
         parts = [self._some(flat[at : at + _AT_ONCE], first[at : at + _AT_ONCE])
                  for at in range(0, len(flat), _AT_ONCE)]  # fmt: skip
         deviance, slope, modes = (np.concatenate(part) for part in zip(*parts, strict=True))
         prior, of_prior = jax.vmap(jax.value_and_grad(self._prior))(jnp.asarray(flat))
-        # A prior is one more patient's, shared out.
-        slope = slope + np.asarray(of_prior)[:, None] / slope.shape[1]
-        shape = (self.candidates, points)
-        total = (deviance.sum(axis=1) + np.asarray(prior)).reshape(shape)
-        return (
-            total, slope.reshape(*shape, *slope.shape[1:]), modes.reshape(*shape, *modes.shape[1:])
-        )  # fmt: skip
+        seen = _Seen(deviance + np.asarray(prior), slope + np.asarray(of_prior), modes)
+        return _Seen(*(each.reshape(*shape, *each.shape[1:]) for each in seen))
 
     def _some(self, vectors: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the same at up to so many vectors as are computed at a time."""
@@ -155,7 +157,8 @@ class _Search(NamedTuple):
         found = marginal(
             self.spec, self.patients, jnp.asarray(vectors[rows]), jnp.asarray(first[rows])
         )
-        return tuple(np.asarray(part)[: len(vectors)] for part in found)
+        deviance, slope, modes = (np.asarray(part)[: len(vectors)] for part in found)
+        return deviance.sum(axis=1), slope.sum(axis=1), modes
 
     def _prior(self, vector: jax.Array) -> jax.Array:
         return self.priors.deviance(vector[: self.priors.centre.size])

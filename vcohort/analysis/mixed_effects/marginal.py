@@ -90,7 +90,8 @@ def _expand(spec: MixedSpec, patient: Patient, place: Array) -> _Expansion:
         predicted, slopes = with_slopes(partial(spec.predict, patient), place)
         return slopes, (predicted, slopes)
 
-    bends, (predicted, slopes) = jax.jacfwd(all_of, has_aux=True)(place)
+    found = jax.jacfwd(all_of, has_aux=True)(place)
+    bends, (predicted, slopes) = jax.lax.optimization_barrier(found)
     return _Expansion(place, predicted, slopes, bends)
 
 

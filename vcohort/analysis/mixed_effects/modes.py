@@ -27,7 +27,8 @@ _DRAWS = 8
 # A step that promises to lower the surprise by less is the last one.
 _ENOUGH = 1e-9
 
-_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-8, 1e8
+# The first step only looks, and lowers the damping.
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-8, 1e8
 
 
 class Modes(NamedTuple):
@@ -69,10 +70,7 @@ def find_modes(
         of_patients = jax.vmap(partial(one, spec), in_axes=(None, 0, 0))
         return jax.vmap(of_patients, in_axes=(0, None, 0))
 
-    each, turn = over_all(_look), over_all(_turn)
-    start = each(effects, patients, first)
-    damping = jnp.full(start.surprise.shape, _FIRST_DAMPING)
-    walk = over_all(_begin)(effects, patients, (start, damping))
+    turn, walk = over_all(_turn), over_all(_begin)(effects, patients, first)
 
     def go_on(carry: tuple[Array, _Walk]) -> Array:
         number, walk = carry
@@ -124,11 +122,15 @@ def _turn(spec: MixedSpec, effects: Effects, patient: Patient, walk: _Walk) -> _
     return _Walk(modes, step, damping, is_done)
 
 
-def _begin(
-    spec: MixedSpec, effects: Effects, patient: Patient, first: tuple[Modes, Array]
-) -> _Walk:
-    step, promise = _step(spec, effects, patient, *first)
-    return _Walk(first[0], step, first[1], promise < _ENOUGH)
+def _begin(spec: MixedSpec, effects: Effects, patient: Patient, first: Array) -> _Walk:
+    """Return one patient before its first turn, which looks where it stands."""
+    place = spec.individual(effects, patient, first)
+    count = patient.predictions
+    unseen = Modes(
+        first, jnp.full((), jnp.inf), jnp.eye(first.size), place, jnp.zeros(count),
+        jnp.zeros((count, place.size)),
+    )  # fmt: skip
+    return _Walk(unseen, jnp.zeros_like(first), jnp.full((), _FIRST_DAMPING), jnp.zeros((), bool))
 
 
 def _step(
@@ -148,7 +150,9 @@ def _step(
 def _look(spec: MixedSpec, effects: Effects, patient: Patient, whitened: Array) -> Modes:
     """Return all that is asked of one patient at whitened random effects (random,)."""
     place = spec.individual(effects, patient, whitened)
-    predicted, slopes = with_slopes(partial(spec.predict, patient), place)
+    found = with_slopes(partial(spec.predict, patient), place)
+    # Else XLA computes the course's last lines again wherever they are read.
+    predicted, slopes = jax.lax.optimization_barrier(found)
     told = data_log_likelihood(spec, effects.widths, patient, predicted)
     surprise = 0.5 * whitened @ whitened - told
     information = information_of(spec, effects, patient, predicted, slopes)

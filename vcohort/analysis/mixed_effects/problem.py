@@ -174,7 +174,7 @@ def _course(
 ) -> tuple[Any, Any, Problem | None]:
     if asked.predict is None:
         rows = trial if isinstance(trial, TrialData) else data
-        days = [] if told is None else told.days.ravel().tolist()
+        days = None if told is None else told.days
         single = make_problem(
             rows, names, asked.cohort, "linear", None, asked.run, (), asked.limits, days
         )  # fmt: skip

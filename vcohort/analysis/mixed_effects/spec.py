@@ -14,6 +14,9 @@ from vcohort.analysis.estimation.scatter import Scatter
 from vcohort.analysis.mixed_effects.layout import Effects, Layout
 from vcohort.analysis.mixed_effects.scales import Scale
 
+# Of each patient's event three days tell.
+_EVENT_DAYS = 3
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -70,10 +73,16 @@ class Patient(NamedTuple):
     covariate: Array
     event: Any
 
+    @property
+    def predictions(self) -> int:
+        """How many numbers a course predicts of it."""
+        return self.rows.value.size + (0 if self.event is None else _EVENT_DAYS)
+
 
 Course = Callable[[Any, Array], Array]
 """``course(inputs, values)``: predictions (row,) in their units, for parameter values (parameter,);
-then, where there are events, two numbers z, P(no event yet) = Phi(z), at the ends of the interval.
+then, where there are events, three numbers z, P(no event yet) = Phi(z): at the ends of the interval
+in which the event came, and on the day from which the patient was watched.
 """
 
 

@@ -218,19 +218,19 @@ def read(
         kinetics.auc_until: found.seen[each_of * index : each_of * (index + 1)]
         for index, kinetics in enumerate(folded)
     }
-    everywhere = jnp.arange(found.w.shape[0])[:, None]
     level = found.log_tumour[0] + jnp.log(progression)
-    asked = {measure.kind for measure in measures}
-    z = progression_free(found, level, everywhere, noise) if "pfs" in asked else found.w
+    free: dict[float | None, Array] = {}
+    if days := [measure.day for measure in measures if measure.kind == "pfs"]:
+        points = grid_points(grid, jnp.array(days, found.w.dtype))
+        free = dict(zip(days, ndtr(progression_free(found, level, points, noise)), strict=True))
 
     def one(measure: Measure) -> Array:
-        day = jnp.asarray(measure.day or 0.0, z.dtype)
+        day = jnp.asarray(measure.day or 0.0, found.w.dtype)
         match measure.kind:
             case "cure":
                 return cured
             case "pfs":
-                point = grid_points(grid, day[None])
-                return ndtr(jnp.take_along_axis(z, point, axis=0))[0]
+                return free[measure.day]
             case "rmst":
                 return mean_free_days(found, grid, level, day, noise)
             case kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -47,6 +48,7 @@ def compare(
     screen = console()
     shown = ds[["value", "difference", "lower", "upper"]]
     tell(screen, shown.drop_sel(arm=ds.attrs["reference"]), ("arm", "statistic"))
+    _tell_hazards(screen, ds)
     _tell_reference(
         screen, ds, "Intervals are those of Monte Carlo, not of a trial: vcohort trial."
     )
@@ -128,6 +130,19 @@ def _whole(flag: str, text: str) -> int:
     if not text.strip().isdecimal():
         raise VcohortError(f"{flag} {text} is no whole number. Try 50.")
     return int(text)
+
+
+def _tell_hazards(screen: Console, ds: Any) -> None:
+    """Tell the hazard ratios, of those arms that have one; of others a warning has said why."""
+    for arm in ds["arm"].values.tolist():
+        ratio, lower, upper = (
+            float(ds[f"hazard_ratio{end}"].sel(arm=arm)) for end in ("", "_lower", "_upper")
+        )
+        if math.isfinite(ratio):
+            screen.print(
+                f"hazard ratio of progression, {arm}: {ratio:.3g} ({lower:.3g} to {upper:.3g})",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
 
 
 def _tell_reference(screen: Console, ds: Any, words: str) -> None:

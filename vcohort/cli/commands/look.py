@@ -55,6 +55,7 @@ def _suited(ds: Any, picture: str | None) -> str:
         return PICTURES[kind][0]
     if picture not in PICTURES[kind]:
         raise VcohortError(
-            f"A {kind} has no picture {picture!r}. It has: {', '.join(PICTURES[kind])}."
+            f"Of a file of the kind {kind!r} there is no picture {picture!r}. There are: "
+            f"{', '.join(PICTURES[kind])}."
         )
     return picture

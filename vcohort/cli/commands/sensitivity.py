@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from vcohort.cli import options
 from vcohort.cli.commands.shared import Plot, StudyFile, middle_patient, tell, way
 from vcohort.cli.console import console
 from vcohort.cli.outputs import Outputs
-from vcohort.errors import VcohortError
+from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.studies.notation import by_name, parse_range, parse_setting
 from vcohort.studies.uses import PAPER
 
@@ -92,7 +93,8 @@ def sensitivity(
         case _:
             ds = _local(chosen, settings, names, days)
             draw = vc.plots.sensitivity_ranking
-            tell(screen, ds[["ranking", "removed"]].isel(patient=0), ("parameter",))
+            found = ds[[name for name in ("ranking", "removed") if name in ds]].isel(patient=0)
+            tell(screen, found, ("parameter",))
             if names:
                 found = ds[["output_value", "output_sensitivity"]].isel(patient=0)
                 tell(screen, found)
@@ -119,7 +121,16 @@ def _local(
         middle_patient(chosen, settings), np.linspace(0.0, last, points), outputs=outputs,
         regimen=chosen.regimen, **chosen.settings("horizon"),
     )  # fmt: skip
-    return local.merge(vc.identifiability(local)[["correlation", "removed"]])
+    try:
+        return local.merge(vc.identifiability(local)[["correlation", "removed"]])
+    except VcohortError as error:
+        if not np.isfinite(local["sensitivity"]).all():
+            raise
+        # What each parameter changes is known, even where no data could tell them apart.
+        warnings.warn(
+            f"{error} There are no correlations of estimates.", VcohortWarning, stacklevel=1
+        )
+        return local
 
 
 def _axis(text: str) -> tuple[str, np.ndarray]:

@@ -151,7 +151,7 @@ def _targets(ds: Any) -> Iterator[list[str]]:
 
 def _sources(datasets: Sequence[Any]) -> Part:
     rows = next((found for ds in datasets if (found := parameter_rows(ds))), [])
-    findings = [] if rows else ["The files do not say from which population they were made."]
+    findings = [] if rows else ["The files do not say from which one population they were made."]
     return Part(
         "Sources of the parameters", "sources",
         "Each parameter's value, how it varies between patients, and where it comes from.",

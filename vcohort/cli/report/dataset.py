@@ -16,7 +16,7 @@ from vcohort.cli.pictures import OF_ONE_OBSERVABLE, OF_ONE_PATIENT, PICTURES
 from vcohort.cli.report.assumptions import differing
 from vcohort.cli.report.captions import caption_of
 from vcohort.cli.report.findings import FINDINGS
-from vcohort.cli.report.page import png, spread, write_page
+from vcohort.cli.report.page import shown, spread, write_page
 from vcohort.cli.report.section import Section, Table, section_of
 from vcohort.errors import VcohortError
 from vcohort.results.kinds import kind_of, of_its_kind
@@ -134,12 +134,12 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
         if name in OF_ONE_PATIENT:
             continue
         draw: Callable[..., Any] = getattr(plots, name)
-        shown = ds["kind"].values.tolist() if name in OF_ONE_OBSERVABLE else [None]
-        for each in shown:
+        observables = ds["kind"].values.tolist() if name in OF_ONE_OBSERVABLE else [None]
+        for each in observables:
             more = {} if each is None else {"kind": each}
             about = caption_of(name) if each is None else f"{each}. {caption_of(name)}"
             try:
-                found.append({"about": about, "png": png(partial(draw, ds, **more))})
+                found.append(shown(about, partial(draw, ds, **more)))
             except VcohortError:
                 # It needs an endpoint, or states, that this one does not hold.
                 continue
@@ -148,7 +148,8 @@ def _pictures(kind: str, ds: Any) -> list[dict[str, str]]:
 
 def _asked(attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Return the settings: attributes that are neither records for programs nor told elsewhere."""
-    texts = {str(name): str(value) for name, value in attrs.items() if name not in _ELSEWHERE}
+    texts = {str(name): f"{value:.6g}" if isinstance(value, float) else str(value)
+             for name, value in attrs.items() if name not in _ELSEWHERE}  # fmt: skip
     return {name.replace("_", " "): text for name, text in texts.items()
             if not name.endswith("_record") and not name.startswith("law_")
             and len(text) <= _LONG}  # fmt: skip

@@ -17,6 +17,7 @@ import vcohort as vc
 from vcohort.cli.report.provenance import today
 from vcohort.cli.report.section import Section
 from vcohort.files import replacing
+from vcohort.plots.style import DOUBLE
 
 # Rows of a table; of more, some spread over them.
 ROWS = 60
@@ -47,12 +48,13 @@ def spread(rows: int) -> np.ndarray:
     return np.unique(np.linspace(0, rows - 1, ROWS).astype(int))
 
 
-def png(draw: Callable[[], Any]) -> str:
-    """Return what is drawn, as the text of a data address."""
+def shown(about: str, draw: Callable[[], Any]) -> dict[str, str]:
+    """Return a picture: its caption, what is drawn as the text of a data address, and its width."""
     try:
         draw()
-        buffer = io.BytesIO()
-        plt.gcf().savefig(buffer, dpi=130)
+        figure, buffer = plt.gcf(), io.BytesIO()
+        figure.savefig(buffer, dpi=130)
+        columns = "one-column" if figure.get_figwidth() < DOUBLE else "two-columns"
     finally:
         plt.close("all")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return {"about": about, "png": base64.b64encode(buffer.getvalue()).decode(), "width": columns}

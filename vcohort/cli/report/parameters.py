@@ -45,14 +45,19 @@ def source_of(ds: Any) -> Source | None:
     except vc.VcohortError:
         # It holds a distribution or a law of the user's own, or a fit that makes no population.
         return None
-    replaced = str(attrs.get("replaced", ""))
-    return Source(population, tuple(replaced.split(", ")) if replaced else ())
+    replaced = {name for each in (attrs, *_arms(attrs)) if "replaced" in each
+                for name in str(each["replaced"]).split(", ")}  # fmt: skip
+    return Source(population, tuple(sorted(replaced)))
+
+
+def _arms(attrs: Mapping[Any, Any]) -> list[Mapping[str, Any]]:
+    """Return the settings of each arm, of a dataset that has arms."""
+    return list(json.loads(attrs.get("arms_record", "{}")).values())
 
 
 def _of_all_arms(attrs: Mapping[Any, Any]) -> str | None:
     """Return the population that all arms have."""
-    arms = json.loads(attrs.get("arms_record", "{}"))
-    found = {arm.get("population_record") for arm in arms.values()}
+    found = {arm.get("population_record") for arm in _arms(attrs)}
     return found.pop() if len(found) == 1 else None
 
 
@@ -82,11 +87,22 @@ def _rows(ds: Any, source: Source) -> Iterator[list[str]]:
             where = calibrated or "given for this study: name its source"
         if name in estimated:
             where = "estimated from the trial's patients"
-        if name in source.replaced and name in ds:
-            low, middle, high = np.nanquantile(ds[name].values, _LEVELS)
-            spread, words = f"{low:.4g} to {high:.4g}", "replaced in the cohort by its values"
-            where = "given for this study: name its source"
-        yield [name, param.description, param.unit, f"{middle:.4g}", spread, words, where]
+        median = f"{middle:.4g}"
+        if name in source.replaced:
+            median, spread = _replaced(ds, name)
+            words, where = (
+                "replaced in the cohort by its values",
+                "given for this study: name its source",
+            )
+        yield [name, param.description, param.unit, median, spread, words, where]
+
+
+def _replaced(ds: Any, name: str) -> tuple[str, str]:
+    """Return the median and the spread of values that were given to a cohort."""
+    if name not in ds:
+        return "not in this file", "not in this file"
+    low, middle, high = np.nanquantile(ds[name].values, _LEVELS)
+    return f"{middle:.4g}", f"{low:.4g} to {high:.4g}"
 
 
 def _calibrated_to(population: Population) -> str | None:

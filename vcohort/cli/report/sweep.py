@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.cli.report.findings import FINDINGS
-from vcohort.cli.report.page import png, spread, write_page
+from vcohort.cli.report.page import shown, spread, write_page
 from vcohort.cli.report.section import Section, Table, section_of
 from vcohort.plots.slices import along_one_name
 from vcohort.plots.sweep import heatmap, lines
@@ -119,11 +119,10 @@ def _picture(
     if "quantile" in ds[name].dims:
         about += ": median, and the middle 90 % of patients"
     kept = {*over.values(), "quantile"} if over else {*ds[name].dims}
-    shown = {str(each): ds[each].values[ds.sizes[each] // 2]
+    values = {str(each): ds[each].values[ds.sizes[each] // 2]
              for each in ds[name].dims if each not in kept}  # fmt: skip
-    about += "".join(f"; {each} = {value:.4g}" for each, value in shown.items())
-    drawn = partial(draw, ds, name, **over)
-    return {"about": about, "png": png(drawn)}
+    about += "".join(f"; {each} = {value:.4g}" for each, value in values.items())
+    return shown(about, partial(draw, ds, name, **over))
 
 
 def _table(ds: xr.Dataset) -> Table:

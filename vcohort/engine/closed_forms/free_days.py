@@ -40,7 +40,8 @@ def mean_free_days(
         jnp.concatenate([first[:1], _in_order(each)])
         for first, each in ((path.log_tumour, log_tumour), (path.w, w), (path.largest, largest))
     ))  # fmt: skip
-    late, early = courses.deviates(log_level, None, noise, straight=True)
+    late = jax.lax.cummin(courses.regrown(log_level, noise, straight=True))
+    early = jax.lax.cummin(courses.grown(log_level, noise))
     counted = jnp.where(grid.end <= until, grid.days, 0.0)
     counted = counted if counted.ndim == 2 else counted[:, None]
     days = counted * jnp.diff(cuts, axis=0, prepend=0.0)

@@ -70,10 +70,8 @@ def _told(found: Found, seen: Seen, first: Array, level: Level) -> tuple[Array, 
     return jnp.where(lost, jnp.nan, found.cured), jnp.where(lost[:, None], jnp.nan, free)
 
 
-def progression_free(
-    path: Path, log_level: Array, points: Array, noise: Array | float, straight: bool = False
-) -> Array:
-    """Return z (time, patient) of P(no progression so far) at grid ``points``, in their order.
+def progression_free(path: Path, log_level: Array, points: Array, noise: Array | float) -> Array:
+    """Return z (time, patient) of P(no progression so far) at grid ``points``, in any order.
 
     Progression is a tumour of ``log_level`` (patient,): one that grows so far before its nadir, or
     regrows so far after it. Of the regrown tumour's law only the ends of steps are looked at,
@@ -82,8 +80,12 @@ def progression_free(
     derivatives; 0 is the exact law.
     """
     courses = Courses(path.log_tumour, path.w, path.largest)
-    late, early = courses.deviates(log_level, points, noise, straight=straight)
-    return jnp.minimum(late, early)
+    # The law's derivative is dear: it is taken where the tumour is worst so far, and nowhere else.
+    worst = _least_so_far(jax.lax.stop_gradient(courses).regrown(
+        *jax.lax.stop_gradient((log_level, noise))
+    ))  # fmt: skip
+    late = courses.regrown(log_level, noise, _at(worst, points))
+    return jnp.minimum(late, courses.grown(log_level, noise, points))
 
 
 class Courses(NamedTuple):
@@ -93,20 +95,28 @@ class Courses(NamedTuple):
     w: Array
     largest: Array
 
-    def deviates(
-        self, log_level: Array, points: Array | None, noise: Array | float, *, straight: bool
-    ) -> tuple[Array, Array]:
-        """Return z of P(not regrown so far) and of P(not grown before the nadir), (time, patient).
+    def regrown(
+        self, log_level: Array, noise: Array | float, points: Array | None = None,
+        *, straight: bool = False,
+    ) -> Array:  # fmt: skip
+        """Return z (time, patient) of P(tumour < level) at ``points``, by default at all."""
+        log_tumour, w = (
+            each if points is None else _at(each, points) for each in (self.log_tumour, self.w)
+        )
+        return deviate(log_tumour, w, self.log_tumour[0], log_level, noise, straight)
 
-        At ``points``, by default at all.
-        """
-        log_start, nadir = self.log_tumour[0], jnp.argmin(self.log_tumour, axis=0)
+    def grown(self, log_level: Array, noise: Array | float, points: Array | None = None) -> Array:
+        """Return z (time, patient) of P(not grown to the level before the nadir, so far)."""
         points = jnp.arange(self.w.shape[0])[:, None] if points is None else points
-        at = _at(self.log_tumour, points), _at(self.w, points)
-        late = deviate(*at, log_start, log_level, noise, straight)
+        nadir = jnp.argmin(self.log_tumour, axis=0)
         largest = _at(jax.lax.cummax(self.largest), jnp.minimum(points, nadir))
-        early = deviate_of_largest(largest, log_level, noise)
-        return jax.lax.cummin(late), jax.lax.cummin(early)
+        return deviate_of_largest(largest, log_level, noise)
+
+
+def _least_so_far(course: Array) -> Array:
+    """Return where a course was least so far (time, patient); what is no number is the least."""
+    is_least = ~(course > jax.lax.cummin(course))
+    return jax.lax.cummax(jnp.where(is_least, jnp.arange(course.shape[0])[:, None], 0))
 
 
 def _at(course: Array, points: Array) -> Array:

@@ -69,9 +69,10 @@ class Step(NamedTuple):
 
 
 class Days(NamedTuple):
-    """What a grid must hold: its last day, days that all patients share, days of treatment.
+    """What a grid must hold: its last day, days that are asked for, days of treatment.
 
-    ``treatments``: (treatment,), or (patient, treatment) for a grid of each patient's own.
+    ``required_days`` (day,), ``treatments`` (treatment,): with the patient in front for a grid of
+    each patient's own.
     """
 
     horizon: Array
@@ -89,11 +90,11 @@ def shared_grid(size: int, steps: int, days: Days) -> Grid:
 @partial(jax.jit, static_argnames=("size",))
 def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     """Return a grid of ``steps`` steps, filled up to ``size`` with steps of no length."""
-    each = partial(time_nodes, jnp, size, steps, days.horizon, days.required_days)
-    if days.treatments.ndim == 1:
-        nodes = each(days.treatments)
-    else:
-        nodes = jax.vmap(each, out_axes=1)(days.treatments)
+    nodes_of = partial(time_nodes, jnp, size, steps, days.horizon)
+    own = tuple(0 if part.ndim == 2 else None for part in days[1:])
+    if any(axis == 0 for axis in own):
+        nodes_of = jax.vmap(nodes_of, own, out_axes=1)
+    nodes = nodes_of(*days[1:])
     return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
 
 
@@ -139,7 +140,8 @@ def time_nodes(
     """Return the days (size + 1,) from 0 to ``horizon``, required_days and treatments among them.
 
     ``steps`` are spread over the intervals between these days in proportion to the plain
-    grid's density, at least one each. Treatments beyond the horizon never come.
+    grid's density, at least one each. Treatments beyond the horizon never come; a day may come
+    twice.
 
     ``xp``: the arrays' own module, ``numpy`` or ``jax.numpy``.
     """

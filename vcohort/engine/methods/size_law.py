@@ -68,9 +68,21 @@ def deviate(
     # Certain because the tumour is small yet, not because no lineage is left.
     certain = (few > 1.0 - _DOUBT) & (log_integral > jnp.log(_ONE_IN_TEN))
     used = many | certain
-    z = ndtri(jnp.clip(jnp.where(used, 0.5, few), _LEAST, 1.0 - _LEAST))
+    z = _normal_deviate(jnp.clip(jnp.where(used, 0.5, few), _LEAST, 1.0 - _LEAST))
     saddle = _saddle_point(log_integral, log_y, used, noise, many if straight else None)
     return jnp.where(used, saddle, z)
+
+
+@jax.custom_jvp
+def _normal_deviate(probability: Array) -> Array:
+    return ndtri(probability)
+
+
+@_normal_deviate.defjvp
+def _by_density(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Differentiate by the normal density: a line, where that of ndtri's polynomials is a page."""
+    z = _normal_deviate(*primals)
+    return z, jnp.sqrt(2.0 * jnp.pi) * jnp.exp(0.5 * z**2) * tangents[0]
 
 
 def _saddle_point(

@@ -20,7 +20,11 @@ _DRAWN_BY = ("cohort_seed", "design")
 # What says when a patient progresses: arms that differ in it count other events.
 _MEANING = ("progression", "seen_at_visits")
 
-# Attributes that are told of each arm are shorter than this, and not those of all files alike.
+# The method by which no tumour dies out.
+_CERTAIN = "deterministic"
+
+# Attributes that are told of each arm: records, and what is shorter than this; not those of all
+# files alike.
 _TOLD = 2000
 _OF_FILES = ("Conventions", "title", "schema_version", "kind")
 
@@ -99,8 +103,24 @@ def known_in_all(arms: Mapping[str, Arm], reference: str) -> tuple[dict[str, Arm
     return {name: arm.among(labels) if paired[name] else arm for name, arm in arms.items()}, paired
 
 
+def peaks_within(arms: Mapping[str, Arm], last: float) -> bool:
+    """Whether all peaks of CAR T cells of all arms are known to be those until a day."""
+    horizons = {arm.ds.attrs.get("horizon") for arm in arms.values()}
+    if not all("T_max" in arm.ds for arm in arms.values()):
+        return len(horizons) == 1
+    return not any((arm.values("T_max") > last).any() for arm in arms.values())
+
+
 def warn_other_events(arms: Mapping[str, Arm], *, stacklevel: int) -> None:
-    """Warn of arms in which progression does not mean the same."""
+    """Warn of arms in which progression does not mean the same, or chance has no part in some."""
+    certain = [name for name, arm in arms.items() if arm.ds.attrs.get("method") == _CERTAIN]
+    if 0 < len(certain) < len(arms):
+        warnings.warn(
+            f"Chance has no part in {', '.join(certain)}, by the method {_CERTAIN}: nobody is "
+            "cured there, and in part it differs by that. Run all arms by one method.",
+            VcohortWarning,
+            stacklevel=stacklevel,
+        )
     for key in _MEANING:
         found = {name: str(arm.ds.attrs.get(key, "")) for name, arm in arms.items()}
         if len(set(found.values())) > 1:
@@ -124,12 +144,13 @@ def shared(arms: Mapping[str, Arm], names: Iterable[str]) -> Sequence[str]:
 
 
 def settings_of(arms: Mapping[str, xr.Dataset]) -> str:
-    """Return the attributes of each arm that are a number or a short text, as JSON."""
+    """Return the attributes of each arm that are a number, a short text or a record, as JSON."""
     found = {
         name: {str(key): value if isinstance(value, str) else float(value)
                for key, value in ds.attrs.items()
                if isinstance(value, str | int | float | np.number)
-               and key not in _OF_FILES and len(str(value)) < _TOLD}
+               and key not in _OF_FILES
+               and (len(str(value)) < _TOLD or str(key).endswith("_record"))}
         for name, ds in arms.items()
     }  # fmt: skip
     return json.dumps(found)

@@ -12,7 +12,14 @@ from vcohort.errors import VcohortError, one_of, refuse_other
 from vcohort.given import confidence_of, names_of
 from vcohort.populations.cohort import Cohort
 from vcohort.regimens.regimen import Regimen
-from vcohort.results.arms.arm import known_in_all, read_arm, settings_of, shared, warn_other_events
+from vcohort.results.arms.arm import (
+    known_in_all,
+    peaks_within,
+    read_arm,
+    settings_of,
+    shared,
+    warn_other_events,
+)
 from vcohort.results.arms.dataset import Row, dataset_of, over_populations
 from vcohort.results.arms.differences import ITSELF, difference, error_of
 from vcohort.results.arms.hazards import NONE, hazard_of
@@ -67,7 +74,8 @@ def compare(
         comes late it is a mean over the events. Statistics, each with its ``unit``: ``cure``,
         ``cure_probability`` (of treatments), ``progression``, ``pfs_DAY``, ``rmst_DAY`` (the mean
         of free days until then), ``median`` (day of progression, infinite where it is not reached);
-        where all arms have the endpoints, ``C_max``, and ``complete_response`` and
+        where all arms have the endpoints, ``C_max`` (unless a peak comes later than all arms
+        go), and ``complete_response`` and
         ``overall_response``, with ``_DAY`` those of :class:`vcohort.Response`.
     :raises VcohortError: for fewer than two arms, days beyond an arm's horizon, a day twice.
     """
@@ -118,6 +126,8 @@ def _of_one(
     read, paired = known_in_all(read, against)
     first = read[against].ds
     variables = shared(read, (str(name) for name in first.data_vars if is_measured(str(name))))
+    if not peaks_within(read, last):
+        variables = [name for name in variables if name != "C_max"]
     measured = {name: list(measures_of(arm, at, last, variables)) for name, arm in read.items()}
     rows = [
         Row(

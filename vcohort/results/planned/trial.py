@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from vcohort.endpoints.visits import checked_visits
-from vcohort.errors import VcohortError, one_of, refuse_other
+from vcohort.errors import VcohortError, VcohortWarning, one_of, refuse_other
 from vcohort.given import by_name, confidence_of, names_of, number, whole
 from vcohort.results.arms.arm import Arm, read_arm, warn_other_events
 from vcohort.results.arms.compare import populations_of
@@ -121,6 +122,8 @@ class Trial:
             self.enrolment, self.dropout, self.visits,
             self._analysis(populations), against,
         )  # fmt: skip
+        for each in populations:
+            self._warn_of_few(each)
         return predicted(
             plan, populations, whole("trials", trials, least=10), days, confidence_of(confidence),
             alpha, whole("seed", seed),
@@ -134,7 +137,25 @@ class Trial:
                 f"The analysis on day {day:g} must come after the enrolment, {self.enrolment:g} "
                 f"days, and within the arms' horizon, {last:g}."
             )
+        if self.visits is not None and self.visits[0] > day:
+            raise VcohortError(
+                f"The first visit, on day {self.visits[0]:g}, comes after the analysis on day "
+                f"{day:g}: nothing would be seen. Give earlier visits, or a later analysis."
+            )
         return day
+
+    def _warn_of_few(self, arms: Mapping[str, Arm]) -> None:
+        for name, arm in arms.items():
+            count, wanted = arm.outcome.size, self.patients[name]  # type: ignore[index]
+            if count < wanted:
+                warnings.warn(
+                    f"Arm {name!r} has {count:,} virtual patients with an outcome, and trials of "
+                    f"{wanted:,} are drawn from them: each patient comes again and again, and what "
+                    "trials find is surer than it should be. Simulate ten times as many as a trial "
+                    "has.",
+                    VcohortWarning,
+                    stacklevel=3,
+                )
 
     def _refuse_seen_twice(self, arms: Mapping[str, Arm]) -> None:
         if self.visits is None:

@@ -65,9 +65,7 @@ class Course(NamedTuple):
 
     def free(self, days: np.ndarray) -> Array:
         """Return P(no progression so far) (day, patient)."""
-        everywhere = jnp.arange(self.path.w.shape[0])[:, None]
-        z = progression_free(self.path, self.log_level, everywhere, self.noise)
-        return ndtr(jnp.take_along_axis(z, self.points(days), axis=0))
+        return ndtr(progression_free(self.path, self.log_level, self.points(days), self.noise))
 
     def unseen(self, visits: np.ndarray) -> Array:
         """Return P(no progression seen at the visits so far) (visit, patient)."""
