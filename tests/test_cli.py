@@ -212,6 +212,8 @@ def test_info_lists_what_there_is(vcohort):
     assert result.returncode == 0
     for word in ("jax", "kimmel2021-figures", "rho_C", "gompertz", "crowded", "/day"):
         assert word in result.stdout
+    # On eighty columns no number is cut.
+    assert "7.083e+10" in result.stdout and "…" not in result.stdout
 
 
 def test_demo_writes_datasets_and_a_picture(vcohort, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 import vcohort as vc
@@ -28,7 +28,7 @@ from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity
 from vcohort.cli.commands.survival import survival
 from vcohort.cli.commands.sweep import resume, sweep, verify
-from vcohort.cli.console import console, forgive_letters
+from vcohort.cli.console import console, forgive_letters, table
 from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard
 from vcohort.errors import VcohortError
@@ -120,12 +120,12 @@ def info() -> None:
         screen.print(f"{preset.name}: {preset.description}")
     for name in shipped_names():
         screen.print(f"{name}: a calibrated population; {shipped(name)['description']}")
-    screen.print(_preset_table())
+    _tell_parameters(screen)
     for kind in LAW_KINDS:
-        table = Table("name", "rate per cell and day", title=f"{kind} laws", title_justify="left")
+        laws = table("name", "rate per cell and day", title=f"{kind} laws")
         for law in vc.laws(kind).values():
-            table.add_row(law.name, law.formula)
-        screen.print(table)
+            laws.add_row(law.name, law.formula)
+        screen.print(laws)
     for name, meaning in MEANINGS.items():
         screen.print(f"{name}: {meaning}", highlight=False)
 
@@ -185,12 +185,16 @@ def main() -> None:
             sys.exit(USAGE_ERROR)
 
 
-def _preset_table() -> Table:
+def _tell_parameters(screen: Console) -> None:
     known = vc.presets()
     # A line of its own for what tells presets apart, so that the table fits.
     headers = [name.replace("-", "\n-") for name in known]
-    table = Table("parameter", "unit", *headers, "meaning", title="presets", title_justify="left")
+    presets = table("", "unit", *headers, title="presets")
+    meanings = table("", "meaning", title="parameters")
     for name, param in vc.car_t().parameters.items():
-        values = [f"{preset.values[name]:g}" for preset in known.values()]
-        table.add_row(name, param.unit, *values, param.description)
-    return table
+        presets.add_row(
+            name, param.unit, *(f"{preset.values[name]:.4g}" for preset in known.values())
+        )
+        meanings.add_row(name, param.description)
+    screen.print(presets)
+    screen.print(meanings)

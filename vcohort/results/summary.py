@@ -67,7 +67,7 @@ def summary_table(columns: dict[str, tuple[Summary, float]]) -> Table:
     """Return a table of summaries, each with its seconds of computing, under their names."""
     table = Table("", caption="patients per second: of the whole run, with compiling")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     rows: dict[str, Callable[[Summary, float], str]] = {
         "patients": lambda summary, _: f"{summary.patients:,}",
         "cured": lambda summary, _: f"{summary.cured:.1%}",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import vcohort as vc
 from vcohort.cli.at_once import load
+from vcohort.cli.console import table
 from vcohort.errors import VcohortError, VcohortWarning, unknown
 from vcohort.studies.notation import is_number, parse_fields, parse_setting, parse_value
 from vcohort.tables.csv_files import read_lines
@@ -35,20 +35,20 @@ File: TypeAlias = Annotated[Path, typer.Argument(help="A NetCDF file, or a sweep
 BUILT_IN = "zuma1"
 
 
-def check_table(table: str, room: str, reader: str) -> None:
+def check_table(file: str, room: str, reader: str) -> None:
     """Refuse a table that the function ``reader`` of a room refuses, before JAX is imported.
 
     What it only warns of is told when it is read for good.
     """
     # A pipe can be read once.
-    if table == BUILT_IN or (Path(table).exists() and not Path(table).is_file()):
+    if file == BUILT_IN or (Path(file).exists() and not Path(file).is_file()):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # What is no such file takes no library to tell.
-        read_lines(table)
+        read_lines(file)
         load(room)
-        getattr(import_module(room), reader)(table)
+        getattr(import_module(room), reader)(file)
 
 
 def way(command: str, how: str, known: tuple[str, ...]) -> str:
@@ -90,17 +90,15 @@ def tell(screen: Console, ds: xr.Dataset, over: tuple[str, ...] = ("output", "pa
     """Print variables as a table, a row for each combination of the dimensions ``over``."""
     over = tuple(name for name in over if name in ds.dims)
     names = [str(name) for name in ds.data_vars]
-    table = Table()
-    for heading in (*over, *names):
-        table.add_column(heading, overflow="fold")
+    rows = table(*over, *names)
     for place in np.ndindex(*(ds.sizes[name] for name in over)):
         at = dict(zip(over, place, strict=True))
         labels = [str(ds[name].values[index]) for name, index in at.items()]
         cells = [ds[name].isel({k: v for k, v in at.items() if k in ds[name].dims}).item()
                  for name in names]  # fmt: skip
-        table.add_row(*labels, *(f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+        rows.add_row(*labels, *(f"{cell:.4g}" if isinstance(cell, float) else str(cell)
                                  for cell in cells))  # fmt: skip
-    screen.print(table)
+    screen.print(rows)
 
 
 def pair(text: str) -> tuple[str, Any]:

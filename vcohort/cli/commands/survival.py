@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import vcohort as vc
 from vcohort.cli import options, trial_tables
 from vcohort.cli.at_once import load
-from vcohort.cli.console import console
+from vcohort.cli.console import console, table
 from vcohort.cli.outputs import DATASET, Outputs
 from vcohort.errors import VcohortError
 from vcohort.tables.csv_files import read_lines
@@ -68,13 +67,13 @@ def _tell(screen: Console, ds: Any, at: Any) -> None:
     wrong = chosen[(chosen < 0) | (chosen > last)]
     if wrong.size:
         raise VcohortError(f"--days {wrong[0]:g}: patients are followed from 0 to {last:g}.")
-    table = Table("day", "at risk", "free of progression", "95 % band")
+    curve = table("day", "at risk", "free of progression", "95 % band")
     for day in chosen:
         row = ds.sel(time=day, method="ffill")
         at_risk = int(ds["at_risk"].sel(time=slice(day, None)).values[0])
-        table.add_row(f"{day:g}", f"{at_risk:,}", f"{float(row['survival']):.3f}",
+        curve.add_row(f"{day:g}", f"{at_risk:,}", f"{float(row['survival']):.3f}",
                       f"{float(row['lower']):.3f} to {float(row['upper']):.3f}")  # fmt: skip
-    screen.print(table)
+    screen.print(curve)
     value, low, high = (float(ds[name]) for name in ("median", "median_lower", "median_upper"))
     missing = ds.attrs["patients_missing"]
     screen.print(
