@@ -17,11 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.analysis.mixed_effects.layout import Effects
-from vcohort.analysis.mixed_effects.likelihood import (
-    curvature,
-    data_log_likelihood,
-    row_log_likelihood,
-)
+from vcohort.analysis.mixed_effects.likelihood import row_information, row_log_likelihood
 from vcohort.analysis.mixed_effects.modes import Modes, find_modes, likelier
 from vcohort.analysis.mixed_effects.priors import Priors
 from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
@@ -120,13 +116,11 @@ def _scoring(
         design = design_of(spec, patient)
         own = design[random]
         by_effects = own.T @ jnp.linalg.solve(effects.root.T, modes.whitened)
-        told = partial(data_log_likelihood, spec, effects.widths, patient)
         along = modes.slopes @ design
-        by_data = along.T @ jax.grad(told)(modes.predicted)
-        bend = curvature(spec, effects.widths, patient, modes.predicted)
-        by_random = bend @ modes.slopes[:, random] @ effects.root
+        by_data = along.T @ modes.pull
+        by_random = modes.told @ modes.slopes[:, random] @ effects.root
         # What random effects can take up tells nothing of the others.
-        left = bend - by_random @ spread @ by_random.T
+        left = modes.told - by_random @ spread @ by_random.T
         both = ~is_random[:, None] & ~is_random
         information = jnp.where(both, along.T @ left @ along, own.T @ precision @ own)
         is_apart = is_random[:, None] != is_random
@@ -154,9 +148,9 @@ def _widths(
         def one(patient: Patient, modes: Modes, spread: Array) -> Array:
             count = patient.rows.value.size
             seen = jnp.sum(row_log_likelihood(spec, widths, patient, modes.predicted[:count]))
-            bend = curvature(spec, widths, patient, modes.predicted)[:count, :count]
+            told = row_information(spec, widths, patient, modes.predicted[:count])
             along = modes.slopes[:count, jnp.array(spec.layout.random, int)] @ effects.root
-            return 0.5 * jnp.trace(bend @ along @ spread @ along.T) - seen
+            return 0.5 * told @ jnp.sum((along @ spread) * along, axis=1) - seen
 
         return jnp.sum(jax.vmap(one)(patients, modes, spread))
 

@@ -85,15 +85,25 @@ def curvature(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array
     Of what was observed the expected one, of limits and events the bend of their likelihood:
     neither is below 0.
     """
-    rows, count = patient.rows, patient.rows.value.size
-    own = jnp.zeros(count)
+    count = patient.rows.value.size
+    found = jnp.diag(row_information(spec, widths, patient, predicted[:count]))
+    if patient.event is None:
+        return found
+    of_event = -jax.hessian(event_log_likelihood, argnums=1)(patient.event, predicted[count:])
+    return jax.scipy.linalg.block_diag(found, of_event)
+
+
+def row_information(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array) -> Array:
+    """Return the information (row,) that measurements hold on their predictions."""
+    rows = patient.rows
+    own = jnp.zeros_like(predicted)
     for kind, (errors, places) in enumerate(zip(spec.errors, spec.width_places(), strict=True)):
         tails, is_kind = errors.scatter.tails, rows.observed & (rows.kind == kind)
         scales = [jnp.exp(widths[place]) for place in places] or [jnp.ones(())]
         ratio = scales[1] / scales[0] if len(scales) > 1 else 0.0
 
         log_width = partial(_log_width, errors, scales[0], ratio)
-        safe = jnp.where(is_kind, predicted[:count], 1.0)
+        safe = jnp.where(is_kind, predicted, 1.0)
         rise = jax.vmap(jax.grad(log_width))(safe)
         width = jnp.exp(log_width(safe)) * rows.unit
         own = jnp.where(is_kind, tails.place / width**2 + tails.scale * rise**2, own)
@@ -102,11 +112,5 @@ def curvature(spec: MixedSpec, widths: Array, patient: Patient, predicted: Array
         return jax.grad(lambda at: jnp.sum(row_log_likelihood(spec, widths, patient, at)))(at)
 
     # Rows do not know each other: one direction tells all their second derivatives.
-    here = predicted[:count]
-    limits = jax.jvp(slope, (here,), (jnp.ones_like(here),))[1]
-    own = jnp.where(rows.limit, jnp.maximum(-limits, 0.0), own)
-    found = jnp.diag(own)
-    if patient.event is None:
-        return found
-    of_event = -jax.hessian(event_log_likelihood, argnums=1)(patient.event, predicted[count:])
-    return jax.scipy.linalg.block_diag(found, of_event)
+    limits = jax.jvp(slope, (predicted,), (jnp.ones_like(predicted),))[1]
+    return jnp.where(rows.limit, jnp.maximum(-limits, 0.0), own)

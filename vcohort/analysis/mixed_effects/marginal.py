@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from vcohort.analysis.mixed_effects.likelihood import data_log_likelihood
+from vcohort.analysis.mixed_effects.likelihood import curvature, data_log_likelihood
 from vcohort.analysis.mixed_effects.modes import Modes, find_modes, information_of, with_slopes
 from vcohort.analysis.mixed_effects.spec import MixedSpec, Patient
 
@@ -76,7 +76,8 @@ def _one(spec: MixedSpec, vector: Array, patient: Patient, modes: Modes) -> Marg
         moved = mode - (step - jax.lax.stop_gradient(step))
         effects = spec.layout.effects_of(vector)
         predicted, slopes = near.at(spec.individual(effects, patient, moved))
-        information = information_of(spec, effects, patient, predicted, slopes)
+        of_data = curvature(spec, effects.widths, patient, predicted)
+        information = information_of(spec, effects, of_data, slopes)
         told = _surprise(spec, near, patient, vector, moved)
         return 2.0 * told + jnp.linalg.slogdet(information)[1]
 

@@ -36,7 +36,9 @@ class Modes(NamedTuple):
 
     ``whitened`` (…, random); ``surprise``: -ln of likelihood and prior there; ``information``
     (…, random, random) on the whitened ones; ``place`` (…, parameter); ``predicted``, and its
-    ``slopes`` (…, prediction, parameter) along the places.
+    ``slopes`` (…, prediction, parameter) along the places. Of the data's log likelihood along the
+    predictions: ``pull`` (…, prediction), its slope, and ``told`` (…, prediction, prediction), the
+    information.
     """
 
     whitened: Array
@@ -45,6 +47,8 @@ class Modes(NamedTuple):
     place: Array
     predicted: Array
     slopes: Array
+    pull: Array
+    told: Array
 
 
 class _Walk(NamedTuple):
@@ -117,7 +121,7 @@ def _turn(spec: MixedSpec, effects: Effects, patient: Patient, walk: _Walk) -> _
     damping = jnp.where(
         is_better, jnp.maximum(walk.damping / 10.0, _LEAST_DAMPING), walk.damping * 5.0
     )
-    step, promise = _step(spec, effects, patient, modes, damping)
+    step, promise = _step(spec, effects, modes, damping)
     is_done = walk.is_done | (promise < _ENOUGH) | (damping > _MOST_DAMPING)
     return _Walk(modes, step, damping, is_done)
 
@@ -128,18 +132,15 @@ def _begin(spec: MixedSpec, effects: Effects, patient: Patient, first: Array) ->
     count = patient.predictions
     unseen = Modes(
         first, jnp.full((), jnp.inf), jnp.eye(first.size), place, jnp.zeros(count),
-        jnp.zeros((count, place.size)),
+        jnp.zeros((count, place.size)), jnp.zeros(count), jnp.zeros((count, count)),
     )  # fmt: skip
     return _Walk(unseen, jnp.zeros_like(first), jnp.full((), _FIRST_DAMPING), jnp.zeros((), bool))
 
 
-def _step(
-    spec: MixedSpec, effects: Effects, patient: Patient, modes: Modes, damping: Array
-) -> tuple[Array, Array]:
+def _step(spec: MixedSpec, effects: Effects, modes: Modes, damping: Array) -> tuple[Array, Array]:
     """Return the next step (random,), and by how much it should lower the surprise."""
-    slope = jax.grad(partial(data_log_likelihood, spec, effects.widths, patient))(modes.predicted)
     along = modes.slopes[:, jnp.array(spec.layout.random, int)] @ effects.root
-    downhill = along.T @ slope - modes.whitened
+    downhill = along.T @ modes.pull - modes.whitened
     damped = modes.information + damping * jnp.diag(jnp.diag(modes.information))
     step = jnp.linalg.solve(damped, downhill)
     promise = 0.5 * step @ downhill
@@ -153,15 +154,16 @@ def _look(spec: MixedSpec, effects: Effects, patient: Patient, whitened: Array) 
     found = with_slopes(partial(spec.predict, patient), place)
     # Else XLA computes the course's last lines again wherever they are read.
     predicted, slopes = jax.lax.optimization_barrier(found)
-    told = data_log_likelihood(spec, effects.widths, patient, predicted)
-    surprise = 0.5 * whitened @ whitened - told
-    information = information_of(spec, effects, patient, predicted, slopes)
+    likelihood = partial(data_log_likelihood, spec, effects.widths, patient)
+    likely, pull = jax.value_and_grad(likelihood)(predicted)
+    surprise = 0.5 * whitened @ whitened - likely
+    told = curvature(spec, effects.widths, patient, predicted)
+    information = information_of(spec, effects, told, slopes)
     is_lost = ~(
         jnp.isfinite(surprise) & jnp.isfinite(slopes).all() & jnp.isfinite(information).all()
     )
-    return Modes(
-        whitened, jnp.where(is_lost, jnp.inf, surprise), information, place, predicted, slopes
-    )
+    surprise = jnp.where(is_lost, jnp.inf, surprise)
+    return Modes(whitened, surprise, information, place, predicted, slopes, pull, told)
 
 
 def with_slopes(predict: Callable[[Array], Array], place: Array) -> tuple[Array, Array]:
@@ -175,10 +177,10 @@ def with_slopes(predict: Callable[[Array], Array], place: Array) -> tuple[Array,
     return predicted, slopes
 
 
-def information_of(
-    spec: MixedSpec, effects: Effects, patient: Patient, predicted: Array, slopes: Array
-) -> Array:
-    """Return the information (random, random) of data and prior on whitened random effects."""
+def information_of(spec: MixedSpec, effects: Effects, told: Array, slopes: Array) -> Array:
+    """Return the information (random, random) of data and prior on whitened random effects.
+
+    ``told`` (prediction, prediction): what the data tell of the predictions.
+    """
     along = slopes[:, jnp.array(spec.layout.random, int)] @ effects.root
-    told = curvature(spec, effects.widths, patient, predicted)
     return along.T @ told @ along + jnp.eye(along.shape[1])
