@@ -410,6 +410,28 @@ def test_replicates_are_followed_as_the_trial_was():
     assert np.isnan(late[:, 2]).all()
 
 
+def test_events_are_looked_for_on_their_days():
+    """Also on a finer grid, which diagnostics ask for: to the last bit of a double."""
+    rows, _ = trial_of_the_model(4)
+    time = np.array([100.1, 180.2, 250.3, 300.4])
+    events = vc.Events(np.arange(4), np.zeros(4), time, np.arange(4) < 2, np.full(4, np.nan))
+    table = vc.read_trial(rows)
+    trial = vc.TrialData(table.patients, table.observations, None, events, {})
+    single = vc.Cohort.from_values("kimmel2021-figures", r_B=0.1)
+    run = vc.Run(tolerance=1e-3, method="deterministic", dtype="float64")
+    asked = Asked(["K_C"], (), None, None, None, "diagonal", None, "log", "M3", None, single, run,
+                  (), True, 0.05)  # fmt: skip
+    problem = pose(trial, asked)
+    finer = problem._replace(single=problem.single._replace(steps=0)).on_a_grid_for(
+        np.tile(problem.typical, (4, 1))
+    )
+    for each in (problem, finer):
+        inputs = each.patients.inputs
+        nodes = np.concatenate([np.zeros((4, 1)), np.asarray(inputs.subject.grid.end)], axis=1)
+        found = np.take_along_axis(nodes, np.asarray(inputs.points), axis=1)
+        assert (found == each.told.days).all()
+
+
 @pytest.mark.slow
 def test_replicates_of_the_trial_have_the_population_s_survival():
     """The mean exact P(no progression) of the population, and chance of 40 patients about it."""

@@ -98,8 +98,9 @@ def check_law(spec: FitSpec) -> None:
 def joint_inputs(single: Problem, told: Told, noise: float) -> JointInputs:
     """Return all patients with their days on the grid."""
     subjects, count = single.subjects, len(told.days)
-    points = jax.vmap(lambda grid, at: grid_points(grid, at)[:, 0])(
-        subjects.grid, jnp.asarray(told.days)
-    )
-    size = jnp.full(count, np.log(single.run.progression))
-    return JointInputs(subjects, points, size, jnp.full(count, noise))
+    with jax.enable_x64(True):
+        points = jax.vmap(lambda grid, at: grid_points(grid, at)[:, 0])(
+            subjects.grid, jnp.asarray(told.days)
+        )
+        size = jnp.full(count, np.log(single.run.progression))
+        return JointInputs(subjects, points, size, jnp.full(count, noise))

@@ -181,8 +181,7 @@ def _course(
         if told is None:
             return ModelCourse(single.spec), single.subjects, single
         check_law(single.spec)
-        with jax.enable_x64(True):
-            return JointCourse(single.spec), joint_inputs(single, told, asked.noise), single
+        return JointCourse(single.spec), joint_inputs(single, told, asked.noise), single
     if not callable(asked.predict):
         raise VcohortError(
             f"predict = {asked.predict!r} is no function. Try predict=lambda values, day: "
