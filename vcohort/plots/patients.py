@@ -7,8 +7,12 @@ import xarray as xr
 
 
 def by_patient(ds: xr.Dataset) -> xr.Dataset:
-    """Return the dataset over ``patient``; one that was selected is a dimension again."""
-    return ds if "patient" in ds.dims else ds.expand_dims("patient")
+    """Return the dataset over ``patient``; one that was selected is a dimension again.
+
+    What is no dataset is left to those who refuse it.
+    """
+    is_one = isinstance(ds, xr.Dataset) and "patient" not in ds.dims
+    return ds.expand_dims("patient") if is_one else ds
 
 
 def first_patient(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
