@@ -177,6 +177,17 @@ def test_the_objective_of_pypesto(pypesto_problem):
     assert float(problem.objective(first)) == pytest.approx(-wanted, rel=1e-8, abs=1e-5)
 
 
+def check_optimum(path, estimate):
+    """Estimates by PEtab's names are those of our fit of the same problem."""
+    fit = vc.fit(
+        **vc.read_petab(path).for_fit(), starts=8, tolerance=1e-7, progress=False
+    )["estimate"]  # fmt: skip
+    for number, label in enumerate(["one", "other"], start=1):
+        for name in FREE:
+            own = float(fit.sel(patient=label, parameter=name))
+            assert estimate[f"{name}_patient_{number}"] == pytest.approx(own, rel=1e-5)
+
+
 @pytest.mark.slow
 def test_pypesto_finds_the_same_optimum(pypesto_problem):
     """Estimates to 1e-5, by Powell's method in pyPESTO and by Levenberg and Marquardt's here."""
@@ -188,13 +199,7 @@ def test_pypesto_finds_the_same_optimum(pypesto_problem):
     found = by_pypesto.minimize(problem, optimizer=powell, n_starts=1, progress_bar=False)
     best = found.optimize_result[0]
     estimate = dict(zip(problem.x_names, np.exp(best.x), strict=True))
-    fit = vc.fit(
-        **vc.read_petab(path).for_fit(), starts=8, tolerance=1e-7, progress=False
-    )["estimate"]  # fmt: skip
-    for number, label in enumerate(["one", "other"], start=1):
-        for name in FREE:
-            own = float(fit.sel(patient=label, parameter=name))
-            assert estimate[f"{name}_patient_{number}"] == pytest.approx(own, rel=1e-5)
+    check_optimum(path, estimate)
 
 
 @pytest.fixture
@@ -236,13 +241,7 @@ def test_amici_and_pypesto_find_the_same_optimum(amici_problem):
     method = by_pypesto.ScipyOptimizer("L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-7})
     found = by_pypesto.minimize(problem, optimizer=method, n_starts=1, progress_bar=False)
     best = dict(zip(problem.x_names, np.exp(found.optimize_result[0].x), strict=True))
-    fit = vc.fit(
-        **vc.read_petab(path).for_fit(), starts=8, tolerance=1e-7, progress=False
-    )["estimate"]  # fmt: skip
-    for number, label in enumerate(["one", "other"], start=1):
-        for name in FREE:
-            own = float(fit.sel(patient=label, parameter=name))
-            assert best[f"{name}_patient_{number}"] == pytest.approx(own, rel=1e-5)
+    check_optimum(path, best)
 
 
 @pytest.mark.slow
