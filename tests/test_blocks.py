@@ -21,3 +21,10 @@ def test_blocks_of_an_accelerator_fit_its_free_memory(gibibytes, patients, block
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(jax, "local_devices", lambda: [Device(), Device()])
     assert blocks.block_size(patients) == block
+
+
+def test_a_small_cohort_is_not_filled_up_to_a_large_block_on_a_cpu(monkeypatch):
+    """Of a few thousand patients each core has some; of many, Python has few blocks to begin."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    sizes = {patients: blocks.block_size(patients) for patients in (1, 256, 300, 10_000, 10**6)}
+    assert sizes == {1: 256, 256: 256, 300: 2048, 10_000: 2048, 10**6: 4096}

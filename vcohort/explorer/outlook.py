@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ import vcohort as vc
 from vcohort.endpoints.outcome import CURE, MISSING, PROGRESSION
 from vcohort.errors import VcohortError, VcohortWarning
 from vcohort.results.counted import counted
+from vcohort.simulation.probability import cured_and_free
 from vcohort.studies.study import Study
 
 # Days of the first month, in which CAR T cells rise and fall, and of the time after it.
@@ -81,16 +82,15 @@ class Patients:
 
     def outlook(self) -> Outlook:
         """Return what becomes of the cohort."""
-        with warnings.catch_warnings(record=True) as told:
+        days = self._days_of_curve()
+        # Side by side: neither keeps all cores at work.
+        with warnings.catch_warnings(record=True) as told, ThreadPoolExecutor(1) as beside:
             warnings.simplefilter("always", VcohortWarning)
-            cured, is_exact = self._cured()
-            days, free = self._free()
-            courses = self._courses()
-        normal, car_t = (_percentiles(counted(courses, name)) for name in ("N", "C"))
+            counts = beside.submit(self._counts)
+            cured, free, is_exact = self._expected(days)
         return Outlook(
             self.study, float(np.nanmean(cured)), _error_of_mean(cured), days, free, is_exact,
-            courses["time"].values, car_t, normal,
-            tuple(dict.fromkeys(str(each.message) for each in told)),
+            *counts.result(), tuple(dict.fromkeys(str(each.message) for each in told)),
             cured, {name: np.asarray(each) for name, each in self.cohort.values.items()},
         )  # fmt: skip
 
@@ -109,38 +109,43 @@ class Patients:
             when[outcome == PROGRESSION], *_responses(ds),
         )  # fmt: skip
 
-    def _cured(self) -> tuple[np.ndarray, bool]:
-        """Return P(cure) (patient,), or by chance who is cured where no law tells it."""
-        try:
-            return np.asarray(
-                vc.cure_probability(self.cohort, **self._settings()), np.float64
-            ), True
-        except VcohortError:
-            outcome = self._drawn["outcome"].values
-            return np.where(outcome == MISSING, np.nan, 1.0 * (outcome == CURE)), False
-
-    def _free(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return days and the progression-free survival on each."""
+    def _days_of_curve(self) -> np.ndarray:
         horizon = self.study.run.horizon
         told = [day for day in TOLD_DAYS if day < horizon]
-        days = np.union1d(np.linspace(0.0, horizon, _DAYS_OF_CURVE), told)
-        settings = self._settings(progression=self.study.run.progression)
-        settings.pop("horizon")
-        try:
-            free = vc.progression_free_probability(self.cohort, days, **settings)
-            return days, np.nanmean(np.asarray(free, np.float64), axis=0)
-        except VcohortError:
-            return days, vc.progression_free_survival(self._drawn, days).values
+        return np.union1d(np.linspace(0.0, horizon, _DAYS_OF_CURVE), told)
 
-    def _courses(self) -> xr.Dataset:
-        """Return the T cells of all patients, along the equations."""
+    def _expected(self, days: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Return P(cure) (patient,), P(progression-free) (day,) of all, and whether laws tell them.
+
+        Where no law tells it, it is by chance who is cured, and who is progression-free.
+        """
+        run = self.study.run
+        try:
+            cured, free = cured_and_free(self.cohort, days, run)
+            return np.asarray(cured, float), np.nanmean(np.asarray(free, float), axis=0), True
+        except VcohortError:
+            free = vc.progression_free_survival(self._drawn, days).values
+        try:
+            cured = vc.cure_probability(
+                self.cohort, run.horizon, regimen=run.regimen, tolerance=run.tolerance,
+                dtype=run.dtype,
+            )  # fmt: skip
+            return np.asarray(cured, float), free, True
+        except VcohortError:
+            outcome = self._drawn["outcome"].values
+            return np.where(outcome == MISSING, np.nan, 1.0 * (outcome == CURE)), free, False
+
+    def _counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return days, and percentiles of CAR and normal T cells, along the equations."""
         last = min(self.study.run.horizon, _LAST_COURSE)
         later = np.linspace(_FIRST[-1], last, _LATER + 1)
         days = [*(day for day in _FIRST if day < last), *later[later > _FIRST[-1]], last]
         run = replace(self.study.run, method="deterministic", horizon=last,
                       save_at=sorted({*days}), endpoints=(vc.Outcome(),),
                       regimen=before(self.study.regimen, last))  # fmt: skip
-        return vc.simulate(self.cohort, run=run, progress=False)
+        courses = vc.simulate(self.cohort, run=run, progress=False)
+        car_t, normal = (_percentiles(counted(courses, name)) for name in ("C", "N"))
+        return courses["time"].values, car_t, normal
 
     @cached_property
     def _drawn(self) -> xr.Dataset:
@@ -151,12 +156,6 @@ class Patients:
         except VcohortError:
             return vc.simulate(self.cohort, run=replace(self.study.run, method="hybrid"),
                                progress=False)  # fmt: skip
-
-    def _settings(self, **more: Any) -> dict[str, Any]:
-        """Return the settings of the run that a probability reads."""
-        run = self.study.run
-        return {"horizon": run.horizon, "regimen": run.regimen, "tolerance": run.tolerance,
-                "dtype": run.dtype, **more}  # fmt: skip
 
 
 def _percentiles(cells: xr.DataArray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -73,7 +73,7 @@ def cure_probability(
 
     if _is_traced("cure_probability", cohort, run):
         return _trace(cohort, run, (), traced)
-    return _fill(cohort, run, (), (len(cohort),), partial(cure_job, cohort.model))
+    return _fill(cohort, run, (), [()], partial(cure_job, cohort.model))[0]
 
 
 def progression_free_probability(
@@ -121,13 +121,31 @@ def progression_free_probability(
         numbers = (jnp.asarray(each, kind) for each in (at, run.progression, noise))
         return probabilities(cohort.model, patients, grid, *numbers)[1:]
 
-    def job_of(grid: GridSpec) -> Job:
-        job = survival_job(cohort.model, run, at, grid, noise)
-        return job._replace(work=lambda patients: job.work(patients)[1:])
-
     if _is_traced("progression_free_probability", cohort, run):
         return _trace(cohort, run, at, traced)
-    return _fill(cohort, run, at, (len(cohort), at.size), job_of)
+    return _cured_and_free(cohort, run, at, noise)[1]
+
+
+def cured_and_free(cohort: Cohort, days: ArrayLike, run: Run) -> tuple[Array, Array]:
+    """Return what both functions above tell, (patient,) and (patient, day), at the cost of one.
+
+    ``days``: the last is the run's horizon.
+    """
+    warn_small_tumours(cohort)
+    at = increasing_days("days", days, MOST_DAYS)
+    assert at[-1] == run.horizon
+    assert not _is_traced("progression_free_probability", cohort, run)
+    return _cured_and_free(cohort, run, at)
+
+
+def _cured_and_free(
+    cohort: Cohort, run: Run, days: np.ndarray, noise: float | Array = 0.0
+) -> tuple[Array, Array]:
+    def job_of(grid: GridSpec) -> Job:
+        return survival_job(cohort.model, run, days, grid, noise)
+
+    cured, free = _fill(cohort, run, days, [(), days.shape], job_of)
+    return cured, free
 
 
 def warn_small_tumours(cohort: Cohort, limit: float = SMALL, *, stacklevel: int = 3) -> None:
@@ -159,17 +177,18 @@ def _fill(
     cohort: Cohort,
     run: Run,
     required_days: ArrayLike,
-    shape: tuple[int, ...],
+    shapes: Sequence[tuple[int, ...]],
     job_of: Callable[[GridSpec], Job],
-) -> Array:
-    """Compute a probability of all patients, in blocks."""
+) -> list[Array]:
+    """Compute probabilities of all patients, in blocks: of each patient, arrays of ``shapes``."""
     ready = prepare(cohort, run, tuple(np.asarray(required_days, float)))
-    result = np.empty(shape, run.dtype)
-    followed = ready.fill(job_of, [result])
-    result[followed.lost] = np.nan
+    results = [np.empty((len(cohort), *shape), run.dtype) for shape in shapes]
+    followed = ready.fill(job_of, results)
+    for result in results:
+        result[followed.lost] = np.nan
     warn_missing(int(followed.lost.sum()), len(cohort), "Their probabilities are NaN.")
     with jax.enable_x64(run.dtype == "float64"), nan_is_meant():
-        return jnp.asarray(result)
+        return [jnp.asarray(result) for result in results]
 
 
 def _trace(

@@ -36,7 +36,10 @@ class Job(NamedTuple):
 
 Device: TypeAlias = Any
 
-_CPU_BLOCKS = (256, 4096)
+# A cohort of a few blocks leaves cores without work, or fills its last one up with copies: up to so
+# many patients, smaller ones. They cost more of Python's time each.
+_CPU_BLOCKS = {256: 256, 16_384: 2048}
+_LARGEST_CPU_BLOCK = 4096
 
 # A GPU is told of a block in a few microseconds a step, however large it is.
 _ACCELERATOR_BLOCKS = (256, 1 << 14, 1 << 17, 1 << 20)
@@ -54,9 +57,11 @@ def block_size(patients: int) -> int:
     On an accelerator so large that two of them fit its free memory.
     """
     if jax.default_backend() == "cpu":
-        return _smallest(_CPU_BLOCKS, patients)
+        fits = (size for most, size in _CPU_BLOCKS.items() if patients <= most)
+        return next(fits, _LARGEST_CPU_BLOCK)
     free = min(_free_memory(device) for device in jax.local_devices())
-    return _smallest(blocks_within(free), patients)
+    sizes = blocks_within(free)
+    return next((size for size in sizes if size >= patients), sizes[-1])
 
 
 def blocks_within(free: float) -> tuple[int, ...]:
@@ -64,10 +69,6 @@ def blocks_within(free: float) -> tuple[int, ...]:
     most = free / (_AT_ONCE * _BYTES_A_PATIENT)
     first, *others = _ACCELERATOR_BLOCKS
     return (first, *(size for size in others if size <= most))
-
-
-def _smallest(sizes: Sequence[int], patients: int) -> int:
-    return next((size for size in sizes if size >= patients), sizes[-1])
 
 
 def _free_memory(device: Device) -> float:
