@@ -4,8 +4,9 @@
 
 Preset kimmel2021-figures, 10,000 patients, outlook of 1,000 days. Of each move: until P(cure),
 survival and kinetics are new in the page (they come in one message), and until all is. Also the
-first page, from the command on, on a warm cache of programs, and the server's memory before and
-after all moves. Needs Playwright and Chromium (CHROMIUM names another than /usr/bin/chromium).
+first page's P(cure), from the command on, on a warm cache of programs and in a browser that is
+there already; and the server's memory before the moves, after a tenth of them, and after all.
+Needs Playwright and Chromium (CHROMIUM names another than /usr/bin/chromium).
 """
 
 import os
@@ -57,10 +58,14 @@ def memory(process):
     return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024
 
 
-def opened(play, address):
-    """Return a page on which everything is shown."""
+def launched(play):
+    """Return a browser."""
     chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    return play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+
+
+def opened(browser, address):
+    """Return a page that shows P(cure)."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.goto(address)
     page.locator("#p-cure").wait_for(timeout=300_000)
@@ -72,13 +77,13 @@ def whole(page):
     page.wait_for_function("() => location.search.includes('study=')", timeout=300_000)
 
 
-def moves(page, count):
+def moves(page, first, last):
     """Return milliseconds to the new numbers, and to all pictures, of each move."""
     slider = page.locator(".bk-panel-models-widgets-FloatSlider, .bk-Slider", has_text="K_C")
     handle = slider.locator(".noUi-handle").first
     handle.focus()
     numbers, pictures = [], []
-    for move in range(count):
+    for move in range(first, last):
         before, address = page.evaluate("() => shown()"), page.url
         handle.press("ArrowRight" if (move // 20) % 2 == 0 else "ArrowLeft")
         numbers.append(page.evaluate("before => moved(before)", before))
@@ -89,22 +94,26 @@ def moves(page, count):
 
 def main(count):
     report = describe(f"python -m bench.explore {count}", PACKAGES)
-    start = time.perf_counter()
-    server, address = begun()
-    try:
-        with sync_playwright() as play:
-            page = opened(play, address)
+    with sync_playwright() as play:
+        browser = launched(play)
+        start = time.perf_counter()
+        server, address = begun()
+        try:
+            page = opened(browser, address)
             first = time.perf_counter() - start
             whole(page)
             page.evaluate(WATCH)
-            moves(page, 10)
-            before = memory(server)
-            numbers, pictures = moves(page, count)
-            after = memory(server)
-    finally:
-        server.kill()
+            moves(page, 0, 10)
+            held = [memory(server)]
+            found = []
+            for part in ((0, count // 10), (count // 10, count)):
+                found.append(moves(page, *part))
+                held.append(memory(server))
+        finally:
+            server.kill()
+    numbers, pictures = map(np.concatenate, zip(*found, strict=True))
     report |= {"patients": 10_000, "moves": count, "first_page_s": round(first, 2),
-               "memory_mib": [round(before), round(after)]}  # fmt: skip
+               "memory_mib": [round(each) for each in held]}  # fmt: skip
     for name, found in (("numbers_ms", numbers), ("all_pictures_ms", pictures)):
         report[name] = {"median": round(float(np.median(found))),
                         "q95": round(float(np.quantile(found, 0.95)))}  # fmt: skip

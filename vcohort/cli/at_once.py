@@ -5,6 +5,7 @@ Python's interrupt would not do: what packages do when they are imported may swa
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -49,9 +50,24 @@ def ending_at_once() -> Generator[None]:
 
 def load(*rooms: str) -> None:
     """Import rooms; by default those of all work, once what can be told before has been told."""
-    with ending_at_once():
+    with importing():
         for name in rooms or _WORK:
             import_module(name)
+
+
+@contextmanager
+def importing() -> Generator[None]:
+    """End at the first signal, and import without Python's collector of garbage.
+
+    It would look through all that was imported again and again, and what is imported stays.
+    """
+    with ending_at_once():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.freeze()
+            gc.enable()
 
 
 def _end(number: int, _: Any) -> None:

@@ -42,7 +42,7 @@ class Prompt(pn.widgets.FloatSlider):
 class Knob:
     """A parameter's slider, with a mark at the preset's value and a way back to it."""
 
-    def __init__(self, name: str, slider: Slider, edit: Callable[[Edit], None]) -> None:
+    def __init__(self, name: str, slider: Slider, edit: Callable[..., None]) -> None:
         self._name, self._slider = name, slider
         unit = f", {slider.unit}" if slider.unit else ""
         self.widget = Prompt(
@@ -64,7 +64,7 @@ class Knob:
             back, pn.widgets.TooltipIcon(value=about, margin=(14, 0)),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        self.widget.param.watch(lambda event: edit(self._moved(event.new)), "value")
+        self.widget.param.watch(lambda event: edit(self._moved(event.new), slides=True), "value")
         back.on_click(lambda _: edit(lambda study: with_value(study, name, None)))
 
     def _moved(self, position: float) -> Edit:
@@ -78,9 +78,9 @@ class Knob:
 
 
 class Controls:
-    """All that can be set. ``edit`` takes what turns the present study into the new one."""
+    """All that can be set. ``edit``: as of :class:`Page`."""
 
-    def __init__(self, study: Study, edit: Callable[[Edit], None]) -> None:
+    def __init__(self, study: Study, edit: Callable[..., None]) -> None:
         self._edit_page, self._is_following = edit, False
         self._knobs: dict[str, Knob] = {}
         self._of: tuple[Any, ...] = ()
@@ -156,6 +156,6 @@ class Controls:
         for kind, widget in self._laws.items():
             widget.param.watch(law(kind), "value")
 
-    def _edit(self, edit: Edit) -> None:
+    def _edit(self, edit: Edit, *, slides: bool = False) -> None:
         if not self._is_following:
-            self._edit_page(edit)
+            self._edit_page(edit, slides=slides)

@@ -32,8 +32,12 @@ _MOST_UNDONE = 100
 
 _MOST_BYTES = 10 << 20
 
-# A browser that has gone draws nothing any more; seconds.
-_LONGEST_DRAWING = 1.0
+# A browser that has gone draws nothing any more, and one that is just loading the page takes a
+# while; seconds.
+_LONGEST_DRAWING, _LONGEST_LOADING = 1.0, 3.0
+
+# In milliseconds. To show a wheel takes from the time of what it waits for.
+_A_MOMENT = 300
 
 
 class Page:
@@ -49,6 +53,7 @@ class Page:
         self._turn, self._waiting = threading.Lock(), list[Callable[[], Any]]()
         self._is_loaded = self._document is None
         self._shown: Study | None = None
+        self._failed_with: Study | None = None
         self.study, self.outlook, self.pinned = study, None, None
         self._past, self._future = [study], list[Study]()
         self._survival, self._tumours, self._when = Survival(), Tumours(), EventDays()
@@ -70,10 +75,14 @@ class Page:
             self._follow_address(self._location.search or "")
         if not self._is_loaded:
             pn.state.onload(self._begin)
-        self._want()
+        self._next(lambda: self._latest.want(self.study))
+        self._turn_wheel()
 
-    def edit(self, edit: Callable[[Study], Study]) -> None:
-        """Change the study; what is impossible is told, and changes nothing."""
+    def edit(self, edit: Callable[[Study], Study], *, slides: bool = False) -> None:
+        """Change the study; what is impossible is told, and changes nothing.
+
+        ``slides``: a slider was moved, which no other control follows.
+        """
         try:
             found = edit(self.study)
         except VcohortError as error:
@@ -82,9 +91,21 @@ class Page:
             return
         if found != self.study:
             self.study = found
-            # What takes longest begins first.
-            self._want()
-            self.controls.follow(found)
+            self._latest.want(found)
+            if not slides:
+                self.controls.follow(found)
+            self._turn_wheel()
+
+    def _turn_wheel(self) -> None:
+        """Have the wheel turn in a moment, if all is not shown by then."""
+
+        def turn() -> None:
+            self._busy.turns = self.is_busy
+
+        if self._document is None:
+            turn()
+        else:
+            self._document.add_timeout_callback(turn, _A_MOMENT)
 
     def _follow_address(self, address: str) -> None:
         """Show the study of an address that was typed, gone back to, or that a server began with.
@@ -105,8 +126,8 @@ class Page:
 
     @property
     def is_busy(self) -> bool:
-        """Whether what is set is not all shown yet."""
-        return self._busy.turns
+        """Whether what is set is not all shown yet, but will be."""
+        return self.study not in (self._shown, self._failed_with)
 
     def later(self, callback: Callable[[], Any]) -> None:
         """Call back where the page may be changed: from any thread, once the browser has it."""
@@ -114,6 +135,10 @@ class Page:
             if not self._is_loaded:
                 self._waiting.append(callback)
                 return
+        self._next(callback)
+
+    def _next(self, callback: Callable[[], Any]) -> None:
+        """Call back once what the server is at is done: sending the page, say."""
         if self._document is None:
             callback()
         else:
@@ -157,10 +182,6 @@ class Page:
         if self._chosen.active > 0:
             self.tabs[self._chosen.active - 1].follow()
 
-    def _want(self) -> None:
-        self._busy.turns = True
-        self._latest.want(self.study)
-
     def _done(self, study: Study, part: object) -> None:
         drawn = threading.Event()
 
@@ -169,14 +190,13 @@ class Page:
             drawn.set()
 
         self.later(draw)
-        if self._is_loaded:
-            # What is computed next would take the processor from what is to be seen first.
-            drawn.wait(_LONGEST_DRAWING)
+        # What is computed next would take the processor from what is to be seen first.
+        drawn.wait(_LONGEST_DRAWING if self._is_loaded else _LONGEST_LOADING)
 
     def _failed(self, study: Study, why: str) -> None:
         def tell() -> None:
             if study == self.study:
-                self._busy.turns = False
+                self._busy.turns, self._failed_with = False, study
                 self._tell(f"{why} The pictures are those of before.", "danger")
 
         self.later(tell)

@@ -18,6 +18,8 @@ ADDRESS = "127.0.0.1"
 
 _TITLE = "vcohort explore"
 
+_A_WHILE = 0.5
+
 
 def serve(
     study: Study,
@@ -35,14 +37,20 @@ def serve(
     pn.extension(notifications=False, throttled=False)
     # What is no trial is told before there is a server.
     curve = read_trial(trial)
-    # While the browser begins, the programs of the first page are made ready.
-    Latest(_first_outlook, _drop, _drop).want(study)
     server: Any = pn.serve(
         {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False, start=False,
         title=_TITLE, verbose=False,
     )  # fmt: skip
     at = f"http://{ADDRESS}:{server.port}/"
     server.start()
+
+    def get_ready() -> None:
+        if not server.get_sessions():
+            Latest(_first_outlook, _drop, _drop).want(study)
+
+    # A browser that takes a while leaves time to load the programs of its first page; one that is
+    # there would have to wait for them.
+    server.io_loop.call_later(_A_WHILE, get_ready)
     ready(at)
     if browser:
         server.io_loop.add_callback(webbrowser.open, at)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vcohort.cli import options
-from vcohort.cli.at_once import load
+from vcohort.cli.at_once import importing, load
 from vcohort.cli.console import console
 from vcohort.errors import VcohortError
 from vcohort.studies.uses import DEFAULT_PRESET
@@ -38,8 +38,9 @@ def explore(
     from vcohort.studies.files import read_fields
 
     begun = start(preset or DEFAULT_PRESET) if study is None else as_shown(read_fields(study))
-    page_class()
-    from vcohort.explorer.server import serve
+    with importing():
+        page_class()
+        from vcohort.explorer.server import serve
 
     screen = console()
 
