@@ -65,6 +65,7 @@ bench: $(READY)
 	$(BIN)/python -m bench.cells
 	$(BIN)/python -m bench.populations
 	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.explore
 	$(BIN)/python -m bench.page
 
 $(GPU)/.ready: requirements.lock bench/gpu-requirements.txt pyproject.toml

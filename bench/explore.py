@@ -1,6 +1,6 @@
 """How long one waits for the page: from a slider's move to the new picture, seen in the browser.
 
-    python -m bench.explore [MOVES]
+    python -m bench.explore [MOVES]            (or: make bench)
 
 Preset kimmel2021-figures, 10,000 patients, outlook of 1,000 days. Of each move: until P(cure),
 survival and kinetics are new in the page (they come in one message), and until all is. Also the
@@ -21,7 +21,9 @@ from playwright.sync_api import sync_playwright
 
 from bench.machine import describe, write
 
-MOVES = 100
+MOVES = 1000
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 PACKAGES = ("vcohort", "jax", "jaxlib", "panel", "bokeh", "playwright")
 
@@ -60,8 +62,7 @@ def memory(process):
 
 def launched(play):
     """Return a browser."""
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    return play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    return play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 def opened(browser, address):
@@ -93,6 +94,9 @@ def moves(page, first, last):
 
 
 def main(count):
+    if not Path(CHROMIUM).exists():
+        print(f"No Chromium at {CHROMIUM}: the page is not measured, its last numbers stay.")
+        return
     report = describe(f"python -m bench.explore {count}", PACKAGES)
     with sync_playwright() as play:
         browser = launched(play)

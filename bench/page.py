@@ -130,6 +130,14 @@ def startup(found):
     return table(["", "s", "times `import jax, xarray`"], lines)
 
 
+def explore(found):
+    """Return how long one waits for the explorer, by what is waited for."""
+    about = {"numbers_ms": "P(cure), survival, kinetics", "all_pictures_ms": "all pictures"}
+    lines = [[label, str(found[name]["median"]), str(found[name]["q95"])]
+             for name, label in about.items()]  # fmt: skip
+    return table(["from a move to", "median, ms", "95th centile, ms"], lines)
+
+
 def compiling(compare):
     lines = [
         [method, *(f"{each:.2f}" for each in seconds)]
@@ -253,6 +261,7 @@ def draw(rows):
 
 def main():
     compare, engine, more = load("compare"), load("engine"), load("cells")
+    page = load("explore")
     gpu = json.loads((RESULTS / "gpu-compile.json").read_text())
     rows = compare["rows"]
     draw(rows)
@@ -265,7 +274,9 @@ def main():
         populations=populations(load("populations")),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
-        arithmetic=arithmetic(compare),
+        arithmetic=arithmetic(compare), explore=explore(page),
+        explore_patients=f"{page['patients']:,}", explore_moves=f"{page['moves']:,}",
+        explore_first=page["first_page_s"], explore_memory=", ".join(map(str, page["memory_mib"])),
         compiled=compiled(gpu, "H100"), least=least(gpu, "H100"),
         gpu_versions=", ".join(f"{name} {number}" for name, number in gpu["versions"].items()),
         gpu_patients=f"{gpu['rows'][0]['patients']:,}",
