@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from vcohort.analysis.calibration.targets import Course, Target
-from vcohort.engine.closed_forms.path import path
+from vcohort.engine.closed_forms.path import steered_path
 from vcohort.populations.cohort import Cohort
 from vcohort.simulation.probability import traced_patients
 from vcohort.simulation.run import Run
@@ -20,7 +20,7 @@ def follow(cohort: Cohort, targets: Sequence[Target], run: Run, noise: Array | f
     days = sorted({day for each in targets for day in each.required_days})
     endpoints = tuple(dict.fromkeys(more for each in targets for more in each.t_cell_endpoints))
     patients, grid = traced_patients(cohort, replace(run, horizon=last_day(targets)), days)
-    found = path(cohort.model, patients.values, patients.schedule, grid, endpoints)
+    found = steered_path(cohort.model, patients.values, patients.schedule, grid, endpoints)
     kind, seen, begin = found.w.dtype, {}, 0
     for endpoint in endpoints:
         seen[endpoint] = found.seen[begin : (begin := begin + len(endpoint.variables))]

@@ -32,6 +32,7 @@ def mean_free_days(
     ``log_level``, ``noise``: as of ``progression_free``.
     """
     growth = path.growth
+    assert growth is not None
     cuts = jax.lax.stop_gradient(_cuts(path, growth.path, log_level))
     log_tumour = growth.path.at(cuts)
     w = path.w[:-1] + growth.until(cuts).total()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 
 from vcohort.endpoints import TCellEndpoint
 from vcohort.endpoints.accrual import Accrual
+from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.execution.loop import follow
-from vcohort.engine.integrator.grid import Grid, steps_of
+from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
 from vcohort.engine.integrator.path_state import cells_on, extinct
 from vcohort.engine.integrator.treatment import Schedule
 from vcohort.engine.programs.base import Patient
@@ -25,14 +28,15 @@ class Path(NamedTuple):
 
     ``cells``: of all species, and ``w``: the cure integral W, (point, patient) each, at the points
     of the grid, day 0 the first; on a day of treatment, before it. ``largest``: of ln B, on the
-    step that ends at a point. ``growth``: how ln B and W go on within each step (step, patient).
+    step that ends at a point. ``growth``: how ln B and W go on within each step (step, patient),
+    None where it was not kept.
     ``strain``: as of ``Outcomes``. ``seen``: results of the endpoints, (patient,) each.
     """
 
     cells: Cells
     w: Array
     largest: Array
-    growth: Accrual
+    growth: Accrual | None
     strain: Array
     seen: tuple[Array, ...]
 
@@ -75,3 +79,73 @@ def path(
     cells = jax.tree.map(course, jax.vmap(partial(cells_on, model))(start), kept.cells)
     w, largest = course(start.w, kept.w), course(start.log_tumour, kept.largest)
     return Path(cells, w, largest, kept.growth, found.strain, found.results)
+
+
+def steered_path(
+    model: Model,
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    grid: Grid,
+    endpoints: tuple[TCellEndpoint, ...] = (),
+) -> Path:
+    """Return the same without ``growth``, for derivatives of ``values`` in forward mode alone.
+
+    A patient's course depends on its own values: its slopes to them are found once, in tiles,
+    however many numbers of a population steer them.
+    """
+    axes, points = (0, 0, grid_axes(grid)), grid.days.shape[0] + 1
+
+    @jax.custom_jvp
+    def course(values: dict[str, Array]) -> Path:
+        follow = partial(_patient_first, model, endpoints)
+        return _point_first(in_tiles(follow, axes, points, values, schedule, grid))
+
+    def derive(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Path, Any]:
+        (values,), (ways,) = primals, tangents
+        moved = [name for name, way in ways.items() if not isinstance(way, SymbolicZero)]
+        work = partial(_with_slopes, model, endpoints, moved)
+        found, slopes = in_tiles(work, axes, points, values, schedule, grid)
+        found, slopes = _point_first(found), [_point_first(each) for each in slopes]
+        along = [ways[name] for name in moved]
+        return found, jax.tree.map(lambda *each: sum(map(jnp.multiply, each, along)), *slopes)
+
+    course.defjvp(derive, symbolic_zeros=True)
+    return course(values)
+
+
+def _with_slopes(
+    model: Model,
+    endpoints: tuple[TCellEndpoint, ...],
+    moved: Sequence[str],
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    grid: Grid,
+) -> tuple[Path, list[Path]]:
+    """Return a tile's path, and its slopes to each of the ``moved`` values."""
+
+    def follow(chosen: dict[str, Array]) -> Path:
+        return _patient_first(model, endpoints, {**values, **chosen}, schedule, grid)
+
+    chosen = {name: values[name] for name in moved}
+    still = {name: jnp.zeros_like(value) for name, value in chosen.items()}
+    slopes = []
+    for name in moved:
+        way = {**still, name: jnp.ones_like(values[name])}
+        slopes.append(jax.jvp(follow, (chosen,), (way,))[1])
+    return follow(chosen), slopes
+
+
+def _patient_first(
+    model: Model,
+    endpoints: tuple[TCellEndpoint, ...],
+    values: dict[str, Array],
+    schedule: Schedule | None,
+    grid: Grid,
+) -> Path:
+    """Return a tile's path, (patient, point); what it leaves out is not computed."""
+    found = path(model, values, schedule, grid, endpoints)._replace(growth=None)
+    return jax.tree.map(jnp.transpose, found)
+
+
+def _point_first(found: Path) -> Path:
+    return jax.tree.map(jnp.transpose, found)

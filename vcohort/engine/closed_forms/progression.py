@@ -81,9 +81,9 @@ def progression_free(path: Path, log_level: Array, points: Array, noise: Array |
     """
     courses = Courses(path.log_tumour, path.w, path.largest)
     # The law's derivative is dear: it is taken where the tumour is worst so far, and nowhere else.
-    worst = _least_so_far(jax.lax.stop_gradient(courses).regrown(
-        *jax.lax.stop_gradient((log_level, noise))
-    ))  # fmt: skip
+    regrown = jax.lax.stop_gradient(courses).regrown(*jax.lax.stop_gradient((log_level, noise)))
+    # So is the law: XLA would work it out anew in each pass over it.
+    worst = _least_so_far(jax.lax.optimization_barrier(regrown))
     late = courses.regrown(log_level, noise, _at(worst, points))
     return jnp.minimum(late, courses.grown(log_level, noise, points))
 
@@ -109,7 +109,9 @@ class Courses(NamedTuple):
         """Return z (time, patient) of P(not grown to the level before the nadir, so far)."""
         points = jnp.arange(self.w.shape[0])[:, None] if points is None else points
         nadir = jnp.argmin(self.log_tumour, axis=0)
-        largest = _at(jax.lax.cummax(self.largest), jnp.minimum(points, nadir))
+        # Where it is largest is no matter of derivatives, which are dear along the whole course.
+        where = _least_so_far(-jax.lax.stop_gradient(self.largest))
+        largest = _at(self.largest, _at(where, jnp.minimum(points, nadir)))
         return deviate_of_largest(largest, log_level, noise)
 
 

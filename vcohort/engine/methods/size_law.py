@@ -15,6 +15,9 @@ size within hours, and z, unlike P, then still says when.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -46,6 +49,7 @@ def deviate_of_largest(log_largest: Array, log_level: Array, noise: Array | floa
     return (log_level - log_largest) / jnp.maximum(noise, _NO_NOISE)
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(5,))
 def deviate(
     log_tumour: Array,
     w: Array,
@@ -58,6 +62,18 @@ def deviate(
 
     ``straight``: where lineages are many, a z that is linear in ln B, with the right mean of ln B.
     """
+    return _deviate(log_tumour, w, log_start, log_level, noise, straight=straight)
+
+
+def _deviate(
+    log_tumour: Array,
+    w: Array,
+    log_start: Array,
+    log_level: Array,
+    noise: Array | float,
+    *,
+    straight: bool,
+) -> Array:
     log_integral = log_lambda(w, log_start)
     log_y = log_level + log_integral - log_tumour
     many = log_integral > jnp.log(_MANY)
@@ -71,6 +87,17 @@ def deviate(
     z = _normal_deviate(jnp.clip(jnp.where(used, 0.5, few), _LEAST, 1.0 - _LEAST))
     saddle = _saddle_point(log_integral, log_y, used, noise, many if straight else None)
     return jnp.where(used, saddle, z)
+
+
+@deviate.defjvp
+def _by_its_slopes(
+    straight: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Array, Array]:
+    """Differentiate by its slopes, found once whatever the number of directions."""
+    of = partial(_deviate, straight=straight)
+    z, back = jax.vjp(of, *jnp.broadcast_arrays(*primals))
+    z, slopes = jax.lax.optimization_barrier((z, back(jnp.ones_like(z))))
+    return z, sum(map(jnp.multiply, slopes, tangents), jnp.zeros_like(z))
 
 
 @jax.custom_jvp
