@@ -14,7 +14,7 @@ import vcohort as vc
 from vcohort.explorer import settings
 from vcohort.explorer.api import page_class, study_of
 from vcohort.explorer.latest import Latest
-from vcohort.explorer.outlook import Patients, _error_of_mean
+from vcohort.explorer.outlook import Patients, error_of_mean
 from vcohort.explorer.picture import svg_of
 from vcohort.explorer.sliders import sliders_of, value_of
 from vcohort.explorer.whom import gains
@@ -70,8 +70,8 @@ def test_a_slider_moves_the_centre_and_its_mark_is_the_presets(preset):
 def test_one_patient_does_not_tell_how_others_differ():
     """The error of a mean is that of scipy, which is NaN of one."""
     few = np.array([0.2, 0.5, np.nan, 0.9])
-    assert _error_of_mean(few) == pytest.approx(scipy.stats.sem(few, nan_policy="omit"))
-    assert np.isnan(_error_of_mean(np.array([0.2])))
+    assert error_of_mean(few) == pytest.approx(scipy.stats.sem(few, nan_policy="omit"))
+    assert np.isnan(error_of_mean(np.array([0.2])))
 
 
 def test_the_numbers_are_those_of_the_public_functions():
@@ -112,6 +112,35 @@ def test_whom_an_arm_helps_is_told_by_thirds():
     assert table.loc[name, "lowest third"] == f"{change[:67].mean():+.1f}"
     assert table.loc[name, "highest third"] == f"{change[-66:].mean():+.1f}"
     assert "N0" not in table.index
+
+
+def test_a_band_of_counts_has_no_gap_where_some_are_too_few_to_see():
+    """And a lymphodepletion is seen: just before it, and just after it."""
+    pytest.importorskip("panel")
+    from vcohort.explorer.figures import Ribbons  # noqa: PLC0415 - the page is an extra
+
+    study = settings.with_treatments(
+        settings.changed(settings.start("zuma1"), patients=200), [{"day": 60.0}],
+        [{"day": 60.0, "survival": 0.1}],
+    )  # fmt: skip
+    shown = Patients(study).outlook()
+    assert (shown.car_t[0] < 1e-4).any(), "nobody has too few to see: take others"
+    ribbons = Ribbons("", "blue", "car_t", "top_right")
+    ribbons.show(shown)
+    edges = [ribbons.source.data[name] for name in ("low", "q1", "q3", "high")]
+    assert np.isfinite(edges).all() and (np.diff(edges, axis=0) >= 0).all()
+    days = shown.course_days.tolist()
+    before, after = (shown.normal[2, days.index(day)] for day in (60.0, 60.1))
+    assert after == pytest.approx(0.1 * before, rel=0.1)
+
+
+def test_a_lymphodepletion_is_offered_as_deep_as_the_first():
+    study = settings.start("zuma1")
+    pytest.importorskip("panel")
+    from vcohort.explorer.timeline import left_by_the_first  # noqa: PLC0415 - the page is an extra
+
+    assert left_by_the_first(study) == 0.012
+    assert left_by_the_first(settings.with_value(study, "N0", 1e12)) == 1.0
 
 
 def test_curves_are_saved_as_they_are_shown():

@@ -140,11 +140,42 @@ def test_a_second_infusion_is_told_against_what_was_pinned(page):
     page.get_by_role("button", name="pin", exact=True).click()
     study = moved(page, lambda: page.get_by_role("button", name="+ infusion").click())
     assert [each.day for each in study.infusion] == [60.0]
-    change = re.search(r"([+-][\d.]+) against pinned", page.locator("#p-cure").inner_text())
+    change = re.search(
+        r"([+-][\d.]+) ± [\d.]+ against pinned", page.locator("#p-cure").inner_text()
+    )
     assert float(change.group(1)) == pytest.approx(100.0 * (cured(page) - before), abs=0.06)
     page.get_by_role("button", name="↶").click()
     page.wait_for_function("() => !location.search.includes('infusion')", timeout=FIRST)
     assert cured(page) == pytest.approx(before, abs=1e-12)
+
+
+def test_what_is_typed_at_once_into_several_treatments_is_all_kept(page):
+    """A row that is filled in while another's number is computed, and one undo for each change."""
+    page.get_by_role("button", name="+ infusion").click()
+    page.get_by_role("button", name="+ lymphodepletion").click()
+    typed = {"infusion, day": "70", "lymphodepletion, day": "65", "T cells that survive": "0.25"}
+    fields = {label: page.locator(".bk-input-group", has_text=label).locator("input")
+              for label in typed}  # fmt: skip
+    for field in fields.values():
+        field.wait_for(timeout=MOVE)
+    for label, value in typed.items():
+        fields[label].fill(value)
+        fields[label].press("Tab")
+    page.wait_for_function("() => location.search.includes('0.25')", timeout=FIRST)
+    study = settled(page)
+    assert [each.day for each in study.infusion] == [70.0]
+    assert [(each.day, each.survival) for each in study.lymphodepletion] == [(65.0, 0.25)]
+    assert cured(page) == pytest.approx(exact(study), abs=GRIDS)
+    page.get_by_role("button", name="↶").click()
+    page.wait_for_function("() => !location.search.includes('0.25')", timeout=FIRST)
+    before = settled(page)
+    assert before.infusion == study.infusion and before.lymphodepletion[0].day == 65.0
+
+
+def test_other_patients_are_told_beside_the_change(page):
+    page.get_by_role("button", name="pin", exact=True).click()
+    moved(page, lambda: page.get_by_role("button", name="kimmel2021", exact=True).click())
+    assert "against pinned, of other patients" in page.locator("#p-cure").inner_text()
 
 
 def test_a_saved_study_gives_the_same_numbers(page, tmp_path):
@@ -243,4 +274,13 @@ def test_a_page_outlives_its_server_by_its_address(chromium):
 def test_nothing_reaches_over_the_side(chromium, server, size):
     page = opened(chromium, server.address, size)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= SIZES[size][0]
+    page.close()
+
+
+def test_a_phone_lays_the_page_out_in_its_own_width(chromium, server):
+    width, height = SIZES["phone"]
+    page = chromium.new_page(viewport={"width": width, "height": height}, is_mobile=True)
+    page.goto(server.address)
+    page.locator("#p-cure").wait_for(timeout=FIRST)
+    assert page.evaluate("() => innerWidth") == width
     page.close()

@@ -85,7 +85,12 @@ class Controls:
         self._knobs: dict[str, Knob] = {}
         self._of: tuple[Any, ...] = ()
         self._presets = pn.widgets.RadioButtonGroup(
-            label="population", options=list(PRESETS), sizing_mode="stretch_width", margin=(5, 0)
+            label="population",
+            options=list(PRESETS),
+            sizing_mode="stretch_width",
+            margin=(5, 0),
+            description="zuma1: a virtual ZUMA-1, calibrated to the trial. kimmel2021: table 1 of "
+            "Kimmel, Locke & Altrock (2021); kimmel2021-figures: the values behind its figures.",
         )
         self._numbers = {
             "sigma": Prompt(label="variability, sigma", start=0.0, end=0.5, step=0.01),
@@ -103,8 +108,9 @@ class Controls:
         self._watch()
         self.view = pn.Column(
             self._presets, pn.Accordion(
+                ("treatments after day 0: infusions blue, lymphodepletions red",
+                 self.timeline.view),
                 ("parameters: the patient in the middle", self._rows),
-                ("treatments", self.timeline.view),
                 ("patients", pn.Column(*self._numbers.values(), sizing_mode="stretch_width")),
                 ("laws", pn.Column(self._note, *self._laws.values(), sizing_mode="stretch_width")),
                 active=[0, 1], sizing_mode="stretch_width", margin=0,

@@ -113,9 +113,11 @@ class Ribbons:
 
     def show(self, outlook: Outlook) -> None:
         """Draw the percentiles of an outlook."""
-        rows = _seen(getattr(outlook, self.state))
+        rows = getattr(outlook, self.state)
         names = ("low", "q1", "median", "q3", "high")
-        self.source.data = {"day": outlook.course_days, **dict(zip(names, rows, strict=True))}
+        # A band ends where nothing is seen below: with a gap in its edge it would be another shape.
+        found = dict(zip(names, np.maximum(rows, _LEAST_COUNT), strict=True))
+        self.source.data = {"day": outlook.course_days, **found, "median": _seen(rows[_MEDIAN])}
 
     def pin(self, outlook: Outlook | None) -> None:
         """Keep a median in pale, or none."""
@@ -163,7 +165,7 @@ class EventDays:
 
     def __init__(self) -> None:
         self.source = source("left", "right", "cure", "progression")
-        self.figure = plain("when", "days since infusion", "patients")
+        self.figure = plain("days of cure and of progression", "days since infusion", "patients")
         shape = {"left": "left", "right": "right", "bottom": 0, "source": self.source}
         self.figure.quad(top="cure", color=BLUE, alpha=0.5, legend_label="cure", **shape)
         self.figure.quad(top="progression", color=VERMILLION, alpha=0.5,

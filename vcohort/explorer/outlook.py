@@ -18,8 +18,8 @@ from vcohort.results.counted import counted
 from vcohort.simulation.probability import cured_and_free
 from vcohort.studies.study import Study
 
-# Days of the first month, in which CAR T cells rise and fall, and of the time after it.
-_FIRST = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
+# Days after a treatment, in whose month CAR T cells rise and fall; and how many of the time after.
+_AFTER = (0.1, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
 _LAST_COURSE, _LATER, _DAYS_OF_CURVE, _DAYS_OF_COURSES = 365.0, 8, 21, 40
 
 # Days of which tables tell the survival: the curve knows it there, and nothing is read off between.
@@ -55,6 +55,11 @@ class Outlook:
     chances: np.ndarray
     values: Mapping[str, np.ndarray]
 
+    def has_patients_of(self, other: Outlook) -> bool:
+        """Whether both are of the same draw of one population, whose centre may have moved."""
+        draws = ((each.preset, each.patients, each.run.seed) for each in (self.study, other.study))
+        return next(draws) == next(draws)
+
 
 @dataclass(frozen=True)
 class Fates:
@@ -89,7 +94,7 @@ class Patients:
             counts = beside.submit(self._counts)
             cured, free, is_exact = self._expected(days)
         return Outlook(
-            self.study, float(np.nanmean(cured)), _error_of_mean(cured), days, free, is_exact,
+            self.study, float(np.nanmean(cured)), error_of_mean(cured), days, free, is_exact,
             *counts.result(), tuple(dict.fromkeys(str(each.message) for each in told)),
             cured, {name: np.asarray(each) for name, each in self.cohort.values.items()},
         )  # fmt: skip
@@ -138,11 +143,13 @@ class Patients:
     def _counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return days, and percentiles of CAR and normal T cells, along the equations."""
         last = min(self.study.run.horizon, _LAST_COURSE)
-        later = np.linspace(_FIRST[-1], last, _LATER + 1)
-        days = [*(day for day in _FIRST if day < last), *later[later > _FIRST[-1]], last]
+        regimen = before(self.study.regimen, last)
+        treated = [0.0, *(float(each.day) for each in regimen.later)]
+        days = {day + later for day in treated for later in _AFTER}
+        days |= {*treated, *np.linspace(_AFTER[-1], last, _LATER + 1).tolist(), last}
         run = replace(self.study.run, method="deterministic", horizon=last,
-                      save_at=sorted({*days}), endpoints=(vc.Outcome(),),
-                      regimen=before(self.study.regimen, last))  # fmt: skip
+                      save_at=sorted(day for day in days if day <= last),
+                      endpoints=(vc.Outcome(),), regimen=regimen)  # fmt: skip
         courses = vc.simulate(self.cohort, run=run, progress=False)
         car_t, normal = (_percentiles(counted(courses, name)) for name in ("C", "N"))
         return courses["time"].values, car_t, normal
@@ -173,7 +180,7 @@ def before(regimen: vc.Regimen, day: float) -> vc.Regimen:
     return vc.Regimen(*(each for each in regimen.treatments if each.day < day))
 
 
-def _error_of_mean(values: np.ndarray) -> float:
+def error_of_mean(values: np.ndarray) -> float:
     """Return the standard error; NaN of one patient, who does not tell how others differ."""
     known = values[~np.isnan(values)]
     return float(known.std(ddof=1) / np.sqrt(known.size)) if known.size > 1 else float("nan")

@@ -19,7 +19,7 @@ from vcohort.errors import VcohortError
 from vcohort.explorer.controls import Controls
 from vcohort.explorer.figures import EventDays, Ribbons, Survival, Tumours
 from vcohort.explorer.latest import Latest
-from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients
+from vcohort.explorer.outlook import PERCENTILES, Fates, Outlook, Patients, error_of_mean
 from vcohort.explorer.settings import address_of, read_study, study_at, text_of
 from vcohort.explorer.tabs import TABS
 from vcohort.explorer.wheel import Wheel
@@ -90,17 +90,29 @@ class Page:
             self.controls.follow(self.study)
             return
         if found != self.study:
-            self.study = found
-            self._latest.want(found)
             if not slides:
-                self.controls.follow(found)
-            self._turn_wheel()
+                self._remember()
+            self._change(found, slides=slides)
+
+    def _change(self, study: Study, *, slides: bool = False) -> None:
+        self.study = study
+        self._latest.want(study)
+        if not slides:
+            self.controls.follow(study)
+        self._turn_wheel()
+
+    def _remember(self) -> None:
+        """Keep what is set for undo."""
+        if self._past[-1] != self.study:
+            self._past = [*self._past, self.study][-_MOST_UNDONE:]
+            self._future.clear()
 
     def _turn_wheel(self) -> None:
         """Have the wheel turn in a moment, if all is not shown by then."""
 
         def turn() -> None:
             self._busy.turns = self.is_busy
+            self._show_numbers()
 
         if self._document is None:
             turn()
@@ -219,16 +231,17 @@ class Page:
     def _settled(self) -> None:
         """Everything that is set is shown: keep it for undo and in the address."""
         self._busy.turns, self._shown = False, self.study
-        if self._past[-1] != self.study:
-            self._past = [*self._past, self.study][-_MOST_UNDONE:]
-            self._future.clear()
+        self._remember()
+        self._show_numbers()
         if self._location is not None:
             self._location.search = address_of(self.study)
         self._tell_tab()
 
     def _show_numbers(self) -> None:
         if self.outlook is not None:
-            self._cured.object = headline(self.outlook, self.pinned)
+            # Of a moment's waiting nobody is told.
+            waits = self._busy.turns
+            self._cured.object = headline(self.outlook, self.pinned, self.study if waits else None)
 
     def _tell(self, what: str, kind: str) -> None:
         self._told.object, self._told.alert_type, self._told.visible = what, kind, bool(what)
@@ -274,8 +287,8 @@ class Page:
         self.actions = [
             button(label="↶", description="undo", on_click=lambda _: self._back()),
             button(label="↷", description="redo", on_click=lambda _: self._forth()),
-            button(label="pin", description="keep this as a pale curve",
-                   on_click=lambda _: self._pin(self.outlook)),
+            button(label="pin", description="keep this as a pale curve, and tell the change",
+                   on_click=lambda _: self._pin(self.ready())),
             button(label="unpin", on_click=lambda _: self._pin(None)),
             save, numbers, picture, load, trial,
         ]  # fmt: skip
@@ -302,18 +315,22 @@ class Page:
     def _back(self) -> None:
         if self.study != self._past[-1]:
             # What is not yet shown is undone first.
-            self._go(self._past[-1])
+            self._change(self._past[-1])
         elif len(self._past) > 1:
             self._future.append(self._past.pop())
-            self._go(self._past[-1])
+            self._change(self._past[-1])
 
     def _forth(self) -> None:
         if self._future:
             self._past.append(self._future.pop())
-            self._go(self._past[-1])
+            self._change(self._past[-1])
 
-    def _go(self, study: Study) -> None:
-        self.edit(lambda _: study)
+    def ready(self) -> Outlook | None:
+        """Return the outlook of what is set; tell, where that is still computed."""
+        if self.outlook is not None and self.outlook.study == self.study:
+            return self.outlook
+        self._tell("What is set is still being computed: pin it in a moment.", "warning")
+        return self.pinned
 
     def _pin(self, outlook: Outlook | None) -> None:
         self.pinned = outlook
@@ -343,25 +360,42 @@ def upload(kind: str, tip: str) -> pn.widgets.FileInput:
     return pn.widgets.FileInput(accept=kind, label=tip, width=200)
 
 
-def headline(outlook: Outlook, pinned: Outlook | None) -> str:
-    """Return P(cure) as a large number, what it is of, and its change."""
+def headline(outlook: Outlook, pinned: Outlook | None, awaited: Study | None = None) -> str:
+    """Return P(cure) as a large number, what it is of, and its change.
+
+    ``awaited``: what is set, where it is not all shown yet.
+    """
     percent, error = 100.0 * outlook.cured, 100.0 * outlook.cured_error
-    change = ""
-    if pinned is not None:
-        moved = percent - 100.0 * pinned.cured
-        change = f" <span style='font-size:22px'>{moved:+.1f} against pinned</span>"
     how = "exact for each" if outlook.is_exact else "by chance"
     patients, run = outlook.study.patients, outlook.study.run
-    others = "" if np.isnan(error) else f"; ± {error:.1f} for others as many"
+    others = "" if np.isnan(error) else f"; other patients, as many, would move it by ± {error:.1f}"
     about = (
-        f"of {patients:,} virtual patients by day {run.horizon:g}, {how}{others}; error of logs at "
-        f"most {run.tolerance:g}"
+        f"of {patients:,} virtual patients by day {run.horizon:g}, {how}{others}; logs of cells "
+        f"have an error of at most {run.tolerance:g}"
     )
+    is_old = awaited is not None and awaited != outlook.study
+    if is_old:
+        about = "of the settings before; the new ones are being computed …"
+    elif awaited is not None:
+        about += "; tumours, days and responses are still those before …"
+    change = "" if pinned is None else (
+        f" <span style='font-size:22px'>{change_of(outlook, pinned)}</span>"
+    )  # fmt: skip
     return (
         f"<div id='p-cure' data-study='{escape(address_of(outlook.study))}' "
-        f"data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1'>"
+        f"data-cured='{outlook.cured!r}' style='font-size:44px;line-height:1.1;"
+        f"opacity:{0.35 if is_old else 1.0}'>"
         f"P(cure) {percent:.1f} %{change}</div><div style='color:#555'>{about}</div>"
     )
+
+
+def change_of(outlook: Outlook, pinned: Outlook) -> str:
+    """Say how P(cure) changed against what is pinned, in percentage points."""
+    moved = 100.0 * (outlook.cured - pinned.cured)
+    if not outlook.has_patients_of(pinned):
+        return f"{moved:+.1f} against pinned, of other patients"
+    error = 100.0 * error_of_mean(outlook.chances - pinned.chances)
+    return f"{moved:+.1f}{'' if np.isnan(error) else f' ± {error:.1f}'} against pinned"
 
 
 def table_of(outlook: Outlook | None) -> str:

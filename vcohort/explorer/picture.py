@@ -48,9 +48,10 @@ def _survival(axes: Axes, outlook: Outlook, pinned: Outlook | None, trial: Curve
 
 
 def _percentiles(axes: Axes, days: np.ndarray, rows: np.ndarray, colour: str, label: str) -> None:
-    seen: Any = dict(zip(PERCENTILES, np.where(rows >= _LEAST_COUNT, rows, np.nan), strict=True))
-    axes.fill_between(days, seen[5], seen[95], color=colour, alpha=0.15, lw=0, label="5 to 95 %")
-    axes.fill_between(days, seen[25], seen[75], color=colour, alpha=0.3, lw=0, label="25 to 75 %")
-    axes.plot(days, seen[50], color=colour, label="median")
+    edges: Any = dict(zip(PERCENTILES, np.maximum(rows, _LEAST_COUNT), strict=True))
+    axes.fill_between(days, edges[5], edges[95], color=colour, alpha=0.15, lw=0, label="5 to 95 %")
+    axes.fill_between(days, edges[25], edges[75], color=colour, alpha=0.3, lw=0, label="25 to 75 %")
+    median = np.where(edges[50] > _LEAST_COUNT, edges[50], np.nan)
+    axes.plot(days, median, color=colour, label="median")
     axes.set(xlabel=DAYS, ylabel=label, yscale="log")
     axes.legend()

@@ -20,6 +20,12 @@ _TITLE = "vcohort explore"
 
 _A_WHILE = 0.5
 
+# A phone would else lay the page out for a desk, and shrink it.
+_TEMPLATE = (
+    '{% block postamble %}<meta name="viewport" content="width=device-width, initial-scale=1">'
+    "{% endblock %}"
+)
+
 
 def serve(
     study: Study,
@@ -68,5 +74,8 @@ def _drop(study: Study, found: object) -> None:
 def page_of(study: Study, trial: Curve | str | None) -> pn.viewable.Viewable:
     """Return a page for a browser; its study is that of the address, if that holds one."""
     page = Page(study, trial)
+    document: Any = pn.state.curdoc
+    if document is not None:
+        document.template = _TEMPLATE
     pn.state.on_session_destroyed(lambda _: page.end())
     return page.view

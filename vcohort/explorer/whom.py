@@ -20,7 +20,7 @@ def gains(first: Outlook, other: Outlook) -> pd.DataFrame:
     change = 100.0 * (other.chances - first.chances)
     means = {name: _of_thirds(values, change) for name, values in first.values.items()
              if np.ptp(values) > 0.0}  # fmt: skip
-    order = sorted(means, key=lambda name: -abs(means[name][-1] - means[name][0]))[:_MOST]
+    order = sorted(means, key=lambda name: -float(np.ptp(means[name])))[:_MOST]
     columns = ("lowest third", "middle", "highest third")
     return pd.DataFrame([
         {"parameter": name, **{column: f"{mean:+.1f}" for column, mean in

@@ -50,13 +50,13 @@ class Arms:
         """Nothing runs here."""
 
     def _pin(self) -> None:
-        outlook = self.page.outlook
-        if outlook is None:
+        if self.page.is_busy or self.page.outlook is None:
+            self._note.object = "What is set is still being computed: pin it in a moment."
             return
         if len(self._arms) == len(ARMS):
             self._note.object = f"There are {len(ARMS)} arms already. Clear them first."
             return
-        self._arms.append(outlook)
+        self._arms.append(self.page.outlook)
         self._show()
 
     def _clear(self) -> None:
@@ -69,9 +69,7 @@ class Arms:
             curve.data = curve_of(self._arms[index]) if is_there else {"day": [], "free": []}
         rows = [self._row(name, each) for name, each in zip(self._name, self._arms, strict=False)]
         self._table.object = pd.DataFrame(rows)
-        draws = {(each.study.preset, each.study.patients, each.study.run.seed)
-                 for each in self._arms}  # fmt: skip
-        is_same = len(draws) <= 1
+        is_same = all(each.has_patients_of(self._arms[0]) for each in self._arms)
         self._note.object = (
             "Differences are to arm A. The arms have the same patients." if is_same else
             "Differences are to arm A. The arms have other patients: their differences are also "
@@ -80,9 +78,9 @@ class Arms:
         who = len(self._arms) > 1 and is_same
         self._whom.object = gains(self._arms[0], self._arms[-1]) if who else pd.DataFrame()
         self._asked.object = (
-            f"Whom does arm {self._name[len(self._arms) - 1]} help more than arm A? Mean change of "
-            "P(cure), percentage points, of the thirds of patients with the lowest and the highest "
-            "values:"
+            f"Whom does arm {self._name[len(self._arms) - 1]} help or harm, beside arm A? Mean "
+            "change of P(cure), percentage points, of the thirds of patients with the lowest, "
+            "middle and highest values of those parameters that part them most:"
             if who
             else ""
         )
@@ -105,6 +103,23 @@ def _cells(name: str, here: float, there: float) -> dict[str, str]:
 
 def _changes(first: Outlook, other: Outlook) -> str:
     """Say what an arm has that the first has not."""
-    before, now = (each.study.model_dump(exclude_unset=True) for each in (first, other))
+    before, now = (each.study.model_dump(exclude_unset=True, exclude_none=True)
+                   for each in (first, other))  # fmt: skip
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-    return ", ".join(f"{name} = {now.get(name)}" for name in changed) or "as arm A"
+    return "; ".join(_said(name, now.get(name)) for name in changed) or "as arm A"
+
+
+def _said(name: str, value: Any) -> str:
+    """Say a field of a study as one reads it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {each}" for key, each in value.items()) or f"the preset's {name}"
+    if isinstance(value, list):
+        days = ", ".join(_treatment(each) for each in value)
+        return f"{name} on {days}" if value else f"no {name}"
+    return f"{name} = {value}"
+
+
+def _treatment(entry: dict[str, Any]) -> str:
+    strength = "".join(f", {key} {each:g}" for key, each in entry.items()
+                       if key != "day" and isinstance(each, float | int))  # fmt: skip
+    return f"day {entry['day']:g}{strength}"
