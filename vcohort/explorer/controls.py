@@ -108,8 +108,7 @@ class Controls:
         self._watch()
         self.view = pn.Column(
             self._presets, pn.Accordion(
-                ("treatments after day 0: infusions blue, lymphodepletions red",
-                 self.timeline.view),
+                ("treatments after day 0", self.timeline.view),
                 ("parameters: the patient in the middle", self._rows),
                 ("patients", pn.Column(*self._numbers.values(), sizing_mode="stretch_width")),
                 ("laws", pn.Column(self._note, *self._laws.values(), sizing_mode="stretch_width")),

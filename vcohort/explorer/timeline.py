@@ -46,8 +46,10 @@ class Timeline:
                               on_click=partial(self._add, kind))
             for kind in _KINDS
         ]  # fmt: skip
+        key = " ".join(f"<span style='color:{_COLOURS[kind]}'>▼ {kind}</span>" for kind in _KINDS)
         self.view = pn.Column(
-            pn.pane.Bokeh(self._figure, sizing_mode="stretch_width"), self._rows, pn.Row(*buttons),
+            pn.pane.Bokeh(self._figure, sizing_mode="stretch_width"),
+            pn.pane.HTML(key, margin=(0, 8)), self._rows, pn.Row(*buttons),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 

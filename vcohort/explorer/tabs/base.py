@@ -42,7 +42,7 @@ class Tab(ABC):
 
     def want(self, wish: Any) -> None:
         """Ask for something."""
-        self.busy.turns = True
+        self.busy.turns, self.told.object = True, "Computing …"
         self._latest.want(wish)
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ from bokeh.models import ColorBar, LinearColorMapper
 
 import vcohort as vc
 from vcohort.errors import VcohortError
-from vcohort.explorer.figures import plain, source
+from vcohort.explorer.figures import plain, source, span
 from vcohort.explorer.settings import with_value
 from vcohort.explorer.sliders import Slider, sliders_of, value_of
 from vcohort.explorer.tabs.base import Tab, button
@@ -58,7 +58,7 @@ class Map(Tab):
 
     def _drawn(self) -> Any:
         found = plain("P(cure), %: click to go there", "", "", x_axis_type="log",
-                      y_axis_type="log")  # fmt: skip
+                      y_axis_type="log", x_range=span(1, 10), y_range=span(1, 10))  # fmt: skip
         found.height = 420
         colours = LinearColorMapper(palette="Viridis256", low=0.0, high=100.0)
         found.rect("x", "y", "width", "height", source=self._cells, line_color=None,
@@ -97,6 +97,9 @@ class Map(Tab):
         self._shown, self._sliders = wish, sliders_of(wish.study)
         (x, width), (y, height) = (_edges(axes[name] / self._sliders[name].cells)
                                    for name in (wish.across, wish.up))  # fmt: skip
+        for range_, at, half in ((self._figure.x_range, x, width / 2.0),
+                                 (self._figure.y_range, y, height / 2.0)):  # fmt: skip
+            range_.start, range_.end = float((at - half).min()), float((at + half).max())
         self._cells.data = {
             "x": np.repeat(x, y.size), "width": np.repeat(width, y.size),
             "y": np.tile(y, x.size), "height": np.tile(height, x.size),
@@ -112,6 +115,11 @@ class Map(Tab):
     def _go(self, event: Any) -> None:
         if self._shown is None:
             return
+        edges = (self._cells.data[name] for name in ("x", "width", "y", "height"))
+        x, width, y, height = map(np.asarray, edges)
+        across, up = np.abs(x - event.x) <= width / 2.0, np.abs(y - event.y) <= height / 2.0
+        if not (across & up).any():
+            return
         values = {name: float(f"{at:.4g}") * self._sliders[name].cells for name, at in
                   ((self._shown.across, event.x), (self._shown.up, event.y))}  # fmt: skip
 
@@ -120,6 +128,7 @@ class Map(Tab):
                 study = with_value(study, name, value)
             return study
 
+        self._here.data = {"x": [event.x], "y": [event.y]}
         self.page.edit(there)
 
 
