@@ -57,8 +57,9 @@ class Outlook:
 
     def has_patients_of(self, other: Outlook) -> bool:
         """Whether both are of the same draw of one population, whose centre may have moved."""
-        draws = ((each.preset, each.patients, each.run.seed) for each in (self.study, other.study))
-        return next(draws) == next(draws)
+        mine, others = ((each.study.preset, each.study.patients, each.study.run.seed)
+                        for each in (self, other))  # fmt: skip
+        return mine == others
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 from jax.scipy.special import i0e, i1e, ndtri
 
 from vcohort.engine.integrator.path_state import log_lambda
@@ -89,7 +90,6 @@ def _deviate(
     return jnp.where(used, saddle, z)
 
 
-@deviate.defjvp
 def _by_its_slopes(
     straight: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Array, Array]:
@@ -97,7 +97,13 @@ def _by_its_slopes(
     of = partial(_deviate, straight=straight)
     z, back = jax.vjp(of, *jnp.broadcast_arrays(*primals))
     z, slopes = jax.lax.optimization_barrier((z, back(jnp.ones_like(z))))
-    return z, sum(map(jnp.multiply, slopes, tangents), jnp.zeros_like(z))
+    # What does not move has no part, even where its slope is no number.
+    moved = [slope * way for slope, way in zip(slopes, tangents, strict=True)
+             if not isinstance(way, SymbolicZero)]  # fmt: skip
+    return z, sum(moved, jnp.zeros_like(z))
+
+
+deviate.defjvp(_by_its_slopes, symbolic_zeros=True)
 
 
 @jax.custom_jvp
