@@ -67,6 +67,19 @@ def test_what_is_zero_cannot_be_scaled():
         calibrate(free=["b"], population=population)
 
 
+def test_a_population_is_calibrated_under_its_treatments():
+    """A second infusion is part of the course: what is found is what its exact law tells."""
+    again = vc.Regimen(vc.Lymphodepletion(40.0, 0.05), vc.Infusion(40.0))
+    with pytest.warns(vc.VcohortWarning, match="cannot meet all targets"):
+        found = calibrate(regimen=again, n=256)
+    cohort = vc.calibrated(POPULATION, found).sample(256, 0, design="sobol")
+    days = found["day"].values
+    law = np.asarray(vc.progression_free_probability(cohort, days, regimen=again))
+    np.testing.assert_allclose(found["calibrated"], law.mean(axis=0), atol=2e-3)
+    plain = np.asarray(vc.progression_free_probability(cohort, days)).mean(axis=0)
+    assert np.abs(found["calibrated"] - plain).max() > 0.01
+
+
 PATIENTS = {"time": [20, 60, 60, 100, 130, 200], "event": [0, 1, 1, 1, 0, 0]}
 
 

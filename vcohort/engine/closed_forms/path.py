@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
@@ -96,21 +97,33 @@ def steered_path(
     axes, points = (0, 0, grid_axes(grid)), grid.days.shape[0] + 1
 
     @jax.custom_jvp
-    def course(values: dict[str, Array]) -> Path:
+    def course(values: dict[str, Array], schedule: Schedule | None, grid: Grid) -> Path:
         follow = partial(_patient_first, model, endpoints)
         return _point_first(in_tiles(follow, axes, points, values, schedule, grid))
 
-    def derive(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Path, Any]:
-        (values,), (ways,) = primals, tangents
-        moved = [name for name, way in ways.items() if not isinstance(way, SymbolicZero)]
+    def derive(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Path, Any]:
+        ways, *others = tangents
+        if any(map(_moves, jax.tree.leaves(others))):
+            # A second dose that is as large as the first one, which moves, say.
+            plain = partial(_without_growth, model, endpoints)
+            return jax.jvp(plain, primals, jax.tree.map(_told_still, tangents))
+        moved = [name for name, way in ways.items() if _moves(way)]
         work = partial(_with_slopes, model, endpoints, moved)
-        found, slopes = in_tiles(work, axes, points, values, schedule, grid)
+        found, slopes = in_tiles(work, axes, points, *primals)
         found, slopes = _point_first(found), [_point_first(each) for each in slopes]
         along = [ways[name] for name in moved]
         return found, jax.tree.map(lambda *each: sum(map(jnp.multiply, each, along)), *slopes)
 
     course.defjvp(derive, symbolic_zeros=True)
-    return course(values)
+    return course(values, schedule, grid)
+
+
+def _moves(way: Any) -> bool:
+    return not isinstance(way, SymbolicZero)
+
+
+def _told_still(way: Any) -> Any:
+    return way if _moves(way) else np.zeros(way.shape, way.dtype)
 
 
 def _with_slopes(
@@ -135,16 +148,20 @@ def _with_slopes(
     return follow(chosen), slopes
 
 
-def _patient_first(
+def _patient_first(model: Model, endpoints: tuple[TCellEndpoint, ...], *block: Any) -> Path:
+    """Return a tile's path, (patient, point)."""
+    return jax.tree.map(jnp.transpose, _without_growth(model, endpoints, *block))
+
+
+def _without_growth(
     model: Model,
     endpoints: tuple[TCellEndpoint, ...],
     values: dict[str, Array],
     schedule: Schedule | None,
     grid: Grid,
 ) -> Path:
-    """Return a tile's path, (patient, point); what it leaves out is not computed."""
-    found = path(model, values, schedule, grid, endpoints)._replace(growth=None)
-    return jax.tree.map(jnp.transpose, found)
+    """Return a path; what it leaves out is not computed."""
+    return path(model, values, schedule, grid, endpoints)._replace(growth=None)
 
 
 def _point_first(found: Path) -> Path:
