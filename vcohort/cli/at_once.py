@@ -61,13 +61,14 @@ def importing() -> Generator[None]:
 
     It would look through all that was imported again and again, and what is imported stays.
     """
+    collects = gc.isenabled()
     with ending_at_once():
         gc.disable()
         try:
             yield
         finally:
-            gc.freeze()
-            gc.enable()
+            if collects:
+                gc.enable()
 
 
 def _end(number: int, _: Any) -> None:
