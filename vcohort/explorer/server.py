@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import webbrowser
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,6 +41,8 @@ def serve(
     :param port: 0: one that is free.
     :param ready: called with the address, once it answers.
     """
+    # What was imported stays: the collector need not look through it while a page waits.
+    gc.freeze()
     pn.extension(notifications=False, throttled=False)
     # What is no trial is told before there is a server.
     curve = read_trial(trial)
