@@ -1,8 +1,4 @@
-"""The time grid: fine after a treatment, coarse later, with every day that is asked for.
-
-Steps grow in proportion to the time since the last treatment; grids of few steps, with its square
-once the T cells have settled.
-"""
+"""The time grid: one that all patients share, or each patient's own."""
 
 from __future__ import annotations
 
@@ -16,13 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.engine.compiling.platform import platform
-
-# Steps are uniform in ln((t + s) / (t + S)), t the time since the last treatment, s and S in days.
-# S was found by trial over presets and spreads: with 500 days, cohorts of a small spread are within
-# 1e-3 after 32 to 40 steps (else 40 to 48); those of a wide one need hundreds, and late ones too.
-_SOON = 3.0
-_LATE_OF_FEW, _LATE = 500.0, 1e9
-_FEW = 64
+from vcohort.engine.integrator.nodes import time_nodes
 
 LADDER = (32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Numbers of steps in use: few of them, so that few programs are compiled."""
@@ -87,14 +77,21 @@ def shared_grid(size: int, steps: int, days: Days) -> Grid:
     return Grid(nodes[:-1], nodes[1:], np.diff(nodes))
 
 
-@partial(jax.jit, static_argnames=("size",))
 def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     """Return a grid of ``steps`` steps, filled up to ``size`` with steps of no length."""
-    nodes_of = partial(time_nodes, jnp, size, steps, days.horizon)
-    own = tuple(0 if part.ndim == 2 else None for part in days[1:])
-    if any(axis == 0 for axis in own):
-        nodes_of = jax.vmap(nodes_of, own, out_axes=1)
-    nodes = nodes_of(*days[1:])
+    # In one program XLA would reckon each day four times: for two starts and two ends.
+    return _between(_nodes(size, steps, days))
+
+
+@partial(jax.jit, static_argnames=("size",))
+def _nodes(size: int, steps: Array | int, days: Days) -> Array:
+    """Return the days (size + 1,), or (size + 1, patient), at which steps start and end."""
+    required_days, treatments = (part.T for part in days[1:])
+    return time_nodes(jnp, size, steps, days.horizon, required_days, treatments)
+
+
+@jax.jit
+def _between(nodes: Array) -> Grid:
     return Grid(nodes[:-1], nodes[1:], nodes[1:] - nodes[:-1])
 
 
@@ -127,63 +124,3 @@ def grid_axes(grid: Grid) -> int | None:
 def step_axes(step: Step) -> Any:
     """Return which parts of a step have a patient axis, for ``jax.vmap``."""
     return jax.tree.map(lambda part: 0 if part.ndim else None, step)
-
-
-def time_nodes(
-    xp: Any,
-    size: int,
-    steps: Array | int,
-    horizon: Any,
-    required_days: Any,
-    treatments: Any,
-) -> Any:
-    """Return the days (size + 1,) from 0 to ``horizon``, required_days and treatments among them.
-
-    ``steps`` are spread over the intervals between these days in proportion to the plain
-    grid's density, at least one each. Treatments beyond the horizon never come; a day may come
-    twice.
-
-    ``xp``: the arrays' own module, ``numpy`` or ``jax.numpy``.
-    """
-    treatments = xp.minimum(treatments, horizon)
-    start = xp.zeros_like(horizon)[None]
-    edges = xp.sort(xp.concatenate([start, required_days, treatments, horizon[None]]))
-    begins = xp.sort(xp.concatenate([start, treatments]))
-    begun = begins[_last_at_or_before(xp, begins, edges[:-1])]
-    late = xp.where(xp.asarray(steps) <= _FEW, _LATE_OF_FEW, _LATE).astype(horizon.dtype)
-    first, last = (_logit(xp, days - begun, late) for days in (edges[:-1], edges[1:]))
-    at_edge = _apportion(xp, edges, last - first, steps)
-
-    number = xp.minimum(xp.arange(size + 1), steps)
-    i = xp.clip(_last_at_or_before(xp, at_edge, number), 0, edges.size - 2)
-    taken, all_taken = number - at_edge[i], at_edge[i + 1] - at_edge[i]
-    share = taken / xp.maximum(all_taken, 1)
-    inside = begun[i] + _days(xp, first[i] + share * (last[i] - first[i]), late)
-    inside = xp.clip(inside, edges[i], edges[i + 1])
-    # The days asked for are held to the last bit.
-    return xp.where(taken == 0, edges[i], xp.where(taken == all_taken, edges[i + 1], inside))
-
-
-def _logit(xp: Any, days: Any, late: Any) -> Any:
-    """Return ln((t + s) / (t + S)) - ln(s / S)."""
-    return xp.log1p(days / _SOON) - xp.log1p(days / late)
-
-
-def _days(xp: Any, logit: Any, late: Any) -> Any:
-    """Return the days t at which :func:`_logit` has a value."""
-    return _SOON * xp.expm1(logit) / (1.0 - _SOON / late * xp.exp(logit))
-
-
-def _last_at_or_before(xp: Any, marks: Any, values: Any) -> Any:
-    """Return the index of the last of the increasing ``marks`` that is at most each value."""
-    how = {} if xp is np else {"method": "compare_all"}
-    return xp.searchsorted(marks, values, side="right", **how) - 1
-
-
-def _apportion(xp: Any, edges: Any, shares: Any, steps: Array | int) -> Any:
-    """Return the step number of each edge: steps by share, one at least where days pass."""
-    wanted = xp.round(xp.cumsum(shares) / xp.sum(shares) * steps).astype(xp.int32)
-    least = xp.cumsum(edges[1:] > edges[:-1])
-    so_far = np.maximum.accumulate if xp is np else jax.lax.cummax
-    spare = xp.clip(so_far(wanted - least), 0, steps - least[-1])
-    return xp.concatenate([xp.zeros(1, xp.int32), (least + spare).astype(xp.int32)])

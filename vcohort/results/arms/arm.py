@@ -77,7 +77,7 @@ def paired_with(arm: Arm, other: Arm) -> bool:
     if any(arm.ds.attrs.get(key) != other.ds.attrs.get(key) for key in _DRAWN_BY):
         return False
     mine, theirs = np.sort(arm.patient), np.sort(other.patient)
-    return np.unique(mine).size == mine.size and np.array_equal(mine, theirs)
+    return np.array_equal(mine, theirs) and not (mine[1:] == mine[:-1]).any()
 
 
 def known_in_all(arms: Mapping[str, Arm], reference: str) -> tuple[dict[str, Arm], dict[str, bool]]:
