@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import lru_cache
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.engine.chance.random import seed_key
+from vcohort.engine.chance.random import Key, seed_key
 from vcohort.engine.closed_forms.progression import probabilities
 from vcohort.engine.execution.blocks import Job
 from vcohort.engine.execution.executor import execute
@@ -31,7 +32,7 @@ WATCHED = 1e5
 def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
     """Return the job of a run: results of the endpoints, saved states, if any, and strains."""
     dtype, (room, count) = np.dtype(run.dtype), loop_length(grid.steps)
-    seed = _on_the_host(seed_key(run.seed, run.method))
+    seed = _key_of(run.seed, run.method)
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
     settings = Settings(*(cast("Array", each) for each in numbers))
     watched = settings._replace(threshold=cast("Array", np.asarray(WATCHED, dtype)))
@@ -94,5 +95,7 @@ def programs_of(model: Model, run: Run) -> Programs:
     return (Stepped(run.method, model, run.all_endpoints, keeps=run.save_at is not None),)
 
 
-def _on_the_host(key: Any) -> Any:
-    return type(key)(*map(np.asarray, key))
+@lru_cache(maxsize=256)
+def _key_of(seed: int, method: str) -> Key:
+    """Return the key of a run's chance, on the host: a block of a sweep has no time to make it."""
+    return Key(*(cast("Array", np.asarray(word)) for word in seed_key(seed, method)))

@@ -2,8 +2,8 @@
 
 Patients are cut into blocks of one shape (the last is filled up with copies of its last
 patient), so that one compiled program serves every cohort. Worker threads run blocks side
-by side: on a CPU one per core, on accelerators one per device. A block's results go straight
-to their place, so neither order nor number of devices can be seen in them.
+by side, on all cores or devices. A block's results go straight to their place, so neither
+order nor number of devices can be seen in them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ _LARGEST_CPU_BLOCK = 4096
 # A GPU is told of a block in a few microseconds a step, however large it is.
 _ACCELERATOR_BLOCKS = (256, 1 << 14, 1 << 17, 1 << 20)
 
-# Two threads an accelerator: one prepares a block while the other's is computed.
+# Two threads an accelerator, and one more than cores: one takes or puts down a block while the
+# others' are computed.
 _AT_ONCE = 2
 
 # What a patient takes there at most, of some hundred steps: its path, and what a step carries.
@@ -134,7 +135,7 @@ def spread(
 ) -> None:
     """Run ``task(index, device)`` for all indices, over all devices; the first error is raised.
 
-    ``threads``: how many run side by side; by default one per core, or two per accelerator.
+    ``threads``: how many run side by side; by default one more than cores, or two per accelerator.
     """
     about_to_run()
     devices = jax.local_devices()
@@ -146,4 +147,4 @@ def spread(
 
 
 def _workers(devices: int) -> int:
-    return cores() if jax.default_backend() == "cpu" else _AT_ONCE * devices
+    return cores() + 1 if jax.default_backend() == "cpu" else _AT_ONCE * devices

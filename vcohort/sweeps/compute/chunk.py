@@ -53,7 +53,7 @@ def compute_chunk(
 ) -> list[Cell]:
     """Run cells and reduce them.
 
-    ``threads``: how many work side by side, by default all cores, or two per device. ``on_done``
+    ``threads``: how many work side by side, by default those of the engine. ``on_done``
     hears how many patients are done.
     """
     rungs = resolve_cells(plan, cells, threads)

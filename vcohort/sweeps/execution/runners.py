@@ -72,8 +72,10 @@ def _one_by_one(
             )
             while ahead:
                 chunk, found = ahead.popleft()
-                yield chunk, found.result()
+                arrays = found.result()
+                # While this one is written, the next is computed.
                 ahead.extend((more, pool.submit(compute, more)) for more in islice(waiting, 1))
+                yield chunk, arrays
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -83,8 +85,10 @@ def _side_by_side(plan: Plan) -> tuple[int, int | None]:
     if jax.default_backend() != "cpu":
         return 1, None
     batches = max(1, patients_of(plan, [0]) // CPU_BATCH)
-    together = max(1, cores() // batches)
-    return together, cores() // together
+    # Two a core: one draws patients, or reduces what was found, while the other one's are computed.
+    threads = 2 * cores()
+    together = max(1, threads // batches)
+    return together, threads // together
 
 
 def patients_of(plan: Plan, chunks: Sequence[int]) -> int:
