@@ -42,7 +42,7 @@ def said(error):
 
 def without_a_gpu():
     """Return why what runs on GPUs alone does not run, or None."""
-    return None if jax.default_backend() == "gpu" else "needs an NVIDIA GPU"
+    return None if jax.default_backend() == "gpu" else "needs an NVIDIA GPU, and JAX sees none"
 
 
 def tuned(days):
