@@ -89,8 +89,9 @@ def deterministic(rows, label, days, tuned, others, sizes):
     """W1."""
     numbers = jnp.asarray(days)
     notes = {name: about(*found) for name, found in tuned.items()}
-    notes |= {name: about(*found) for name, (_, *found) in others.items()}
     few = patients(TRUTH)
+    for name, (peer, rtol, _) in others.items():
+        notes[name] = about(rtol, error(peer.states(few.values, days, rtol), days))
     notes["vcohort"] = about("tolerance 1e-3", error(engine.logs(few.cohort, days), days))
     day, length = engine.grid(patients(SIZES[-1]).cohort, "deterministic", days[-1], days)
     row = [days.index(end) if end in days else -1 for end in (day + length).round(3)]
