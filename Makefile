@@ -55,9 +55,16 @@ docs: $(READY)
 paper: $(READY)
 	$(BIN)/python experiments/paper.py --patients 10000 --out results
 
+# cubie and modax are not in the extra, and may fail to install: they need an NVIDIA GPU; each brings a
+# module numba_cuda_mlir of its own (modax imports with cubie's, so that one stays); what modax
+# differentiates with has wheels for glibc 2.38 and later alone. The page says what did not run.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  --editable ".[bench]"
+	command -v nvidia-smi > /dev/null && { \
+	  $(BIN)/python -m pip install --quiet -c requirements.lock modax-solvers; \
+	  $(BIN)/python -m pip uninstall --quiet --yes numba-cuda-mlir; \
+	  $(BIN)/python -m pip install --quiet -c requirements.lock "cubie[cuda13]"; } || true
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.sweep

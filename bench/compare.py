@@ -9,8 +9,10 @@ W4  the gradient of the mean cure probability to all parameters of all patients
 
 Every engine takes the coarsest of its settings whose largest error of ln N, ln C and ln B, on 257
 patients, against DOP853 in float64, is at most 1e-3. All engines of a workload run in turn, warm,
-in one process. Raw seconds go to bench/results.
+in one process; peers that do not run here are named, and why. Raw seconds go to bench/results.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,7 @@ import numpy as np
 import vcohort as vc
 from bench.arithmetic import arithmetic
 from bench.machine import describe, in_turn, median, timed, write
-from bench.peers import c, diffrax_peer, engine, gillespy_peer, numba_peer, scipy_peer
+from bench.peers import c, diffrax_peer, engine, gillespy_peer, numba_peer, optional, scipy_peer
 from bench.workloads import (
     HORIZON,
     LONG,
@@ -83,11 +85,13 @@ def ends(cut, days):
     return jnp.asarray(np.concatenate([[0.0], np.cumsum(lengths.astype(np.float64))]), jnp.float32)
 
 
-def deterministic(rows, label, days, tuned, sizes):
+def deterministic(rows, label, days, tuned, others, sizes):
     """W1."""
     numbers = jnp.asarray(days)
     notes = {name: about(*found) for name, found in tuned.items()}
     few = patients(TRUTH)
+    for name, (peer, rtol, _) in others.items():
+        notes[name] = about(rtol, error(peer.states(few.values, days, rtol), days))
     notes["vcohort"] = about("tolerance 1e-3", error(engine.logs(few.cohort, days), days))
     day, length = engine.grid(patients(SIZES[-1]).cohort, "deterministic", days[-1], days)
     row = [days.index(end) if end in days else -1 for end in (day + length).round(3)]
@@ -109,6 +113,9 @@ def deterministic(rows, label, days, tuned, sizes):
             calls["diffrax, fixed Tsit5"] = lambda own=values: jax.block_until_ready(
                 diffrax_peer.fixed(own, numbers, fixed)
             )
+        for name, (peer, tolerance, _) in others.items():
+            if count <= (MIDDLE if len(days) == 1 else peer.MOST_SAVED):
+                calls[name] = partial(peer.states, values, days, tolerance)
         rows.measure(label, count, calls, **notes)
     some = patients(SCIPY_PATIENTS).values
     call = lambda: scipy_peer.states(some, days, tuned["scipy, LSODA"][0])  # noqa: E731
@@ -224,7 +231,8 @@ def compiling():
 
 
 def main():
-    packages = ("vcohort", "jax", "jaxlib", "numpy", "scipy", "numba", "diffrax", "gillespy2")
+    packages = ("vcohort", "jax", "jaxlib", "numpy", "scipy", "numba", "diffrax", "gillespy2",
+                "gradsolve", "warp-lang", "cubie", "modax-solvers")  # fmt: skip
     report = describe("python -m bench.compare", packages) | {"tolerance": TOLERANCE}
     report["compiling"] = compiling()
     report["agreement"] = agreement()
@@ -232,8 +240,9 @@ def main():
     report["arithmetic"] = arithmetic()
     rows = Rows()
     tuned = tune(SAVED)
-    deterministic(rows, "W1, end state", SAVED[-1:], tuned, SIZES)
-    deterministic(rows, "W1, 100 saved days", SAVED, tuned, SIZES[:2])
+    others, report["absent"] = optional.tuned(SAVED)
+    deterministic(rows, "W1, end state", SAVED[-1:], tuned, others, SIZES)
+    deterministic(rows, "W1, 100 saved days", SAVED, tuned, others, SIZES[:2])
     extinction(rows)
     whole_job(rows)
     gradient(rows)

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import time
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +21,8 @@ import numpy as np
 
 import vcohort as vc
 from bench.machine import describe, in_turn, median, timed, write_as
-from bench.peers import cuda, diffrax_peer, engine
-from bench.workloads import HORIZON, LONG, TOLERANCE, TRUTH, coarsest, of
+from bench.peers import cuda, diffrax_peer, engine, optional
+from bench.workloads import HORIZON, LONG, SAVED, TOLERANCE, TRUTH, coarsest, of
 from vcohort.engine.compiling.platform import platform
 from vcohort.engine.execution import backend, executor
 from vcohort.simulation.jobs import cure_job
@@ -156,6 +157,18 @@ def against_diffrax(size):
     return {"patients": size, "rtol": rtol, "error": error, "seconds": in_turn(calls, REPEATS)}
 
 
+def against_others(size):
+    """Return seconds of states at day 200, host to host, by peers; why some do not run here."""
+    present, absent = optional.tuned(SAVED)
+    given = of(population().sample(size, seed=1))
+    calls = {name: partial(peer.states, given.values, SAVED[-1:], rtol)
+             for name, (peer, rtol, _) in present.items()}  # fmt: skip
+    calls["vcohort"] = lambda: engine.states(given.cohort, SAVED[-1:])
+    settings = {name: {"rtol": rtol, "error": error} for name, (_, rtol, error) in present.items()}
+    seconds = in_turn(calls, REPEATS)
+    return {"patients": size, "settings": settings, "seconds": seconds, "absent": absent}
+
+
 def bits(sizes):
     """Return whether a patient's outcome has the same bits in blocks of two sizes, by backend."""
     found = {}
@@ -212,6 +225,7 @@ def main(small):
         "population to dataset": lambda: whole(4 * sizes[-1]),
         "probabilities": lambda: probabilities(sizes[-1]),
         "diffrax": lambda: against_diffrax(sizes[-2]),
+        "others": lambda: against_others(sizes[-2]),
         "bits": lambda: bits(sizes[-2:]),
         "agreement": lambda: agreement(sizes[-2]),
     }

@@ -19,6 +19,8 @@ TEXT = Template((ROOT / "bench" / "performance.md.in").read_text(encoding="utf-8
 PAGE, PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "images" / "performance.png"
 # Bytes a second of each card's memory, by its maker; seconds a launch, by custom.
 BANDWIDTH, LAUNCH = {"H100": 3.35e12, "A100": 2.04e12}, 2.5e-6
+# How a row of a table came about: performance.md.in says what the marks mean.
+MEASURED, PUBLISHED, COMPILED = "●", "○", "◇"
 
 ABOUT = {
     "W1, end state": "States at day 200: deterministic, nine sampled parameters a patient.",
@@ -52,12 +54,36 @@ def workload(rows, name):
             largest[row["engine"]] = row
     best = max(rate(row) for row in largest.values())
     lines = [
-        [row["engine"], f"{row['patients']:,}", f"{rate(row):,.0f}", f"{rate(row) / best:.3g}",
-         row.get("setting", ""), f"{row['error']:.1e}" if "error" in row else ""]
+        [MEASURED, row["engine"], f"{row['patients']:,}", f"{rate(row):,.0f}",
+         f"{rate(row) / best:.3g}", row.get("setting", ""),
+         f"{row['error']:.1e}" if "error" in row else ""]
         for row in sorted(largest.values(), key=rate, reverse=True)
     ]  # fmt: skip
-    head = ["engine", "patients", "a second", "of the fastest", "setting", "error"]
+    head = ["", "engine", "patients", "a second", "of the fastest", "setting", "error"]
     return f"### {name}\n\n{ABOUT[name]}\n\n{table(head, lines)}\n"
+
+
+def absent(compare):
+    """Return which peers did not run, and why."""
+    if "absent" not in compare:
+        return "gradsolve, cubie and modax came to the peers after these numbers were taken."
+    reasons = [f"{name} ({reason})" for name, reason in compare["absent"].items()]
+    return f"Not run on this machine: {'; '.join(reasons)}." if reasons else ""
+
+
+def published():
+    """Return what others published of their programs: other problems, other machines."""
+    lines = []
+    for row in json.loads((ROOT / "bench" / "published.json").read_text(encoding="utf-8"))["rows"]:
+        if "milliseconds" in row:
+            runs, took = row["runs"], row["milliseconds"]
+            told = [f"{runs:,}", f"{took:g}", f"{float(f'{1e3 * runs / took:.3g}'):,.10g}"]
+        else:
+            told = ["", "", row["a_second"]]
+        source = f"[{row['source']}]({row['url']})"
+        lines.append([PUBLISHED, row["program"], row["problem"], *told, row["hardware"], source])
+    head = ["", "program", "problem", "runs", "took, ms", "runs a second", "hardware", "source"]
+    return table(head, lines)
 
 
 def shares(rows):
@@ -211,8 +237,8 @@ def compiled(found, card):
         "loops_of_unknown_length": "open loops",
     }  # fmt: skip
     rows = [row for row in found["rows"] if row["card"] == card]
-    lines = [[row["program"], *(f"{row[key]:g}" for key in columns)] for row in rows]
-    return table(["program", *columns.values()], lines)
+    lines = [[COMPILED, row["program"], *(f"{row[key]:g}" for key in columns)] for row in rows]
+    return table(["", "program", *columns.values()], lines)
 
 
 def least(found, card):
@@ -224,8 +250,8 @@ def least(found, card):
             continue
         moved = 1e3 * row["bytes"] * row["patients"] / BANDWIDTH[card]
         told = 1e3 * LAUNCH * row["launches"]
-        lines.append([row["program"], f"{moved:.2f}", f"{told:.2f}"])
-    return table(["program", "moving, ms", "launching, ms"], lines)
+        lines.append([COMPILED, row["program"], f"{moved:.2f}", f"{told:.2f}"])
+    return table(["", "program", "moving, ms", "launching, ms"], lines)
 
 
 def over(rows, first, second):
@@ -265,10 +291,14 @@ def main():
     gpu = json.loads((RESULTS / "gpu-compile.json").read_text())
     rows = compare["rows"]
     draw(rows)
-    versions = ", ".join(f"{name} {number}" for name, number in compare["versions"].items())
+    versions = ", ".join(
+        f"{name} {number}" for name, number in compare["versions"].items() if number != "missing"
+    )
     text = TEXT.substitute(
         processor=compare["machine"]["processor"], cores=compare["machine"]["cores"],
         device=compare["device"], python=compare["python"], versions=versions,
+        measured=MEASURED, published_mark=PUBLISHED, compiled_mark=COMPILED,
+        absent=absent(compare), published=published(),
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
         populations=populations(load("populations")),
@@ -282,7 +312,7 @@ def main():
         gpu_patients=f"{gpu['rows'][0]['patients']:,}",
         c_over_paper=f"{over(rows, 'C, exact', PAPER):.0f}",
     )  # fmt: skip
-    PAGE.write_text(text)
+    PAGE.write_text(text, encoding="utf-8")
     print(f"wrote {PAGE} and {PICTURE}")
 
 

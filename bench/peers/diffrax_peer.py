@@ -6,27 +6,16 @@ import diffrax
 import jax
 import jax.numpy as jnp
 
-from bench.workloads import NAMES
-
-TOLERANCES = (1e-3, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-"""rtol of the adaptive steps (atol is a tenth of it), coarsest first."""
+from bench.peers.equations import TOLERANCES as TOLERANCES
+from bench.peers.equations import slopes
 
 
 def _field(t, logs, values):
     """Return the slopes of ln N, ln C, ln B; of ln of the cure integral's W where it is asked."""
-    p = dict(zip(NAMES, values, strict=True))
-    normal, car = jnp.exp(logs[0]), jnp.exp(logs[1])
-    crowd, share = jnp.log(normal + car), (normal + car) / p["K_N"]
-    gap = (share - 1.0) ** 2
-    growth = p["rho_C"] + p["b"] * gap / (p["a"] * share**2 + gap)
-    killing = p["gamma_B"] * car / (p["k_B"] + car)
-    slopes = (
-        -p["r_N"] * (crowd - jnp.log(p["K_N"])), -growth * (crowd - jnp.log(p["K_C"])),
-        p["r_B"] - killing,
-    )  # fmt: skip
+    *rises, killing = slopes(jnp.exp, jnp.log)(logs[0], logs[1], *values[:9])
     if len(logs) == 3:
-        return slopes
-    return (*slopes, killing * jnp.exp(jnp.minimum(-logs[2], 80.0)))
+        return tuple(rises)
+    return (*rises, killing * jnp.exp(jnp.minimum(-logs[2], 80.0)))
 
 
 def _solve(days, controller, first_step, most, law, values):
