@@ -63,7 +63,7 @@ def test_a_trial_of_such_a_model_is_recovered(name):
     curve = vc.progression_free_survival(drawn, np.array([0.0, *DAYS]))
     start = population_of(name, {"r_B": (0.12, 0.2), "K_C": (7e10, 0.15)})
     found = vc.calibrate(
-        start, vc.SurvivalTarget(curve, DAYS, error=0.01), list(FREE), n=1024, starts=1, seed=3,
+        start, vc.SurvivalTarget(curve, DAYS, error=0.01), list(FREE), n=2048, starts=1, seed=3,
         progress=False,
     )  # fmt: skip
     for parameter, wanted in TRUTH.items():

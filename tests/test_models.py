@@ -1,11 +1,15 @@
 """Laws against their limits, the model against the paper's equations, presets against table 1."""
 
+import copy
+import pickle
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import vcohort as vc
-from vcohort.models import LAW_KINDS, Cells
+from vcohort.models import LAW_KINDS, Cells, laws
 
 BASE = vc.car_t()
 
@@ -107,6 +111,17 @@ def test_which_models_have_a_closed_form():
         {"proliferation": "saturation"},
     ):
         assert not vc.car_t(**change).tumour_is_linear
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in LAW_KINDS for name in laws(kind)]
+)
+def test_a_model_is_the_same_one_elsewhere(kind, name):
+    """A worker gets it by pickle: of laws that it took for a user's it would ask more."""
+    model = vc.car_t(**{kind: name})
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert other == model and hash(other) == hash(model) and other.is_built_in
+    assert not vc.car_t(killing=replace(BASE.killing, name="own")).is_built_in
 
 
 def test_presets_hold_table_1_and_the_values_behind_the_figures():

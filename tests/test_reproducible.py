@@ -45,6 +45,43 @@ def test_a_part_of_a_cohort_runs_as_in_the_whole(cohort):
         assert np.array_equal(whole[name][5000:5100], part[name])
 
 
+DAYS = (30.0, 60.0, 90.0, 180.0, 365.0, 720.0)
+PATIENTS, PLACES = 37, 128
+OWN_DAYS = np.tile(np.linspace(80.0, 120.0, PATIENTS), PLACES)
+CASES = {
+    "exact": lambda each, dtype: vc.simulate(each, "exact", dtype=dtype),
+    "hybrid": lambda each, dtype: vc.simulate(each, "hybrid", dtype=dtype),
+    "hybrid, saved": lambda each, dtype: vc.simulate(
+        each, "hybrid", 400.0, save_at=[1.0, 30.0, 365.0], dtype=dtype
+    ),
+    "deterministic, treated": lambda each, dtype: vc.simulate(
+        each, "deterministic", dtype=dtype, endpoints=[vc.Nadir()],
+        regimen=vc.Regimen(vc.Infusion(OWN_DAYS), vc.Lymphodepletion(OWN_DAYS, 0.01)),
+    ),
+    "cure": lambda each, dtype: vc.cure_probability(each, dtype=dtype),
+    "survival": lambda each, dtype: vc.progression_free_probability(each, DAYS, dtype=dtype),
+    "survival, treated": lambda each, dtype: vc.progression_free_probability(
+        each, DAYS, dtype=dtype, regimen=vc.Regimen(vc.Infusion(OWN_DAYS))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.* have the number of another one")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_patient_s_place_is_not_seen(case, dtype):
+    """Patients of one number share all chance: side by side at every place they are the same.
+
+    A compiler may compute the last of a loop's patients one by one, and round otherwise.
+    """
+    few = vc.Population("kimmel2021-figures", 0.05).sample(PATIENTS, seed=3)
+    found = CASES[case](few.select(np.tile(np.arange(PATIENTS), PLACES)), dtype)
+    parts = found.data_vars.values() if hasattr(found, "data_vars") else [found]
+    for part in map(np.asarray, parts):
+        each = part.reshape(PLACES, PATIENTS, *part.shape[1:])
+        np.testing.assert_array_equal(each, np.broadcast_to(each[:1], each.shape))
+
+
 def test_seeds_and_patients_draw_on_their_own(run, figures):
     same = figures().sample(2000, seed=1)
     days = [run(same, "exact", seed=seed)["event_time"].values for seed in (1, 2)]

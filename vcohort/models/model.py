@@ -82,7 +82,7 @@ class Model:
     @property
     def is_built_in(self) -> bool:
         """Whether all its laws are of this package, and so fit together."""
-        return all(laws(kind).get(law.name) is law for kind, law in self.composition.items())
+        return all(laws(kind).get(law.name) == law for kind, law in self.composition.items())
 
     @property
     def laws(self) -> tuple[Law, ...]:

@@ -101,7 +101,7 @@ class Scatter:
     @property
     def is_plain(self) -> bool:
         """Whether residuals are normal with one width for all."""
-        return self.tails is NORMAL and not self.proportional
+        return self.tails == NORMAL and not self.proportional
 
     @property
     def scales(self) -> int:

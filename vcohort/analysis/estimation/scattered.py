@@ -59,7 +59,7 @@ def likeliest_widths(
 def _likeliest_scale(scatter: Scatter, scaled: Array, observed: Array, limit: Array) -> Array:
     number = jnp.sum(observed)
     squares = jnp.sum(jnp.where(observed, scaled, 0.0) ** 2)
-    if scatter.tails is NORMAL:
+    if scatter.tails == NORMAL:
         return likeliest_scale(squares, number, scaled, limit)
 
     def surprise(log_scale: Array) -> Array:

@@ -28,7 +28,7 @@ def _draw(spec: MixedSpec, patients: Patient, vector: Array, key: Array) -> Arra
 
     def one(patient: Patient, whitened: Array, normal: Array, long_tailed: Array) -> Array:
         found = spec.predict(patient, spec.individual(effects, patient, whitened))[:rows]
-        is_normal = jnp.array([each.scatter.tails is NORMAL for each in spec.errors])
+        is_normal = jnp.array([each.scatter.tails == NORMAL for each in spec.errors])
         chance = jnp.where(is_normal[patient.rows.kind], normal, long_tailed)
         return found + spec.width(effects, patient, found) * chance
 

@@ -53,18 +53,20 @@ def probabilities(
 def _told(found: Found, seen: Seen, first: Array, level: Level) -> tuple[Array, Array]:
     """Return P(cured) (patient,), P(no progression so far) (patient, day); NaN of who is lost."""
 
-    def deviates(seen: Seen, largest: Array, log_start: Array, level: Level) -> tuple[Array, Array]:
-        # The patient last: that is how a sum of many terms is computed side by side.
-        seen, log_level = jax.tree.map(jnp.transpose, seen), log_start + level.log_ratio
-        late = seen.late
+    def deviates(largest: Array, log_start: Array, seen: Seen, level: Level) -> tuple[Array, Array]:
+        log_level, late = log_start + level.log_ratio, seen.late
         if late is None:
             late = deviate(seen.log_tumour, seen.w, log_start, log_level, level.noise)
         early = deviate_of_largest(jnp.minimum(seen.largest, largest), log_level, level.noise)
         return late.T, early.T
 
     days = seen.w.shape[1]
-    shared = jnp.log(first), level
-    late, early = in_tiles(deviates, (0, 0, 0, None), days, seen, found.largest, *shared)
+    # The patient last: that is how a sum of many terms is computed side by side. Turned round in a
+    # tile's own loop, its last patients would be computed one by one, and rounded otherwise.
+    seen = jax.tree.map(jnp.transpose, seen)
+    late, early = in_tiles(
+        deviates, (0, 0, 1, None), days, found.largest, jnp.log(first), seen, level
+    )
     free = ndtr(jnp.minimum(jax.lax.cummin(late, axis=1), early))
     lost = ~jnp.isfinite(found.strain)
     return jnp.where(lost, jnp.nan, found.cured), jnp.where(lost[:, None], jnp.nan, free)
