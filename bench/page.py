@@ -143,6 +143,27 @@ def populations(found):
     return table(head, lines)
 
 
+def sweep(found):
+    """Return what a sweep takes over the bare engine, and what a second worker spares."""
+    over, workers = found["overhead"], found["workers"]
+    lines = [
+        ["in memory, over the bare engine", f"{over['memory_over_bare']:.2f}"],
+        ["to a store, over the bare engine", f"{over['store_over_bare']:.2f}"],
+        ["two workers, in one worker's speed", f"{workers['speedup']:.2f}"],
+    ]
+    return table(["", "times"], lines)
+
+
+def sweep_memory(found):
+    """Return time and memory of whole sweeps in a process of their own."""
+    lines = [
+        [f"{row['cells']:,}", f"{row['patients']:,}", f"{row['cold_s']:.0f}",
+         f"{row['peak_GiB']:.2f}"]
+        for row in found["memory"]
+    ]  # fmt: skip
+    return table(["cells", "patients in all", "s", "peak memory, GiB"], lines)
+
+
 def sampling(found):
     """Return how many patients a second are sampled."""
     lines = [[name, str(row["varying"]), f"{rate(row):,.0f}"]
@@ -287,7 +308,7 @@ def draw(rows):
 
 def main():
     compare, engine, more = load("compare"), load("engine"), load("cells")
-    page = load("explore")
+    page, swept = load("explore"), load("sweep")
     gpu = json.loads((RESULTS / "gpu-compile.json").read_text())
     rows = compare["rows"]
     draw(rows)
@@ -301,7 +322,10 @@ def main():
         absent=absent(compare), published=published(),
         ratios=ratios(rows), workloads="\n".join(workload(rows, name) for name in ABOUT),
         agreement=agreement(compare), shares=shares(rows), growth=growth(engine),
-        populations=populations(load("populations")),
+        populations=populations(load("populations")), sweep=sweep(swept),
+        sweep_cells=sum(swept["overhead"]["steps"].values()),
+        sweep_patients=f"{swept['patients_per_cell']:,}",
+        sweep_resume=f"{swept['resume']['median_s']:.1f}", sweep_memory=sweep_memory(swept),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
         arithmetic=arithmetic(compare), explore=explore(page),
