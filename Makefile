@@ -37,7 +37,7 @@ test: $(READY)
 	JAX_DISABLE_MOST_OPTIMIZATIONS=$(if $(OPTIMIZED),0,1) $(BIN)/pytest -m "not slow" --numprocesses 2
 
 test-slow: $(READY)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --numprocesses 2
 
 lint: $(READY)
 	$(BIN)/ruff check .
