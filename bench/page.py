@@ -325,6 +325,7 @@ def main():
         populations=populations(load("populations")), sweep=sweep(swept),
         sweep_cells=sum(swept["overhead"]["steps"].values()),
         sweep_patients=f"{swept['patients_per_cell']:,}",
+        sweep_machine=f"{swept['machine']['processor']}, {swept['machine']['cores']} cores",
         sweep_resume=f"{swept['resume']['median_s']:.1f}", sweep_memory=sweep_memory(swept),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
