@@ -34,8 +34,8 @@ _MOST_ALIKE = 2.65
 # Steps of least squares for each start, and for the best of them at each noise.
 _SCOUTING, _STEPS = 12, 40
 
-# The least step that counts: less than this fates do not tell, for all their chance.
-_ENOUGH, _ENOUGH_OF_FATES = 1e-8, 1e-3
+# The least gain or move that counts: what single precision tells, and what fates do.
+_ENOUGH, _ENOUGH_OF_FATES = 1e-5, 1e-3
 
 
 class Task(NamedTuple):

@@ -52,8 +52,9 @@ def fit(
     """Fit the free parameters of each patient to measurements, from many starts at once.
 
     Each start is led down the gradient (Adam, optax) and solved by Levenberg and Marquardt's
-    method (optimistix), in logs of the parameters, held between their bounds by a sigmoid. All
-    patients and starts are one batch, in double precision.
+    method with geodesic acceleration (Transtrum & Sethna 2012, arXiv:1201.5885), in logs of the
+    parameters, held between their bounds by a sigmoid. All patients and starts are one batch, in
+    double precision.
 
     An upper limit has the likelihood of a value below it, Phi((limit - prediction) / s) on the
     loss's scale (Beal 2001, J. Pharmacokinet. Pharmacodyn. 28:481, method M3), with the standard

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import optimistix
 from jax import Array
 
+from vcohort.analysis.estimation.least_squares import least_squares
 from vcohort.analysis.estimation.problem import (
     Bounds,
     FitSpec,
@@ -27,10 +27,10 @@ from vcohort.progress import progress_bar
 _BLOCKS = (32, 256)
 
 # From a start anywhere between the bounds to where the loss is nearly quadratic.
-_DESCENT_STEPS, _DESCENT_RATE = 150, 0.1
+_DESCENT_STEPS, _DESCENT_RATE = 30, 0.1
 
 # Of Levenberg and Marquardt's method: a block waits for its slowest candidate.
-_MOST_STEPS = 60
+_MOST_STEPS = 30
 
 # As a share of the range of logs; a candidate on the bound itself would feel no gradient.
 _EDGE = 1e-9
@@ -154,13 +154,9 @@ def _descend(residuals: Callable, start: Array, given: Any, steps: int) -> Array
 def _finish(
     residuals: Callable, tolerance: float, position: Array, given: Any
 ) -> tuple[Array, Array, Array]:
-    """Solve one candidate's least squares (Levenberg 1944; Marquardt 1963)."""
-    method = optimistix.LevenbergMarquardt(rtol=tolerance, atol=tolerance)
-    found = optimistix.least_squares(
-        residuals, method, position, given, max_steps=_MOST_STEPS, throw=False
-    )
-    left, columns = residuals(found.value, given), jax.jacfwd(residuals)(found.value, given)
-    loss = jnp.sum(left**2)
-    sizes = jnp.sqrt(jnp.sum(columns**2, axis=0) * loss)
-    flat = jnp.abs(left @ columns) <= _ORTHOGONAL * sizes
-    return found.value, loss, jnp.isfinite(loss) & (flat.all() | (loss < _PERFECT))
+    """Return where one candidate ends, its loss, and whether that is a minimum."""
+    found = least_squares(lambda at: residuals(at, given), position, tolerance, _MOST_STEPS)
+    loss = jnp.sum(found.residuals**2)
+    sizes = jnp.sqrt(jnp.sum(found.slopes**2, axis=0) * loss)
+    flat = jnp.abs(found.residuals @ found.slopes) <= _ORTHOGONAL * sizes
+    return found.position, loss, jnp.isfinite(loss) & (flat.all() | (loss < _PERFECT))
