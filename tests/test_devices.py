@@ -32,7 +32,8 @@ def work(patients):
     meeting.wait(100)
     return results
 def task(index, device, job):
-    found = run_block(job, ready.table, 256 * index, 256, np.dtype("f4"), device)
+    rows = slice(256 * index, 256 * index + 256)
+    found = run_block(job, ready.table, rows, 256, np.dtype("f4"), device)
     assert found[0].devices() == {device}
     seen.add(device)
 seen = set()

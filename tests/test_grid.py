@@ -8,6 +8,7 @@ import pytest
 import vcohort as vc
 from vcohort.engine.integrator.grid import (
     Days,
+    _cut,
     _grid_points,
     _nodes,
     grid_points,
@@ -48,7 +49,7 @@ def test_a_shared_grid_is_that_of_each_patient(steps, horizon, required, treated
 @pytest.mark.parametrize("method", ["deterministic", "hybrid"])
 def test_a_run_on_other_days_compiles_no_grid(method):
     cohort = vc.Population("kimmel2021-figures", sigma=0.05).sample(8, seed=1)
-    compiled = [each._cache_size() for each in (_nodes, _grid_points)]
+    compiled = [each._cache_size() for each in (_cut, _nodes, _grid_points)]
     vc.simulate(cohort, method, 100.0, save_at=[1.0, 2.5, 7.0, 99.0], progress=False)
     vc.progression_free_probability(cohort, [1.0, 2.5, 9.0, 50.0, 99.0])
-    assert [each._cache_size() for each in (_nodes, _grid_points)] == compiled
+    assert [each._cache_size() for each in (_cut, _nodes, _grid_points)] == compiled

@@ -82,6 +82,30 @@ def test_a_patient_s_place_is_not_seen(case, dtype):
         np.testing.assert_array_equal(each, np.broadcast_to(each[:1], each.shape))
 
 
+@pytest.mark.parametrize("method", ["exact", "hybrid"])
+def test_the_order_of_patients_with_days_of_their_own_is_not_seen(method):
+    """Within a block they are put side by side by their days: results are each one's own."""
+    random = np.random.default_rng(6)
+    cohort = vc.Population("kimmel2021-figures", 0.05).sample(700, seed=3)
+    days, cells = random.uniform(20.0, 300.0, 700), random.uniform(1e7, 1e9, 700)
+    days[::7] = np.inf
+
+    def simulated(rows):
+        regimen = vc.Regimen(
+            vc.Lymphodepletion(15.0, 0.1), vc.Infusion(days[rows], cells[rows])
+        )  # fmt: skip
+        # A grid that suits all, whoever is looked at to choose it.
+        return vc.simulate(cohort.select(rows), method, 500.0, regimen=regimen, tolerance=1.0,
+                           endpoints=[vc.Outcome(), vc.Nadir(), vc.Kinetics()])  # fmt: skip
+
+    order = random.permutation(700)
+    as_given, shuffled = simulated(np.arange(700)), simulated(order)
+    assert as_given.attrs["time_grid"].size == shuffled.attrs["time_grid"].size
+    np.testing.assert_array_equal(as_given["infusion_1_day"], days)
+    for name in ("outcome", "event_time", "nadir", "C_max", "infusion_1_cells"):
+        np.testing.assert_array_equal(as_given[name].values[order], shuffled[name].values)
+
+
 def test_seeds_and_patients_draw_on_their_own(run, figures):
     same = figures().sample(2000, seed=1)
     days = [run(same, "exact", seed=seed)["event_time"].values for seed in (1, 2)]

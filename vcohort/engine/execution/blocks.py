@@ -85,7 +85,7 @@ def run_blocks(
     dtype: np.dtype,
     block: int | None = None,
     on_done: Callable[[int], None] = lambda patients: None,
-    finish: Callable[[slice], None] = lambda rows: None,
+    finish: Callable[[Any], None] = lambda rows: None,
 ) -> None:
     """Run all patients through a job and fill ``results``, arrays (patient, …).
 
@@ -93,39 +93,57 @@ def run_blocks(
     with the number of patients of each finished one.
     """
     total = len(table.number)
-    size = block or block_size(total)
+    size, own = block or block_size(total), _own_days(table)
 
     def run(index: int, device: Device) -> None:
         first = index * size
-        last = min(first + size, total)
-        found = run_block(job, table, first, size, dtype, device)
+        count = min(size, total - first)
+        rows = slice(first, first + count)
+        if own is not None:
+            # Those who are treated in the same step share its work where they are side by side.
+            rows = first + np.argsort(own[rows], kind="stable")
+        found = run_block(job, table, rows, size, dtype, device)
         for result, part in zip(results, found, strict=True):
-            result[first:last] = np.asarray(part)[: last - first]
-        finish(slice(first, last))
-        on_done(last - first)
+            result[rows] = np.asarray(part)[:count]
+        finish(rows)
+        on_done(count)
 
     spread(run, -(-total // size))
+
+
+def _own_days(table: PatientTable) -> np.ndarray | None:
+    """Return the days (patient,) of the first treatment not shared by all; None where all are."""
+    if table.schedule is None:
+        return None
+    days = np.asarray(table.schedule.day)
+    differ = (days != days[0]).any(axis=0)
+    return days[:, np.argmax(differ)] if differ.any() else None
 
 
 def run_block(
     job: Job,
     table: PatientTable,
-    first: int,
+    rows: slice | np.ndarray,
     size: int,
     dtype: np.dtype,
     device: Device,
 ) -> list[Any]:
-    """Return the results of ``size`` patients from ``first`` on; the last one fills up a block."""
+    """Return the results of a block's ``size`` patients: of ``rows``; the last fills it up."""
     about_to_run()
-    filled = np.minimum(np.arange(first, first + size), len(table.number) - 1)
-    whole = first + size <= len(table.number)
-    patients = table.take(slice(first, first + size) if whole else filled, dtype)
+    patients = table.take(_filled_up(rows, size), dtype)
     treatments = None if table.schedule is None else table.schedule.day.shape[1]
     form = size, treatments, dtype, device
     alone = first_alone((job.program, *form))
     precise = jax.enable_x64(dtype == np.float64)
     with alone, precise, jax.default_device(device), nan_is_meant():
         return list(job.work(patients))
+
+
+def _filled_up(rows: slice | np.ndarray, size: int) -> slice | np.ndarray:
+    if isinstance(rows, slice) and rows.stop - rows.start == size:
+        return rows
+    each = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    return each[np.minimum(np.arange(size), len(each) - 1)]
 
 
 def spread(

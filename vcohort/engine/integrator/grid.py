@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from vcohort.engine.compiling.platform import platform
-from vcohort.engine.integrator.nodes import time_nodes
+from vcohort.engine.integrator.nodes import Intervals, cut, nodes_within, time_nodes
 
 LADDER = (32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Numbers of steps in use: few of them, so that few programs are compiled."""
@@ -79,15 +79,21 @@ def shared_grid(size: int, steps: int, days: Days) -> Grid:
 
 def make_grid(size: int, steps: Array | int, days: Days) -> Grid:
     """Return a grid of ``steps`` steps, filled up to ``size`` with steps of no length."""
-    # In one program XLA would reckon each day four times: for two starts and two ends.
-    return _between(_nodes(size, steps, days))
+    # In one program XLA would reckon each interval anew for each of its days, and those four times:
+    # for two starts and two ends.
+    return _between(_nodes(size, steps, _cut(steps, days)))
+
+
+@jax.jit
+def _cut(steps: Array | int, days: Days) -> Intervals:
+    required_days, treatments = (part.T for part in days[1:])
+    return cut(jnp, steps, days.horizon, required_days, treatments)
 
 
 @partial(jax.jit, static_argnames=("size",))
-def _nodes(size: int, steps: Array | int, days: Days) -> Array:
+def _nodes(size: int, steps: Array | int, intervals: Intervals) -> Array:
     """Return the days (size + 1,), or (size + 1, patient), at which steps start and end."""
-    required_days, treatments = (part.T for part in days[1:])
-    return time_nodes(jnp, size, steps, days.horizon, required_days, treatments)
+    return nodes_within(jnp, size, steps, intervals)
 
 
 @jax.jit

@@ -40,31 +40,11 @@ def time_nodes(
     ``xp``: the arrays' own module, ``numpy`` or ``jax.numpy``. ``required_days``, ``treatments``:
     (day,), or (day, patient), and so are then the days that are returned.
     """
-    patients = next((days.shape[1:] for days in (required_days, treatments) if days.ndim > 1), ())
-    shared = tuple(1 for _ in patients)
-
-    def of_each(days: Any) -> Any:
-        rows = days if days.ndim > 1 else days.reshape(-1, *shared)
-        return xp.broadcast_to(rows, (len(days), *patients))
-
-    treatments = xp.minimum(treatments, horizon)
-    start, end = xp.zeros_like(horizon)[None], horizon[None]
-    edges = xp.concatenate([of_each(days) for days in (start, required_days, treatments, end)])
-    begins = xp.concatenate([of_each(start), of_each(treatments)])
-    late = xp.where(xp.asarray(steps) <= _FEW, _LATE_OF_FEW, _LATE).astype(horizon.dtype)
-    number = xp.minimum(xp.arange(size + 1), steps).reshape(-1, *shared)
-
-    intervals = _cut(xp, xp.sort(edges, axis=0), begins, late, steps)
-    own = _of_nodes(xp, intervals, number)
-    taken = number - own.before
-    share = taken / xp.maximum(own.steps, 1)
-    inside = own.begun + _days(xp, own.first + share * (own.last - own.first), late)
-    inside = xp.clip(inside, own.start, own.end)
-    # The days asked for are held to the last bit.
-    return xp.where(taken == 0, own.start, xp.where(taken == own.steps, own.end, inside))
+    intervals = cut(xp, steps, horizon, required_days, treatments)
+    return nodes_within(xp, size, steps, intervals)
 
 
-class _Intervals(NamedTuple):
+class Intervals(NamedTuple):
     """What lies between two days that a grid must hold: (interval, …), or each node's own.
 
     ``begun``: the last treatment, from which time counts; ``first``, ``last``: :func:`_logit` of
@@ -80,16 +60,61 @@ class _Intervals(NamedTuple):
     steps: Any
 
 
-def _cut(xp: Any, edges: Any, begins: Any, late: Any, steps: Array | int) -> _Intervals:
-    """Share out steps over the intervals between ``edges`` (day, …)."""
+def cut(
+    xp: Any, steps: Array | int, horizon: Any, required_days: Any, treatments: Any
+) -> Intervals:
+    """Share out steps over the intervals between the days that :func:`time_nodes` is given."""
+    patients = next((days.shape[1:] for days in (required_days, treatments) if days.ndim > 1), ())
+    shared = tuple(1 for _ in patients)
+
+    def of_each(days: Any) -> Any:
+        rows = days if days.ndim > 1 else days.reshape(-1, *shared)
+        return xp.broadcast_to(rows, (len(days), *patients))
+
+    treatments = xp.minimum(treatments, horizon)
+    start, end = xp.zeros_like(horizon)[None], horizon[None]
+    edges = xp.concatenate([of_each(days) for days in (start, required_days, treatments, end)])
+    begins = xp.concatenate([of_each(start), of_each(treatments)])
+    edges, late = _sorted(xp, edges), _late(xp, steps, horizon.dtype)
+
     start, end = edges[:-1], edges[1:]
     begun = xp.where(begins[:, None] <= start, begins[:, None], 0.0).max(axis=0)
     first, last = (_logit(xp, days - begun, late) for days in (start, end))
     at_edge = _apportion(xp, edges, last - first, steps)
-    return _Intervals(start, end, begun, first, last, at_edge[:-1], at_edge[1:] - at_edge[:-1])
+    return Intervals(start, end, begun, first, last, at_edge[:-1], at_edge[1:] - at_edge[:-1])
 
 
-def _of_nodes(xp: Any, intervals: _Intervals, number: Any) -> _Intervals:
+def nodes_within(xp: Any, size: int, steps: Array | int, intervals: Intervals) -> Any:
+    """Return the days (size + 1, …) at which the steps of intervals start and end."""
+    shared = tuple(1 for _ in intervals.start.shape[1:])
+    number = xp.minimum(xp.arange(size + 1), steps).reshape(-1, *shared)
+    own = _of_nodes(xp, intervals, number)
+    taken = number - own.before
+    share = taken / xp.maximum(own.steps, 1)
+    late = _late(xp, steps, intervals.start.dtype)
+    inside = own.begun + _days(xp, own.first + share * (own.last - own.first), late)
+    inside = xp.clip(inside, own.start, own.end)
+    # The days asked for are held to the last bit.
+    return xp.where(taken == 0, own.start, xp.where(taken == own.steps, own.end, inside))
+
+
+def _sorted(xp: Any, edges: Any) -> Any:
+    """Return days (day, …) in their order: a few by comparing neighbours, which is faster."""
+    if edges.ndim == 1 or len(edges) >= _FEW_INTERVALS:
+        return xp.sort(edges, axis=0)
+    rows = list(edges)
+    for last in range(len(rows) - 1, 0, -1):
+        for place in range(last):
+            low, high = rows[place], rows[place + 1]
+            rows[place : place + 2] = xp.minimum(low, high), xp.maximum(low, high)
+    return xp.stack(rows)
+
+
+def _late(xp: Any, steps: Array | int, dtype: Any) -> Any:
+    return xp.where(xp.asarray(steps) <= _FEW, _LATE_OF_FEW, _LATE).astype(dtype)
+
+
+def _of_nodes(xp: Any, intervals: Intervals, number: Any) -> Intervals:
     """Return the interval in which each node lies; that which begins there, where one does."""
     begins = intervals.before[1:]
     if number.ndim == 1 or len(begins) >= _FEW_INTERVALS:

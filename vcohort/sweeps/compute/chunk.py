@@ -151,7 +151,8 @@ def _results(
     xp = np if jax.default_backend() == "cpu" else jnp
     parts: list[list[Any]] = []
     for first in range(0, total, size):
-        found = run_block(job, table, first, size, dtype, device)
+        rows = slice(first, min(first + size, total))
+        found = run_block(job, table, rows, size, dtype, device)
         parts.append([xp.asarray(part)[: total - first] for part in found])
     joined = (part[0] if len(part) == 1 else xp.concatenate(part)
               for part in zip(*parts, strict=True))  # fmt: skip
