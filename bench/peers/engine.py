@@ -9,7 +9,6 @@ from vcohort.engine.chance.random import seed_key
 from vcohort.engine.execution.blocks import block_size, spread
 from vcohort.engine.execution.executor import execute
 from vcohort.engine.inputs import Settings
-from vcohort.engine.integrator.grid import loop_length
 from vcohort.simulation.jobs import outcome_job, programs_of
 from vcohort.simulation.preparation import prepare
 from vcohort.simulation.run import Run
@@ -61,7 +60,7 @@ def lying(cohort, method):
     """
     run = Run(method=method, endpoints=(vc.Outcome(),), tolerance=TOLERANCE)
     ready = prepare(cohort, run)
-    room, count = loop_length(ready.grid.steps)
+    room, count = ready.grid.loop_length()
     block = ready.table.take(slice(0, len(cohort)), np.dtype("f4"))
     settings = Settings(*np.float32((run.threshold, run.progression, run.horizon)))
     given = block, ready.grid.grid(block, room), count, seed_key(run.seed, method), settings

@@ -11,7 +11,8 @@ import numpy as np
 from jax import Array
 
 from vcohort.engine.chance.random import Key
-from vcohort.engine.integrator.grid import Days, Grid, make_grid, shared_grid
+from vcohort.engine.compiling.platform import platform
+from vcohort.engine.integrator.grid import Days, Grid, make_grid, room_for, shared_grid
 from vcohort.engine.integrator.treatment import Schedule
 
 
@@ -76,6 +77,7 @@ class GridSpec(NamedTuple):
 
     ``required_days`` (day,): of all patients, beside those that are a patient's own.
     ``treatments``: days (treatment,) that all patients share; None where each has their own.
+    ``room``: steps for which a program is compiled at the least.
     """
 
     steps: int
@@ -83,10 +85,21 @@ class GridSpec(NamedTuple):
     required_days: np.ndarray
     treatments: np.ndarray | None
     intervals: int
+    room: int = 0
 
     def with_steps(self, steps: int) -> GridSpec:
         """Return the plan with other steps, one at least for each interval."""
         return self._replace(steps=max(steps, self.intervals))
+
+    def loop_length(self) -> tuple[int, Array | None]:
+        """Return the room of a program's grid, and the count of steps that it takes of them.
+
+        On a GPU a loop of unknown length has a condition of its own at each turn: there a program
+        is compiled for one number of steps, and takes all.
+        """
+        if platform() == "cpu":
+            return max(room_for(self.steps), self.room), cast("Array", np.int32(self.steps))
+        return self.steps, None
 
     def grid(self, patients: Patients, size: int | None = None) -> Grid:
         """Return the grid of a block, filled up to ``size`` with steps of no length."""

@@ -16,7 +16,7 @@ from vcohort.engine.execution.blocks import Job
 from vcohort.engine.execution.executor import execute
 from vcohort.engine.execution.loop import Programs
 from vcohort.engine.inputs import GridSpec, Patients, Settings
-from vcohort.engine.integrator.grid import grid_points, loop_length
+from vcohort.engine.integrator.grid import grid_points
 from vcohort.engine.methods.tumour import SMALL
 from vcohort.engine.programs.cure import Cure
 from vcohort.engine.programs.exact import exact
@@ -31,7 +31,7 @@ WATCHED = 1e5
 
 def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
     """Return the job of a run: results of the endpoints, saved states, if any, and strains."""
-    dtype, (room, count) = np.dtype(run.dtype), loop_length(grid.steps)
+    dtype, (room, count) = np.dtype(run.dtype), grid.loop_length()
     seed = _key_of(run.seed, run.method)
     numbers = (np.asarray(x, dtype) for x in (run.threshold, run.progression, run.horizon))
     settings = Settings(*(cast("Array", each) for each in numbers))
@@ -57,7 +57,7 @@ def outcome_job(model: Model, run: Run, grid: GridSpec) -> Job:
 
 def cure_job(model: Model, grid: GridSpec) -> Job:
     """Return the job that finds probabilities of cure (patient,) and strains."""
-    programs, (room, count) = cure_programs(model), loop_length(grid.steps)
+    programs, (room, count) = cure_programs(model), grid.loop_length()
 
     def work(patients: Patients) -> list[Array]:
         found, _ = execute(programs, patients, grid.grid(patients, room), count)
@@ -72,7 +72,7 @@ def survival_job(
     """Return the job that finds P(cure) (patient,), P(no progression) (patient, day), strains."""
     numbers = [cast("Array", np.asarray(each, run.dtype))
                for each in (days, run.progression, noise)]  # fmt: skip
-    room, count = loop_length(grid.steps)
+    room, count = grid.loop_length()
 
     def work(patients: Patients) -> list[Array]:
         cut = grid.grid(patients, room)

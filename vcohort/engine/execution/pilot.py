@@ -83,27 +83,22 @@ def resolve(
 
 
 def climb(
-    model: Model,
-    pilot: Patients,
-    plan: GridSpec,
-    tolerance: float,
-    *,
-    mortal: bool,
-    every: int = 1,
+    model: Model, pilot: Patients, plan: GridSpec, tolerance: float, *, mortal: bool
 ) -> list[Rung]:
-    """Return rung after rung of the ladder, from the plan's steps on, until all is within.
-
-    ``every``: of so many rungs one is taken, the last among them.
-    """
+    """Return rung after rung of the ladder, from the plan's steps on, until all is within."""
     rungs: list[Rung] = []
-    ladder = _ladder(plan)
-    above = [each for each in ladder if each >= plan.steps] or ladder[-1:]
-    for steps in above[::-1][::every][::-1]:
-        tried = plan.with_steps(steps)
+    for tried in finer(plan):
         rungs.append(Rung(tried.steps, *errors(model, pilot, tried, mortal=mortal)))
         if (rungs[-1].error <= tolerance).all():
             break
     return rungs
+
+
+def finer(plan: GridSpec, every: int = 1) -> list[GridSpec]:
+    """Return the grids of the ladder from the plan's steps on: one of ``every``, and the last."""
+    ladder = _ladder(plan)
+    above = [each for each in ladder if each >= plan.steps] or ladder[-1:]
+    return [plan.with_steps(steps) for steps in above[::-1][::every][::-1]]
 
 
 def _ladder(plan: GridSpec) -> list[int]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS, climb
+from vcohort.engine.execution.blocks import Device, spread
+from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS, errors, finer
 from vcohort.engine.inputs import GridSpec, PatientTable
+from vcohort.engine.integrator.grid import LADDER
 from vcohort.models import Model
 
-# Rungs are four times as many steps apart: each number of steps may need a program of its own.
+# Of so many rungs one is tried: on a GPU each number of steps needs a program of its own.
 _EVERY = 4
 
 Again = Callable[[PatientTable, GridSpec], Sequence[np.ndarray]]
@@ -53,6 +56,8 @@ def follow_anew(
     late = np.flatnonzero(~(strain <= most_strain))
     steps, error = _own_steps(model, table, late, plan, tolerance, strain.dtype, mortal=mortal)
     hopeless = ~(error < NO_DIGIT)
+    # One program for all numbers of steps: to trace it takes longer than to follow a few patients.
+    plan = plan._replace(room=LADDER[-1])
     for count in np.unique(steps[~hopeless]):
         some = late[(steps == count) & ~hopeless]
         found = again(table.rows(some), plan.with_steps(int(count)))
@@ -78,12 +83,27 @@ def _own_steps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how many steps each patient needs (patient,), and its error with them."""
     steps, error = np.zeros(late.size, int), np.full(late.size, np.inf)
-    for first in range(0, late.size, PATIENTS):
-        some = late[first : first + PATIENTS]
-        filled = some[np.minimum(np.arange(PATIENTS), some.size - 1)]
-        mine = np.arange(first, first + some.size)
-        patients = table.take(filled, dtype)
-        for rung in climb(model, patients, plan, tolerance, mortal=mortal, every=_EVERY):
-            steps[mine], error[mine] = rung.steps, rung.error[mine - first]
-            mine = mine[~(error[mine] <= tolerance)]
+    left = np.arange(late.size)
+    for tried in finer(plan, _EVERY):
+        steps[left] = tried.steps
+        error[left] = _errors(model, table.rows(late[left]), tried, dtype, mortal=mortal)
+        left = left[~(error[left] <= tolerance)]
     return steps, error
+
+
+def _errors(
+    model: Model, table: PatientTable, plan: GridSpec, dtype: np.dtype, *, mortal: bool
+) -> np.ndarray:
+    """Return each patient's error on a grid (patient,)."""
+    total = len(table.number)
+    found = np.empty(total)
+
+    def run(index: int, _: Device) -> None:
+        rows = np.arange(PATIENTS * index, min(PATIENTS * (index + 1), total))
+        filled = rows[np.minimum(np.arange(PATIENTS), rows.size - 1)]
+        with jax.enable_x64(dtype == np.float64):
+            error, _ = errors(model, table.take(filled, dtype), plan, mortal=mortal)
+        found[rows] = error[: rows.size]
+
+    spread(run, -(-total // PATIENTS))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,6 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from vcohort.engine.compiling.platform import platform
 from vcohort.engine.integrator.nodes import Intervals, cut, nodes_within, time_nodes
 
 LADDER = (32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048)
@@ -31,18 +30,7 @@ def room_for(steps: int) -> int:
     room = 48
     while room < steps:
         room *= 2
-    return room
-
-
-def loop_length(steps: int) -> tuple[int, Array | None]:
-    """Return the room of a program's grid for so many steps, and the count that it takes of them.
-
-    On a GPU a loop of unknown length has a condition of its own at each turn: there a program is
-    compiled for one number of steps, and takes all.
-    """
-    if platform() == "cpu":
-        return room_for(steps), cast("Array", np.int32(steps))
-    return steps, None
+    return LADDER[-1] if steps <= LADDER[-1] < room else room
 
 
 class Step(NamedTuple):
