@@ -390,6 +390,24 @@ def test_the_hazard_ratio_is_the_known_one_with_the_bootstrap_s_error(is_paired)
     np.testing.assert_allclose(error, np.std(again, ddof=1), rtol=0.25)
 
 
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_the_cured_stay_at_risk_of_progression_in_the_hazard_ratio(is_paired):
+    random = np.random.default_rng(9)
+    base, two = random.exponential(300.0, 2000), random.exponential(500.0, 2000)
+    labels = np.arange(2000) + (0 if is_paired else 10_000)
+    arms = {"one": trial_of(base), "two": trial_of(two, labels)}
+    # Of the first arm all who never progress are cured, early; of the other few are.
+    for name, share in (("one", 1.0), ("two", 0.1)):
+        outcome, days = (arms[name][each].values for each in ("outcome", "event_time"))
+        cured = (outcome == UNDECIDED) & (random.random(2000) < share)
+        outcome[cured], days[cured] = CURE, random.uniform(10.0, 50.0, cured.sum())
+    ds = rows(vc.compare(arms))
+    ratio, lower, upper = (float(ds[f"hazard_ratio{end}"]) for end in ("", "_lower", "_upper"))
+    error = np.log(upper / lower) / (2 * scipy.stats.norm.ppf(0.975))
+    assert abs(np.log(ratio / 0.6)) < Z_LIMIT * error
+    assert ratio == pytest.approx(vc.hazard_ratio(arms["two"], arms["one"]).ratio, rel=1e-9)
+
+
 def test_curves_that_cross_have_no_hazard_ratio():
     random = np.random.default_rng(6)
     # One loses more early, and few late.

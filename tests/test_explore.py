@@ -85,6 +85,17 @@ def test_the_numbers_are_those_of_the_public_functions():
     assert shown.is_exact and not shown.told
 
 
+def test_the_page_shows_the_patients_whom_its_study_runs():
+    """A study's design lays them out, on the page as on the command line."""
+    study = settings.read_study(settings.text_of(small(design="sobol", sigma=0.2)))
+    patients = Patients(study)
+    ds = study.simulate(progress=False)
+    for name in ("K_C", "r_B"):
+        np.testing.assert_array_equal(patients.outlook().values[name], ds[name].values)
+    random = Patients(small(sigma=0.2)).outlook()
+    assert not patients.outlook().has_patients_of(random)
+
+
 def test_fates_agree_with_the_chances_and_are_counted_where_there_is_no_law():
     """200 patients: within five standard errors."""
     exact, by_chance = small(), settings.with_law(small(sigma=0.05), "feedback", "both")

@@ -18,6 +18,8 @@ import pytest
 import xarray as xr
 
 import vcohort as vc
+from vcohort.models.law import Killing
+from vcohort.models.shared import gamma_B
 from vcohort.sweeps.design.chunks import Chunks, cut
 from vcohort.sweeps.store import manifest
 
@@ -159,6 +161,30 @@ def test_a_study_with_something_of_ones_own_is_resumed_by_sweep(tmp_path):
     other = vc.Population("kimmel2021-figures", 0.05, r_B=Own(0.066))
     with pytest.raises(vc.VcohortError, match="Own"):
         vc.sweep(other, AXES, 32, path, **OPTIONS)
+
+
+def with_own_killing(power, half=2e9):
+    """Return a population whose law of killing keeps its name and formula, whatever it computes."""
+    half_of = vc.Param("half", "h", "cells", half, (1e6, 1e12), "half of the killing", "assumed")
+
+    def rate(values, cells):
+        ratio = (cells.car / values["half"]) ** power
+        return values["gamma_B"] * ratio / (1.0 + ratio)
+
+    law = Killing("own", "gamma_B C_all / (half + C_all)", (gamma_B, half_of), rate)
+    return vc.Population("kimmel2021-figures", 0.05, model=vc.car_t(killing=law))
+
+
+@pytest.mark.parametrize("other", [(2.0,), (1.0, 1e9)], ids=["function", "default"])
+def test_a_store_knows_a_law_of_ones_own_by_what_it_computes(other, tmp_path):
+    path = tmp_path / "out.zarr"
+    vc.sweep(with_own_killing(1.0), AXES, 32, path, **OPTIONS)
+    forget(path, [2])
+    # The same law, made again, as in another session.
+    vc.sweep(with_own_killing(1.0), AXES, 32, path, **OPTIONS)
+    assert vc.verify(path).is_whole
+    with pytest.raises(vc.VcohortError, match="computes"):
+        vc.sweep(with_own_killing(*other), AXES, 32, path, **OPTIONS)
 
 
 @pytest.mark.parametrize(

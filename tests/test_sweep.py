@@ -246,6 +246,34 @@ def test_a_regimen_can_be_swept(population):
     assert float(cell) == pytest.approx(float(alone.mean()), abs=2e-3)
 
 
+TWICE = vc.Regimen(vc.Infusion(20.0), vc.Infusion(60.0))
+
+
+def test_a_treatment_may_come_on_the_day_that_another_one_leaves(population):
+    axes = {"infusion_1_day": [20.0, 60.0], "infusion_2_day": [60.0, 150.0]}
+    ds = vc.sweep(population, axes, 64, layout="table", regimen=TWICE, seed=2, **OUTCOME)
+    moved = TWICE.replace(infusion_1_day=60.0, infusion_2_day=150.0)
+    p = vc.cure_probability(population.sample(64, 2), regimen=moved, tolerance=1e-2)
+    assert float(ds["cure_probability"][1]) == pytest.approx(float(p.mean()), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("second", "patients", "message"),
+    [([80.0, 90.0, 120.0], 8, "two of Infusion on day 90"),
+     ([80.0, 90.000001, 120.0], 8, "cannot be told apart"),
+     ([80.0, 90.0, 120.0], 9, "has the shape")],
+)  # fmt: skip
+def test_no_cell_in_the_middle_is_refused_once_there_is_a_store(
+    second, patients, message, population, tmp_path
+):
+    depleted = vc.Lymphodepletion(np.linspace(10.0, 17.0, 8), 0.5)
+    axes = {"infusion_1_day": [30.0, 90.0, 100.0], "infusion_2_day": second}
+    with pytest.raises(vc.VcohortError, match=message):
+        vc.sweep(population, axes, patients, tmp_path / "new.zarr", regimen=TWICE.plus(depleted),
+                 **OUTCOME)  # fmt: skip
+    assert not (tmp_path / "new.zarr").exists()
+
+
 def test_tables_and_designs_lie_along_cells(population):
     table = {"K_C": [6.8e10, 7.2e10, 7.0e10], "sigma": [0.05, 0.05, 0.1]}
     ds = vc.sweep(population, table, 64, layout="table", **OUTCOME)

@@ -57,8 +57,10 @@ class Outlook:
 
     def has_patients_of(self, other: Outlook) -> bool:
         """Whether both are of the same draw of one population, whose centre may have moved."""
-        mine, others = ((each.study.preset, each.study.patients, each.study.run.seed)
-                        for each in (self, other))  # fmt: skip
+        mine, others = (
+            (each.study.preset, each.study.patients, each.study.run.seed, each.study.design)
+            for each in (self, other)
+        )
         return mine == others
 
 
@@ -84,7 +86,7 @@ class Patients:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.cohort = study.population().sample(study.patients, study.run.seed)
+        self.cohort = study.cohort()
 
     def outlook(self) -> Outlook:
         """Return what becomes of the cohort."""

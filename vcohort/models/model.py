@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 from vcohort.arrays import Number
 from vcohort.errors import VcohortError, unknown
 from vcohort.models.escape.none import LAW as NO_ESCAPE
+from vcohort.models.fingerprint import fingerprint
 from vcohort.models.inspection import inspect
 from vcohort.models.law import (
     Escape,
@@ -143,12 +144,15 @@ class Model:
         return known[name]
 
     def to_plain(self) -> dict[str, str]:
-        """Return the names of its laws, or their formulas where one is the user's own."""
+        """Return the names of its laws, or their formulas where one is the user's own.
+
+        What such a law computes is then told too: another function may have the same formula.
+        """
         named = self.composition
         if self.is_built_in:
             return {kind: law.name for kind, law in named.items()}
         told = "; ".join(f"{law.name}: {law.formula}" for law in named.values())
-        return {"own": told, "class": "a law"}
+        return {"own": told, "class": "a law", "computes": fingerprint(self)}
 
     @classmethod
     def from_plain(cls, record: Mapping[str, str]) -> Model:

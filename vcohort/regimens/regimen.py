@@ -216,6 +216,11 @@ class Regimen:
             return None
         return _numpy_of(days).asarray(days, dtype=float)
 
+    def later_days(self, patients: int) -> np.ndarray:
+        """Return the days (patient, treatment) of :attr:`later`; infinite where none comes."""
+        days = [np.broadcast_to(_later(np, each.day), (patients,)) for each in self.later]
+        return np.stack(days, axis=1)
+
     def schedule(self, cohort: Cohort) -> Schedule | None:
         """Return the treatments after day 0, arrays (patient, treatment); None without any."""
         if not self.later:
@@ -269,9 +274,14 @@ def _row(each: Treatment, cohort: Cohort) -> Schedule:
     else:
         cells = cohort["C0"] if each.cells is None else each.cells
     xp = _numpy_of([each.day, *survival.values(), cells])
-    day = xp.where(xp.equal(each.day, 0.0), np.inf, each.day)
+    day = _later(xp, each.day)
     logs = {name: xp.log(xp.maximum(share, _LEAST_SURVIVAL)) for name, share in survival.items()}
     return Schedule(day, logs, cells)
+
+
+def _later(xp: Any, day: Field) -> Any:
+    """Return a day of treatment; infinite where it is day 0, which is done at the start."""
+    return xp.where(xp.equal(day, 0.0), np.inf, day)
 
 
 def _advise(treatments: Iterable[Treatment]) -> None:

@@ -119,12 +119,15 @@ def make_patient_table(cohort: Cohort, run: Run) -> PatientTable:
     check_first_rates(cohort.model, values)
     schedule = run.regimen.schedule(cohort)
     if schedule is not None:
-        _check_days(np.asarray(schedule.day), run)
+        check_days_apart(np.asarray(schedule.day), run)
     return PatientTable(values, np.asarray(cohort.patient), schedule)
 
 
-def _check_days(treatments: np.ndarray, run: Run) -> None:
-    """Refuse days that the run's precision takes for one, though a treatment parts them."""
+def check_days_apart(treatments: np.ndarray, run: Run) -> None:
+    """Refuse days that the run's precision takes for one, though a treatment parts them.
+
+    ``treatments``: their days (patient, treatment).
+    """
     patients = len(treatments) if (treatments != treatments[0]).any() else 1
     asked = np.broadcast_to(
         np.asarray(run.required_days, float), (patients, len(run.required_days))

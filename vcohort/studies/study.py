@@ -34,6 +34,8 @@ from vcohort.studies.uses import DEFAULT_PRESET, PAPER, unread_by
 if TYPE_CHECKING:
     import xarray as xr
 
+    from vcohort.populations.cohort import Cohort
+
 
 _SETTINGS: dict[str, Any] = {name: (type(DEFAULTS[name]), DEFAULTS[name]) for name in PLAIN}
 
@@ -92,15 +94,21 @@ class Study(_OfARun):
     def simulate(self, *, progress: bool | None = None) -> xr.Dataset:
         """Sample the cohort and run it; the study itself goes into the attribute ``study``."""
         self.check()
+        ds = vc.simulate(self.cohort(), run=self.run, progress=progress)
+        return ds.assign_attrs(study=self.to_toml())
+
+    def cohort(self) -> Cohort:
+        """Sample the cohort, by its seed and design.
+
+        :raises VcohortError: for a design of patients who do not differ.
+        """
         population = self.population()
         if self.design != "random" and not any(map(varies, population.distributions.values())):
             raise VcohortError(
                 f"design = {self.design!r} lays out patients who differ, and here nothing varies. "
                 "Give --sigma, or a parameter a distribution, or leave the design out."
             )
-        cohort = population.sample(self.patients, self.run.seed, design=self.design)
-        ds = vc.simulate(cohort, run=self.run, progress=progress)
-        return ds.assign_attrs(study=self.to_toml())
+        return population.sample(self.patients, self.run.seed, design=self.design)
 
     def sweep_arguments(self) -> dict[str, Any]:
         """Return all that :func:`vcohort.sweep` takes, but where to write and who computes."""

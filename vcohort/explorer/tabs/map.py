@@ -87,7 +87,7 @@ class Map(Tab):
         run, population = study.run, study.population()
         grid = vc.sweep(
             population, axes, _PATIENTS, method="exact", horizon=run.horizon, regimen=run.regimen,
-            tolerance=run.tolerance, seed=run.seed, progress=False,
+            tolerance=run.tolerance, seed=run.seed, design=study.design, progress=False,
         )  # fmt: skip
         yield axes, grid["cure_probability"].transpose(*names).values
 

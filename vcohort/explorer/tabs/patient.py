@@ -74,7 +74,7 @@ class Patient(Tab):
         study, number = wish.study, wish.number
         if number >= study.patients:
             raise VcohortError(f"There are {study.patients:,} patients: give a number below that.")
-        one = study.population().sample(study.patients, study.run.seed).select([number])
+        one = study.cohort().select([number])
         days = np.linspace(0.0, study.run.horizon, _DAYS)
         run = replace(study.run, method="hybrid", save_at=days, seed=study.run.seed + wish.chance)
         ds = vc.simulate(one, run=run, progress=False).isel(patient=0)

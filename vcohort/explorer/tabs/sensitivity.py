@@ -55,7 +55,7 @@ class Sensitivity(Tab):
     def compute(self, wish: Study) -> Iterator[object]:
         """Yield d P(cure) / d ln(parameter) of the cohort's mean, by name."""
         run = wish.run
-        cohort = wish.population().sample(min(wish.patients, _PATIENTS), run.seed)
+        cohort = wish.cohort().select(slice(0, _PATIENTS))
         values = {name: np.asarray(value, np.float32) for name, value in cohort.values.items()}
 
         def cured(shifts: dict[str, Any]) -> Any:

@@ -35,15 +35,15 @@ def hazard_of(
 ) -> Hazard:
     """Return the hazard of an arm relative to the reference's, by Cox's partial likelihood.
 
+    As in :func:`vcohort.hazard_ratio` the cured stay free, and are followed as long as all others.
     Its error is the robust one (Lin & Wei 1989, J. Am. Stat. Assoc. 84:1074), of pairs where the
     arms have the same patients. NaN where nobody progresses in one of them, or all of one before
     any of the other, and, with a warning,
     where their curves cross: then no one number says which is better.
     """
-    days, events = (
-        [np.minimum(each.days, last) for each in (mine, base)],
-        [(each.outcome == PROGRESSION) & (each.days <= last) for each in (mine, base)],
-    )
+    events = [(each.outcome == PROGRESSION) & (each.days <= last) for each in (mine, base)]
+    days = [np.where(event, each.days, last)
+            for event, each in zip(events, (mine, base), strict=True)]  # fmt: skip
     if not all(each.any() for each in events):
         return NONE
     crossing = _crossing(days, events, is_paired)

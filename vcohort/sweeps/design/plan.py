@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from vcohort.errors import VcohortError, one_of
 from vcohort.given import number, numbers, truth, whole
 from vcohort.populations.designs import DESIGNS
 from vcohort.populations.population import Population, check_population
+from vcohort.regimens.regimen import Regimen
 from vcohort.simulation.checks import check_fits
+from vcohort.simulation.preparation import check_days_apart
 from vcohort.simulation.run import Run
 from vcohort.sweeps.design.axes import advised, apply, describe
 from vcohort.sweeps.design.chunks import Chunks, cut
@@ -129,20 +131,38 @@ def _check(plan: Plan) -> None:
 
 
 def _check_values(plan: Plan) -> None:
-    """Refuse impossible values, each by itself, and the first and the last cell whole."""
+    """Refuse impossible values: each by itself, but treatments as cells have them together.
+
+    The first and the last cell are made whole.
+    """
     for name, (_, values) in plan.layout.columns.items():
         describe(name, plan.population, plan.run.regimen)
-        for value in np.unique(values):
-            _, run = apply(plan.population, plan.run, {name: float(value)})
-            run.regimen.check(plan.patients, run.horizon)
+        if name not in plan.run.regimen.field_names:
+            for value in np.unique(values):
+                apply(plan.population, plan.run, {name: float(value)})
+    for regimen in _regimens(plan):
+        regimen.check(plan.patients, plan.run.horizon)
+        if regimen.later:
+            check_days_apart(regimen.later_days(plan.patients), plan.run)
     for index in (0, plan.layout.cells - 1):
         population, run = plan.cell(index)
         some = min(plan.patients, 256)
-        run.regimen.check(plan.patients, run.horizon)
         if not any(np.ndim(value) for _, value, _ in run.regimen.named_fields()):
             check_fits(run, population.sample(some, run.seed))
         elif plan.patients > SPAN:
             raise VcohortError(f"One value per patient is possible up to {SPAN} patients per cell.")
+
+
+def _regimens(plan: Plan) -> Iterator[Regimen]:
+    """Yield the regimen of each combination of its swept fields that some cell has."""
+    given = plan.run.regimen
+    swept = {name: column for name, column in plan.layout.columns.items()
+             if name in given.field_names}  # fmt: skip
+    over = list(dict.fromkeys(dimension for dimension, _ in swept.values()))
+    for place in np.ndindex(*(plan.layout.sizes[dimension] for dimension in over)):
+        at = dict(zip(over, place, strict=True))
+        yield given.at(**{name: float(values[at[dimension]])
+                          for name, (dimension, values) in swept.items()})  # fmt: skip
 
 
 def _advise(plan: Plan, axes: Mapping[str, Any]) -> None:
