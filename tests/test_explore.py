@@ -14,7 +14,7 @@ import vcohort as vc
 from vcohort.explorer import settings
 from vcohort.explorer.api import page_class, study_of
 from vcohort.explorer.latest import Latest
-from vcohort.explorer.outlook import Patients, error_of_mean
+from vcohort.explorer.outlook import Patients, _responses, error_of_mean
 from vcohort.explorer.picture import svg_of
 from vcohort.explorer.sliders import sliders_of, value_of
 from vcohort.explorer.whom import gains
@@ -94,6 +94,21 @@ def test_the_page_shows_the_patients_whom_its_study_runs():
         np.testing.assert_array_equal(patients.outlook().values[name], ds[name].values)
     random = Patients(small(sigma=0.2)).outlook()
     assert not patients.outlook().has_patients_of(random)
+
+
+def test_responses_are_shares_of_those_who_could_be_followed():
+    shown = Patients(small(sigma=0.2))
+    ds = shown._drawn
+    lost = ds.assign(response_day_90=ds["response_day_90"].copy())
+    lost["response_day_90"].values[::3] = -1
+    shares, day = _responses(lost[["response_day_90"]])
+    kept = ds["response_day_90"].values[np.arange(200) % 3 > 0]
+    meanings = ds["response_day_90"].attrs["flag_meanings"].split()
+    flags = dict(zip(meanings, ds["response_day_90"].attrs["flag_values"], strict=True))
+    assert day == 90.0 and "missing" not in shares
+    assert sum(shares.values()) == pytest.approx(100.0)
+    for kind, share in shares.items():
+        assert share == pytest.approx(100.0 * np.mean(kept == flags[kind]))
 
 
 def test_fates_agree_with_the_chances_and_are_counted_where_there_is_no_law():

@@ -1,5 +1,6 @@
 """Fits against synthetic truth and closed forms; criteria, profiles, posterior; bad data."""
 
+import warnings
 from fractions import Fraction
 
 import jax
@@ -268,6 +269,18 @@ def test_a_loss_of_one_s_own_and_weights():
     growth = (weight @ x) / (weight @ x**2)
     assert float(ds["estimate"][0, 0]) == pytest.approx(np.log(growth) / 10, rel=1e-6)
     assert ds.attrs["loss"] == "relative"
+
+
+def test_patients_of_the_cohort_s_numbers_in_another_order_are_told_of(growth_table):
+    """Row i of the cohort is the i-th patient of the data, whatever both are called."""
+    rows = {name: [*column] * 2 for name, column in growth_table.items()}
+    cohort = still_tumour(B0=[1e9, 4e9])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vc.fit(rows | {"patient": [0] * 5 + [1] * 5}, ["r_B"], cohort, **QUICK)
+        vc.fit(rows | {"patient": [7] * 5 + [1] * 5}, ["r_B"], cohort, **QUICK)
+    with pytest.warns(vc.VcohortWarning, match=r"number 1 is 1; of the cohort it is 0\. Sort"):
+        vc.fit(rows | {"patient": [1] * 5 + [0] * 5}, ["r_B"], cohort, **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -198,4 +198,8 @@ def _responses(ds: xr.Dataset) -> tuple[dict[str, float], float]:
     last = max(days, key=float)
     found, about = ds[start + last].values, ds[start + last].attrs
     kinds = zip(about["flag_values"], about["flag_meanings"].split(), strict=True)
-    return {kind: 100.0 * float((found == flag).mean()) for flag, kind in kinds}, float(last)
+    # As everywhere, of those who could be followed.
+    known = found[found != MISSING]
+    shares = {kind: 100.0 * float(np.sum(known == flag)) / max(known.size, 1)
+              for flag, kind in kinds if flag != MISSING}  # fmt: skip
+    return shares, float(last)

@@ -70,7 +70,8 @@ def fit(
         limit); ``patient``. Or a trial of :func:`vcohort.read_trial`, whose observables are known.
     :param free: names of the parameters to fit; each patient has its own.
     :param cohort: the model and the values of what is not free, for one patient or for each of
-        the data's; by default the preset ``"kimmel2021-figures"``.
+        the data's, in the order in which these first come; by default the preset
+        ``"kimmel2021-figures"``.
     :param loss: ``"log"``, ``"linear"``, ``"proportional"`` (standard deviation b f, f the
         prediction), ``"combined"`` (sqrt(a^2 + b^2 f^2)), ``"student_t"`` (robust: residuals of
         logs with Student's t, 4 degrees of freedom), ``"kimmel2021"`` (the paper's weights and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from vcohort.analysis.estimation.problem import Bounds, FitSpec, Problem, Subjec
 from vcohort.analysis.free import free_names
 from vcohort.engine.inputs import GridSpec, PatientTable
 from vcohort.engine.integrator.grid import Grid, grid_points, room_for
-from vcohort.errors import VcohortError, one_of
+from vcohort.errors import VcohortError, VcohortWarning, one_of
 from vcohort.given import by_name, floats
 from vcohort.measurements.observables import STATES, Observable
 from vcohort.measurements.observations import Observations, read_observations
@@ -147,6 +148,7 @@ def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
             f"cohort = {type(cohort).__name__} is no cohort. Try vc.Cohort.from_values(r_B=0.1)."
         )
     if len(cohort) == len(data.patients):
+        _warn_of_another_order(cohort, data.patients)
         return cohort
     if len(cohort) != 1:
         raise VcohortError(
@@ -156,6 +158,20 @@ def _one_each(cohort: Cohort | None, data: Observations) -> Cohort:
     values = {name: np.repeat(np.asarray(value), len(data.patients)) for name, value in
               cohort.values.items()}  # fmt: skip
     return Cohort(values, np.arange(len(data.patients)), cohort.model, cohort.origin)
+
+
+def _warn_of_another_order(cohort: Cohort, labels: Sequence[str]) -> None:
+    """Warn where the data call patients by the cohort's numbers, and in another order."""
+    numbers = [str(number) for number in np.asarray(cohort.patient)]
+    if numbers != list(labels) and sorted(numbers) == sorted(labels):
+        place = next(index for index, label in enumerate(labels) if label != numbers[index])
+        warnings.warn(
+            f"Patients are taken in the order in which they first come in the data, where number "
+            f"{place + 1} is {labels[place]}; of the cohort it is {numbers[place]}. Sort the data "
+            "by patient, unless the cohort's values are in the order of the data.",
+            VcohortWarning,
+            stacklevel=6,
+        )
 
 
 def _limits(
