@@ -72,6 +72,7 @@ bench: $(READY)
 	$(BIN)/python -m bench.cells
 	$(BIN)/python -m bench.populations
 	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.commands
 	$(BIN)/python -m bench.explore
 	$(BIN)/python -m bench.page
 

@@ -177,6 +177,14 @@ def startup(found):
     return table(["", "s", "times `import jax, xarray`"], lines)
 
 
+def commands(found):
+    """Return processor and wall seconds of commands, cold and warm."""
+    lines = [[f"`{command}`", *(f"{took[way][of]:.1f}" for way in ("warm", "cold")
+              for of in ("processor_s", "wall_s"))]
+             for command, took in found["commands"].items()]  # fmt: skip
+    return table(["", "warm, processor s", "wall s", "cold, processor s", "wall s"], lines)
+
+
 def explore(found):
     """Return how long one waits for the explorer, by what is waited for."""
     about = {"numbers_ms": "P(cure), survival, kinetics", "all_pictures_ms": "all pictures"}
@@ -328,6 +336,7 @@ def main():
         sweep_machine=f"{swept['machine']['processor']}, {swept['machine']['cores']} cores",
         sweep_resume=f"{swept['resume']['median_s']:.1f}", sweep_memory=sweep_memory(swept),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
+        commands=commands(load("commands")),
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
         arithmetic=arithmetic(compare), explore=explore(page),
         explore_patients=f"{page['patients']:,}", explore_moves=f"{page['moves']:,}",
