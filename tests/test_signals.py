@@ -70,6 +70,35 @@ def test_while_the_package_is_imported(number, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# Python wraps what is raised while a class names its parts; a bare except swallows it.
+GREEDY = {
+    "wraps": "class Part:\n    def __set_name__(*_):\n        send()\nclass All:\n    part = Part()",
+    "swallows": "try:\n    send()\nexcept BaseException:\n    pass",
+}
+SEND = "import os, time\ndef send():\n    os.kill(os.getpid(), {number})\n    time.sleep(0.2)\n"
+LISTEN = """
+import time
+from vcohort.cli.signals import heard
+with heard() as signals:
+    try:
+        import greedy
+        print("imported", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        raise SystemExit(signals.status)
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("way", GREEDY)
+def test_an_import_neither_wraps_nor_swallows_it(way, number, tmp_path):
+    (tmp_path / "greedy.py").write_text(SEND.format(number=int(number)) + GREEDY[way])
+    done = subprocess.run([sys.executable, "-c", LISTEN], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=50, check=False)  # fmt: skip
+    assert done.stdout == "imported\n" and not done.stderr
+    assert done.returncode == 128 + number
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
     "command",

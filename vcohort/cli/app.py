@@ -183,6 +183,12 @@ def main() -> None:
         except MemoryError:
             tell("Error", "red", "Out of memory. Run fewer patients: -n.")
             sys.exit(USAGE_ERROR)
+        except Exception:
+            if signals.came is None:
+                raise
+            # An interrupt that a library gave another name.
+            screen.print("Stopped.")
+            sys.exit(signals.status)
 
 
 def _tell_parameters(screen: Console) -> None:

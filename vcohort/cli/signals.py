@@ -8,12 +8,15 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from types import FrameType
 from typing import Any
 
 from vcohort.cli.at_once import ENDING, hearing
 
-# Seconds in which Python is done with throwing away an object.
+# Seconds in which Python is done with throwing away an object, and perhaps with an import.
 _MOMENT = 0.05
+
+_IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class Signals:
@@ -22,14 +25,16 @@ class Signals:
     def __init__(self) -> None:
         self.came: int | None = None
 
-    def stop(self, number: int, _: Any) -> None:
+    def stop(self, number: int, frame: FrameType | None) -> None:
         """Interrupt what runs: for both signals as Ctrl-C does, which all libraries know."""
         if self.came is None:
             self.came = number
-            raise KeyboardInterrupt
+            if not _imports(frame):
+                raise KeyboardInterrupt
+            self.stop_again()
 
     def stop_again(self) -> None:
-        """Send the signal a moment later, when what swallowed the interrupt is over."""
+        """Send the signal a moment later, when what swallows the interrupt is over."""
         number, self.came = self.came, None
         if number is not None:
             # To the thread that waits: sent to another one, it would wait on.
@@ -42,6 +47,15 @@ class Signals:
     def status(self) -> int:
         """The exit status, by the shells' custom: 128 and the number of the signal."""
         return 128 + (signal.SIGINT if self.came is None else self.came)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a package is being imported, which may swallow the interrupt, or wrap it."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
