@@ -72,7 +72,7 @@ def test_while_the_package_is_imported(number, tmp_path):
 
 # Python wraps what is raised while a class names its parts; a bare except swallows it.
 GREEDY = {
-    "wraps": "class Part:\n    def __set_name__(*_):\n        send()\nclass All:\n    part = Part()",
+    "wraps": "class Part:\n    def __set_name__(*_):\n        send()\nclass A:\n    part = Part()",
     "swallows": "try:\n    send()\nexcept BaseException:\n    pass",
 }
 SEND = "import os, time\ndef send():\n    os.kill(os.getpid(), {number})\n    time.sleep(0.2)\n"
