@@ -6,14 +6,11 @@ Whole processes: once with no program compiled, then with all of them kept. Proc
 whatever else runs changes least, and wall time; of warm ones the least counts.
 """
 
-import os
 import shlex
-import subprocess
 import sys
 import tempfile
-import time
 
-from bench.machine import describe, write
+from bench.machine import clean, describe, of_process, write
 
 TURNS = 2
 
@@ -30,13 +27,9 @@ COMMANDS = (
 def took(command, folder, cache):
     """Return the processor and wall seconds of a process."""
     program = [sys.executable, "-m", *shlex.split(command), "--force"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-    before, start = os.times(), time.perf_counter()
-    subprocess.run(program, cwd=folder, env=environment | {"XDG_CACHE_HOME": cache},
-                   capture_output=True, check=True)  # fmt: skip
-    after = os.times()
-    return {"processor_s": round(sum(after[2:4]) - sum(before[2:4]), 1),
-            "wall_s": round(time.perf_counter() - start, 1)}  # fmt: skip
+    environment = clean() | {"XDG_CACHE_HOME": cache}
+    _, processor, wall = of_process(program, cwd=folder, env=environment, check=True)
+    return {"processor_s": round(processor, 1), "wall_s": round(wall, 1)}
 
 
 def main():

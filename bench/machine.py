@@ -47,6 +47,19 @@ def timed(call):
     return time.perf_counter() - start
 
 
+def of_process(program, check=False, **options):
+    """Run a program; return how it ended, and processor and wall seconds, of all that it starts."""
+    before = os.times()
+    done = subprocess.run(program, check=check, capture_output=True, text=True, **options)
+    after = os.times()
+    return done, sum(after[2:4]) - sum(before[2:4]), after.elapsed - before.elapsed
+
+
+def clean():
+    """Return the environment, without a cache of programs from before."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+
+
 def in_turn(calls, repeats):
     """Return seconds of each call, warm, run one after the other so that noise hits all alike."""
     for call in calls.values():

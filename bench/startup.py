@@ -7,11 +7,9 @@ can only add to it. Raw numbers to bench/results.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 
-from bench.machine import describe, write
+from bench.machine import describe, of_process, write
 
 TURNS = 7
 
@@ -33,20 +31,13 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-def seconds(program: list[str]) -> float:
-    """Return the processor time of a process."""
-    before = os.times()
-    subprocess.run([sys.executable, *program], capture_output=True, check=False)
-    after = os.times()
-    return sum(after[2:4]) - sum(before[2:4])
-
-
 def main() -> None:
     """Measure all, in turn."""
     least = dict.fromkeys(PROGRAMS, float("inf"))
     for _ in range(TURNS):
         for name, program in PROGRAMS.items():
-            least[name] = min(least[name], seconds(program))
+            _, processor, _ = of_process([sys.executable, *program])
+            least[name] = min(least[name], processor)
     base = least["import jax, xarray"]
     found = {
         **describe("python -m bench.startup", ["vcohort", "jax", "xarray", "typer"]),

@@ -6,28 +6,17 @@ Processor time of ``make test`` and all that it starts. Programs are compiled an
 compile they share among themselves alone.
 """
 
-import os
 import re
-import subprocess
 
-from bench.machine import ROOT, describe, write
+from bench.machine import ROOT, clean, describe, of_process, write
 
 
 def measure():
     """Return processor and wall seconds, and how many tests passed."""
-    before = os.times()
-    done = subprocess.run(["make", "test"], cwd=ROOT, capture_output=True, text=True,
-                          env=clean(), check=False)  # fmt: skip
-    after = os.times()
+    done, processor, wall = of_process(["make", "test"], cwd=ROOT, env=clean())
     failed = re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.MULTILINE)
-    return {"processor_seconds": round(sum(after[2:4]) - sum(before[2:4])),
-            "wall_seconds": round(after.elapsed - before.elapsed), "failed": failed,
+    return {"processor_seconds": round(processor), "wall_seconds": round(wall), "failed": failed,
             "tests": passed(done.stdout)}  # fmt: skip
-
-
-def clean():
-    """Return the environment, without a cache of programs from before."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
 
 
 def passed(output):

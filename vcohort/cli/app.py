@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -165,6 +165,10 @@ def main() -> None:
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         tell("Warning", "yellow", message)
 
+    def stopped() -> NoReturn:
+        screen.print("Stopped.")
+        sys.exit(signals.status)
+
     warnings.showwarning = show
     with heard() as signals:
         try:
@@ -173,13 +177,11 @@ def main() -> None:
             tell("Error", "red", error)
             sys.exit(USAGE_ERROR)
         except KeyboardInterrupt:
-            screen.print("Stopped.")
-            sys.exit(signals.status)
+            stopped()
         except SystemExit as ended:
             if ended.code != INTERRUPTED:
                 raise
-            screen.print("Stopped.")
-            sys.exit(signals.status)
+            stopped()
         except MemoryError:
             tell("Error", "red", "Out of memory. Run fewer patients: -n.")
             sys.exit(USAGE_ERROR)
@@ -187,8 +189,7 @@ def main() -> None:
             if signals.came is None:
                 raise
             # An interrupt that a library gave another name.
-            screen.print("Stopped.")
-            sys.exit(signals.status)
+            stopped()
 
 
 def _tell_parameters(screen: Console) -> None:

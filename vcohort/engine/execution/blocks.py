@@ -130,7 +130,7 @@ def run_block(
 ) -> list[Any]:
     """Return the results of a block's ``size`` patients: of ``rows``; the last fills it up."""
     about_to_run()
-    patients = table.take(_filled_up(rows, size), dtype)
+    patients = table.take(filled_up(rows, size), dtype)
     treatments = None if table.schedule is None else table.schedule.day.shape[1]
     form = size, treatments, dtype, device
     alone = first_alone((job.program, *form))
@@ -139,7 +139,8 @@ def run_block(
         return list(job.work(patients))
 
 
-def _filled_up(rows: slice | np.ndarray, size: int) -> slice | np.ndarray:
+def filled_up(rows: slice | np.ndarray, size: int) -> slice | np.ndarray:
+    """Return ``size`` rows: the last one stands for those that are missing."""
     if isinstance(rows, slice) and rows.stop - rows.start == size:
         return rows
     each = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

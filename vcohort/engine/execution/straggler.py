@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from vcohort.engine.execution.blocks import Device, spread
+from vcohort.engine.execution.blocks import Device, filled_up, spread
 from vcohort.engine.execution.pilot import NO_DIGIT, PATIENTS, errors, finer
 from vcohort.engine.inputs import GridSpec, PatientTable
 from vcohort.engine.integrator.grid import LADDER
@@ -99,11 +99,12 @@ def _errors(
     found = np.empty(total)
 
     def run(index: int, _: Device) -> None:
-        rows = np.arange(PATIENTS * index, min(PATIENTS * (index + 1), total))
-        filled = rows[np.minimum(np.arange(PATIENTS), rows.size - 1)]
+        rows = slice(PATIENTS * index, min(PATIENTS * (index + 1), total))
+        patients = table.take(filled_up(rows, PATIENTS), dtype)
+        # On the device of the pilot, whose program it is.
         with jax.enable_x64(dtype == np.float64):
-            error, _ = errors(model, table.take(filled, dtype), plan, mortal=mortal)
-        found[rows] = error[: rows.size]
+            error, _ = errors(model, patients, plan, mortal=mortal)
+        found[rows] = error[: rows.stop - rows.start]
 
     spread(run, -(-total // PATIENTS))
     return found
