@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM: one line, the exit status of the shells' custom, nothing left behind."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -147,20 +149,47 @@ def test_while_workers_start(seconds, to_all, number, tmp_path):
     ended_in_one_line(process, number)
 
 
-def test_a_signal_that_is_swallowed_is_sent_again():
-    class Thrown:
-        def __del__(self):
-            signal.raise_signal(signal.SIGTERM)
-            time.sleep(0.01)
+class Thrown:
+    def __del__(self):
+        strike()
 
+
+def strike():
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(0.01)
+
+
+def bare_except():
+    with contextlib.suppress(BaseException):
+        strike()
+
+
+def from_c():
+    """As a library's C does with a callback that cannot fail."""
+    ctypes.CFUNCTYPE(None)(strike)()
+
+
+def printed_by_c():
+    """As Cython does with a function that cannot fail: by both of Python's hooks."""
+    try:
+        strike()
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+@pytest.mark.parametrize("swallow", [Thrown, bare_except, from_c, printed_by_c])
+def test_a_signal_that_is_swallowed_is_sent_again(swallow, capsys):
+    begun = time.monotonic()
     with heard() as signals:
-        with pytest.raises(KeyboardInterrupt):
-            Thrown()
-            begun = time.monotonic()
+        try:
+            swallow()
             time.sleep(60.0)
-        assert time.monotonic() - begun < 30.0
-        signal.raise_signal(signal.SIGTERM)  # Cleaning up is not interrupted.
-        assert signals.status == 143
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGTERM)  # Cleaning up is not interrupted,
+            time.sleep(0.2)  # nor is what is handled sent again.
+    assert time.monotonic() - begun < 30.0
+    assert signals.status == 143
+    assert capsys.readouterr().err == ""
 
 
 def test_signals_are_held_back_and_not_lost():

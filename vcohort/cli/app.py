@@ -172,7 +172,8 @@ def main() -> None:
     warnings.showwarning = show
     with heard() as signals:
         try:
-            app()
+            # Not ``app()``, which takes Python's hook of exceptions for its own.
+            typer.main.get_command(app)()
         except (VcohortError, OSError) as error:
             tell("Error", "red", error)
             sys.exit(USAGE_ERROR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
@@ -13,10 +13,21 @@ from typing import Any
 
 from vcohort.cli.at_once import ENDING, hearing
 
-# Seconds in which Python is done with throwing away an object, and perhaps with an import.
+# Seconds in which Python is done with what swallowed an interrupt, and perhaps with an import.
 _MOMENT = 0.05
 
 _IMPORTING = "<frozen importlib._bootstrap>"
+
+
+class _Interrupt(KeyboardInterrupt):
+    """Ctrl-C's interrupt; who lets it go, when nobody handles it any more, is told."""
+
+    def __init__(self, let_go: Callable[[], None]) -> None:
+        super().__init__()
+        self._let_go = let_go
+
+    def __del__(self) -> None:
+        self._let_go()
 
 
 class Signals:
@@ -24,24 +35,39 @@ class Signals:
 
     def __init__(self) -> None:
         self.came: int | None = None
+        self._listening = True
+        self._over = False
+        self._later: threading.Timer | None = None
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Interrupt what runs: for both signals as Ctrl-C does, which all libraries know."""
-        if self.came is None:
-            self.came = number
+        if self._listening:
+            self.came, self._listening = number, False
             if not _imports(frame):
-                raise KeyboardInterrupt
+                raise _Interrupt(self.stop_again)
             self.stop_again()
 
     def stop_again(self) -> None:
-        """Send the signal a moment later, when what swallows the interrupt is over."""
-        number, self.came = self.came, None
-        if number is not None:
-            # To the thread that waits: sent to another one, it would wait on.
-            to = threading.main_thread().ident
-            later = threading.Timer(_MOMENT, signal.pthread_kill, (to, number))
-            later.daemon = True
-            later.start()
+        """Send the signal a moment later: what interrupted was swallowed, or would be.
+
+        An interrupt that is handled, or under way with what must be put away before, is held by
+        somebody; one that is let go before the end was swallowed, by whatever code it was.
+        """
+        if self._listening or self._over:
+            return
+        self._listening = True
+        # To the thread that waits: sent to another one, it would wait on.
+        to = threading.main_thread().ident
+        self._later = threading.Timer(_MOMENT, signal.pthread_kill, (to, self.came))
+        self._later.daemon = True
+        self._later.start()
+
+    def end(self) -> None:
+        """Send nothing any more, and listen to nothing: the command is over."""
+        self._over, self._listening = True, False
+        if self._later is not None:
+            self._later.cancel()
+            self._later.join()
 
     @property
     def status(self) -> int:
@@ -65,21 +91,31 @@ def heard() -> Generator[Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    tell = sys.unraisablehook
-
-    def look(unraisable: Any) -> None:
-        # What is raised while Python throws objects away is lost: nothing would end.
-        if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            signals.stop_again()
-        else:
-            tell(unraisable)
-
-    with hearing(signals.stop):
-        sys.unraisablehook = look
+    with hearing(signals.stop), _silent():
         try:
             yield signals
         finally:
-            sys.unraisablehook = tell
+            signals.end()
+
+
+@contextmanager
+def _silent() -> Generator[None]:
+    """Print no interrupt that Python, or a library's C, had to drop: it is sent again."""
+    tell, print_error = sys.unraisablehook, sys.excepthook
+
+    def drop(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, _Interrupt):
+            tell(unraisable)
+
+    def drop_printed(kind: type[BaseException], error: BaseException, *at: Any) -> None:
+        if not isinstance(error, _Interrupt):
+            print_error(kind, error, *at)
+
+    sys.unraisablehook, sys.excepthook = drop, drop_printed
+    try:
+        yield
+    finally:
+        sys.unraisablehook, sys.excepthook = tell, print_error
 
 
 @contextmanager
