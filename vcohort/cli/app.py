@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 import vcohort as vc
 from vcohort.cli import options
-from vcohort.cli.at_once import load
+from vcohort.cli.at_once import end, load
 from vcohort.cli.commands.archive import archive
 from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
@@ -166,8 +167,9 @@ def main() -> None:
         tell("Warning", "yellow", message)
 
     def stopped() -> NoReturn:
-        screen.print("Stopped.")
-        sys.exit(signals.status)
+        with suppress(OSError):
+            sys.stdout.flush()
+        end(signals.number)
 
     warnings.showwarning = show
     with heard() as signals:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -24,7 +24,7 @@ _WORK = ("vcohort.simulation.simulate", "vcohort.results.netcdf")
 def listen() -> None:
     """End the process at the first signal, from now on."""
     for number in ENDING:
-        signal.signal(number, _end)
+        signal.signal(number, end)
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def ending_at_once() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    with hearing(_end):
+    with hearing(end):
         yield
 
 
@@ -71,7 +71,11 @@ def importing() -> Generator[None]:
                 gc.enable()
 
 
-def _end(number: int, _: Any) -> None:
+def end(number: int, _: Any = None) -> NoReturn:
+    """Say so and end, by the shells' custom with the status 128 and the number of the signal.
+
+    Python is not taken down: what XLA still computes would crash with it.
+    """
     sys.stderr.write("Stopped.\n")
     sys.stderr.flush()
     os._exit(128 + number)

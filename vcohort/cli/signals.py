@@ -70,9 +70,9 @@ class Signals:
             self._later.join()
 
     @property
-    def status(self) -> int:
-        """The exit status, by the shells' custom: 128 and the number of the signal."""
-        return 128 + (signal.SIGINT if self.came is None else self.came)
+    def number(self) -> int:
+        """The signal that came; what is interrupted without one, is so as by Ctrl-C."""
+        return signal.SIGINT if self.came is None else self.came
 
 
 def _imports(frame: FrameType | None) -> bool:
