@@ -467,12 +467,19 @@ def test_what_is_given_twice_or_in_part_is_refused(vcohort, arguments, message):
     refused(vcohort(*arguments), message)
 
 
-def test_an_interrupt_ends_in_one_line(vcohort, monkeypatch, tmp_path):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
+INTERRUPTED = """
+import vcohort
+from vcohort.__main__ import main
+def interrupted(self):
+    raise KeyboardInterrupt
+vcohort.Study.simulate = interrupted
+main()
+"""
 
-    monkeypatch.setattr("vcohort.simulate", interrupted)
-    result = vcohort("simulate", "-n", 5)
+
+def test_an_interrupt_ends_in_one_line(tmp_path):
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED, "simulate", "-n", "5"],
+                            capture_output=True, cwd=tmp_path, text=True, check=False)  # fmt: skip
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "Stopped.\n")
     assert not list(tmp_path.iterdir())
 
