@@ -468,11 +468,11 @@ def test_what_is_given_twice_or_in_part_is_refused(vcohort, arguments, message):
 
 
 INTERRUPTED = """
-import vcohort
+import vcohort.studies.study
 from vcohort.__main__ import main
 def interrupted(self):
     raise KeyboardInterrupt
-vcohort.Study.simulate = interrupted
+vcohort.studies.study.Study.simulate = interrupted
 main()
 """
 
