@@ -67,6 +67,7 @@ bench: $(READY)
 	  $(BIN)/python -m pip install --quiet -c requirements.lock "cubie[cuda13]"; } || true
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.small
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.sampling
 	$(BIN)/python -m bench.cells

@@ -1,11 +1,10 @@
 """What a step costs at the least: its operations, times what XLA takes for one of each."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from bench.machine import in_turn, median
 from bench.workloads import NAMES, patients
@@ -27,14 +26,10 @@ _LIKE = {"sub": "add", "max": "add", "min": "add", "neg": "add", "select_n": "ad
          "gt": "add", "square": "mul", "integer_pow": "mul"}  # fmt: skip
 
 
-def arithmetic():
-    """Return operations a patient and step, with W, and nanoseconds of one core for one of each."""
-    calls = {name: _loop(each) for name, each in OPERATIONS.items()}
-    seconds = in_turn(calls, 9)
-    each = {name: 1e9 * median(found) / TURNS / LANES for name, found in seconds.items()}
-    counts = operations()
-    return {"operations": counts, "ns_each": each,
-            "ns_a_step": sum(counts[name] * each[name] for name in counts)}  # fmt: skip
+def ns_each():
+    """Return nanoseconds of one core for one of each operation."""
+    seconds = in_turn({name: _loop(each) for name, each in OPERATIONS.items()}, 9)
+    return {name: 1e9 * median(found) / TURNS / LANES for name, found in seconds.items()}
 
 
 def _loop(operation):
@@ -49,14 +44,22 @@ def _loop(operation):
     return lambda: jax.block_until_ready(run(values))
 
 
-def operations():
-    """Count a step's operations, but for those that a time loop does once, before it begins."""
+def operations(cure):
+    """Count a step's operations, with or without the cure integral W.
+
+    Not counted are those that a time loop does once, before it begins.
+    """
     cohort, _ = patients(1)
     values = {name: jnp.float32(np.asarray(cohort[name])[0]) for name in NAMES}
     hazard = first_path_state(cohort.model, values)
-    step = partial(path_step, cohort.model)
+    path = slice(None) if cure else slice(-1)
+
+    def after(*given):
+        return path_step(cohort.model, *given).after[path]
+
     with jax.disable_jit():
-        jaxpr = jax.make_jaxpr(lambda *given: step(*given).after)(values, hazard, 1.0).jaxpr
+        jaxpr = jax.make_jaxpr(after)(values, hazard, 1.0).jaxpr
+    jaxpr, _ = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars), instantiate=True)
     before, same, found = set(jaxpr.invars[: len(values)]), {}, {}
     counts = dict.fromkeys(OPERATIONS, 0)
     for line in jaxpr.eqns:

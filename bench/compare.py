@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import vcohort as vc
-from bench.arithmetic import arithmetic
+from bench.arithmetic import ns_each
 from bench.machine import describe, in_turn, median, timed, write
 from bench.peers import c, diffrax_peer, engine, gillespy_peer, numba_peer, optional, scipy_peer
 from bench.workloads import (
@@ -237,7 +237,7 @@ def main():
     report["compiling"] = compiling()
     report["agreement"] = agreement()
     report["steps"] = len(engine.grid(patients(MIDDLE).cohort, "exact")[0])
-    report["arithmetic"] = arithmetic()
+    report["ns_each"] = ns_each()
     rows = Rows()
     tuned = tune(SAVED)
     others, report["absent"] = optional.tuned(SAVED)

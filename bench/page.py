@@ -4,6 +4,7 @@ python -m bench.page              (or: make bench)
 """
 
 import json
+from itertools import chain
 from string import Template
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
+from bench.arithmetic import operations
 from bench.machine import RESULTS, ROOT, median
 
 PAPER = "numba, the paper's algorithm"
@@ -240,21 +242,56 @@ def ratios(rows):
     return table(["ratio at the same size", ""], lines)
 
 
+WITH_CURE, WITHOUT = "W3", "W1, end state"
+
+
 def arithmetic(compare):
-    """Return what a step's operations cost, and what a patient and step does."""
-    found, cores = compare["arithmetic"], compare["machine"]["cores"]
-    lines = [
-        [name, str(count), f"{found['ns_each'][name]:.3f}", f"{count * found['ns_each'][name]:.1f}"]
-        for name, count in found["operations"].items()
-    ]
-    lines.append(["together", "", "", f"{found['ns_a_step']:.1f}"])
-    for engine in ("vcohort, exact, blocks on the device", "C, exact"):
-        size, seconds = max((row["patients"], median(row["seconds"])) for row in compare["rows"]
-                            if (row["workload"], row["engine"]) == ("W3", engine))  # fmt: skip
-        each = 1e9 * cores * seconds / size / compare["steps"]
-        lines.append([f"W3, {engine}, measured", "", "", f"{each:.1f}"])
-    head = ["operation", f"in one of the {compare['steps']} steps", "ns of one core", "ns a step"]
+    """Return what a step's operations cost beside what vcohort and the C program take for it."""
+    each, lines = compare["ns_each"], []
+    counts = {job: operations(cure=job == WITH_CURE) for job in (WITH_CURE, WITHOUT)}
+    for name, ns in each.items():
+        of_jobs = ((str(count[name]), f"{count[name] * ns:.1f}") for count in counts.values())
+        lines.append([name, f"{ns:.3f}", *chain.from_iterable(of_jobs)])
+    for what, found in (
+        ("operations alone", [alone(compare, job) for job in counts]),
+        ("vcohort, measured", [a_step(compare, WITH_CURE, "vcohort, exact, blocks on the device"),
+                               a_step(compare, WITHOUT, "vcohort")]),
+        ("C, measured", [in_c(compare, job) for job in counts]),
+    ):  # fmt: skip
+        lines.append([what, "", *chain.from_iterable(("", f"{ns:.1f}") for ns in found)])
+    head = ["operation", "ns of one core"]
+    head += [f"{job}: {what}" for job in ("W3", "W1") for what in ("in a step", "ns a step")]
     return table(head, lines)
+
+
+def alone(compare, job):
+    """Return nanoseconds that the operations of a patient's step take."""
+    counts = operations(cure=job == WITH_CURE)
+    return sum(counts[name] * ns for name, ns in compare["ns_each"].items())
+
+
+def in_c(compare, job):
+    """Return nanoseconds that the C program takes for a patient's step."""
+    return a_step(compare, job, "C, exact" if job == WITH_CURE else "C")
+
+
+def a_step(compare, job, engine):
+    """Return nanoseconds of one core that an engine takes for a patient's step."""
+    rows = [row for row in compare["rows"] if row["workload"] == job]
+    # The C program takes the engine's own steps to the last day, and says how many.
+    steps = compare["steps"]
+    if job == WITHOUT:
+        steps = next(int(row["setting"].split()[0]) for row in rows if row["engine"] == "C")
+    largest = max((row for row in rows if row["engine"] == engine), key=lambda row: row["patients"])
+    cores = compare["machine"]["cores"]
+    return 1e9 * cores * median(largest["seconds"]) / largest["patients"] / steps
+
+
+def small(found):
+    """Return what a call for a small cohort takes, and its parts."""
+    lines = [[f"{int(size):,}", *(f"{part:.1f}" for part in parts.values())]
+             for size, parts in found["milliseconds"].items()]  # fmt: skip
+    return table(["patients", *next(iter(found["milliseconds"].values()))], lines)
 
 
 def compiled(found, card):
@@ -336,7 +373,9 @@ def main():
         sweep_machine=f"{swept['machine']['processor']}, {swept['machine']['cores']} cores",
         sweep_resume=f"{swept['resume']['median_s']:.1f}", sweep_memory=sweep_memory(swept),
         cells=cells(more), cell_patients=f"{more['patients']:,}", startup=startup(load("startup")),
-        commands=commands(load("commands")),
+        commands=commands(load("commands")), small=small(load("small")),
+        bound_w1=f"{in_c(compare, WITHOUT) / alone(compare, WITHOUT):.2f}",
+        bound_w3=f"{in_c(compare, WITH_CURE) / alone(compare, WITH_CURE):.2f}",
         prices=prices(engine), sampling=sampling(load("sampling")), compiling=compiling(compare),
         arithmetic=arithmetic(compare), explore=explore(page),
         explore_patients=f"{page['patients']:,}", explore_moves=f"{page['moves']:,}",
