@@ -118,6 +118,17 @@ def test_while_a_command_works(command, number, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("seconds", [0.1, 1.0])
+def test_while_a_page_is_served(seconds, number, tmp_path):
+    """Just after its address is told, and while its first numbers are computed."""
+    process = start(tmp_path, "vcohort.cli.app", "explore", "--no-browser")
+    assert "http://" in process.stdout.readline()
+    time.sleep(seconds)
+    process.send_signal(number)
+    ended_in_one_line(process, number)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("seconds", [1.5, 2.0, 2.5, 3.0, 3.5, 4.0])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import panel as pn
@@ -46,10 +49,11 @@ def serve(
     pn.extension(notifications=False, throttled=False)
     # What is no trial is told before there is a server.
     curve = read_trial(trial)
-    server: Any = pn.serve(
-        {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False, start=False,
-        title=_TITLE, verbose=False,
-    )  # fmt: skip
+    with _heard_by_the_same():
+        server: Any = pn.serve(
+            {"/": lambda: page_of(study, curve)}, port=port, address=ADDRESS, show=False,
+            start=False, title=_TITLE, verbose=False,
+        )  # fmt: skip
     at = f"http://{ADDRESS}:{server.port}/"
     server.start()
 
@@ -64,6 +68,19 @@ def serve(
     if browser:
         server.io_loop.add_callback(webbrowser.open, at)
     server.io_loop.start()
+
+
+@contextmanager
+def _heard_by_the_same() -> Generator[None]:
+    """Leave Ctrl-C to who hears it: Panel would take it, and end the server as if all were well."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _first_outlook(study: Study) -> Iterator[object]:
