@@ -23,7 +23,7 @@ from vcohort.cli.report.findings import FINDINGS
 from vcohort.cli.report.folder import read
 from vcohort.cli.report.page import write_page
 from vcohort.cli.report.questions import QUESTIONS
-from vcohort.cli.report.verification import checks_of
+from vcohort.cli.report.self_check import checks_of
 from vcohort.results.kinds import KINDS
 
 ALONE = {"meta", "img", "link", "br"}

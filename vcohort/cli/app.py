@@ -17,8 +17,8 @@ import vcohort as vc
 from vcohort.cli import options
 from vcohort.cli.at_once import end, load
 from vcohort.cli.commands.archive import archive
-from vcohort.cli.commands.arms import compare, trial
 from vcohort.cli.commands.calibrate import calibrate
+from vcohort.cli.commands.compare import compare
 from vcohort.cli.commands.explore import explore
 from vcohort.cli.commands.export import export
 from vcohort.cli.commands.fit import fit
@@ -29,6 +29,7 @@ from vcohort.cli.commands.report import report
 from vcohort.cli.commands.sensitivity import sensitivity
 from vcohort.cli.commands.survival import survival
 from vcohort.cli.commands.sweep import resume, sweep, verify
+from vcohort.cli.commands.trial import trial
 from vcohort.cli.console import console, forgive_letters, table
 from vcohort.cli.outputs import Outputs
 from vcohort.cli.signals import heard

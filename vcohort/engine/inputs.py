@@ -13,7 +13,7 @@ from jax import Array
 from vcohort.engine.chance.random import Key
 from vcohort.engine.compiling.platform import platform
 from vcohort.engine.integrator.grid import Days, Grid, make_grid, room_for, shared_grid
-from vcohort.engine.integrator.treatment import Schedule
+from vcohort.engine.integrator.jumps import Schedule
 
 
 class Patients(NamedTuple):

@@ -11,7 +11,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from vcohort.engine.integrator.treatment import Schedule
+from vcohort.engine.integrator.jumps import Schedule
 from vcohort.errors import VcohortError, unknown
 from vcohort.given import check_labels
 from vcohort.models.shared import C0

@@ -15,7 +15,7 @@ from vcohort.analysis.estimation.losses import Loss, Measured
 from vcohort.analysis.estimation.scattered import scattered_squares
 from vcohort.engine.closed_forms.path import Path, path
 from vcohort.engine.integrator.grid import Grid
-from vcohort.engine.integrator.treatment import Schedule
+from vcohort.engine.integrator.jumps import Schedule
 from vcohort.errors import VcohortError
 from vcohort.measurements.observables import Observable
 from vcohort.measurements.observations import Observations

@@ -18,8 +18,8 @@ from vcohort.cli.report.findings import FINDINGS
 from vcohort.cli.report.findings.words import number
 from vcohort.cli.report.parameters import COLUMNS as PARAMETER_COLUMNS
 from vcohort.cli.report.parameters import parameter_rows
-from vcohort.cli.report.verification import COLUMNS as CHECK_COLUMNS
-from vcohort.cli.report.verification import checks_of
+from vcohort.cli.report.self_check import COLUMNS as CHECK_COLUMNS
+from vcohort.cli.report.self_check import checks_of
 from vcohort.results.kinds import kind_of
 
 

@@ -22,7 +22,7 @@ from vcohort.engine.compiling.platform import platform
 from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.execution.loop import Programs, follow_all
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
-from vcohort.engine.integrator.treatment import Schedule
+from vcohort.engine.integrator.jumps import Schedule
 from vcohort.engine.programs.base import Patient
 
 # The parts of a grid, the last of what a number depends on; patients are their second axis.

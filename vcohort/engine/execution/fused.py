@@ -21,7 +21,7 @@ from vcohort.engine.execution.kernel import Forms, Inputs, in_a_kernel
 from vcohort.engine.execution.loop import Programs
 from vcohort.engine.inputs import Block, Patients
 from vcohort.engine.integrator.grid import Grid, Step
-from vcohort.engine.integrator.treatment import Schedule, due_now, jump_of
+from vcohort.engine.integrator.jumps import Schedule, due_now, jump_of
 from vcohort.engine.lanes import NotInLanes, run, turns
 from vcohort.engine.programs.base import Patient, PatientProgram
 

@@ -11,7 +11,7 @@ from jax import Array
 
 from vcohort.branches import scan_first
 from vcohort.engine.integrator.grid import Step, step_axes
-from vcohort.engine.integrator.treatment import due_now, jump_of
+from vcohort.engine.integrator.jumps import due_now, jump_of
 from vcohort.engine.programs.base import Found, Kept, Patient, PatientProgram, State
 
 Programs = tuple[PatientProgram[Any, Any, Any], ...]

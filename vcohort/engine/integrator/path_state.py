@@ -25,7 +25,7 @@ from vcohort.engine.integrator.step import (
     first_compartments,
     integrate,
 )
-from vcohort.engine.integrator.treatment import Jump, treat
+from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.models import Cells, Model, Values
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.

@@ -9,7 +9,7 @@ from vcohort.branches import when
 from vcohort.endpoints import Cubic, Reach
 from vcohort.engine.chance.random import Key, fold
 from vcohort.engine.integrator.tumour_rates import TumourRates
-from vcohort.engine.methods.events import play
+from vcohort.engine.methods.thinning import play
 from vcohort.engine.methods.tumour import (
     Entry,
     Limits,

@@ -21,7 +21,7 @@ from vcohort.engine.chance import birth_death
 from vcohort.engine.chance.birth_death import Lineage
 from vcohort.engine.chance.random import Key, fold, normal, uniforms
 from vcohort.engine.integrator.tumour_rates import TumourRates
-from vcohort.engine.methods.events import Clock, play
+from vcohort.engine.methods.thinning import Clock, play
 from vcohort.engine.methods.tumour import (
     SMALL,
     Entry,

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from vcohort.arrays import Number, Value
 from vcohort.engine.chance.random import Key
 from vcohort.engine.integrator.grid import Step
-from vcohort.engine.integrator.treatment import Jump, Schedule
+from vcohort.engine.integrator.jumps import Jump, Schedule
 from vcohort.models import Values
 
 State = TypeVar("State")

@@ -43,7 +43,7 @@ from vcohort.engine.integrator.path_state import (
     w_at_lambda,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.treatment import Jump
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.methods import regrowth
 from vcohort.engine.programs.base import LaterProgram, Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import (

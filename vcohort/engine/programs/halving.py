@@ -17,7 +17,7 @@ from vcohort.engine.integrator.path_state import (
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.treatment import Jump
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model
 

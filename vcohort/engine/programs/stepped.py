@@ -18,7 +18,7 @@ from vcohort.engine.integrator.step import (
     integrate,
     strain_of,
 )
-from vcohort.engine.integrator.treatment import Jump, treat
+from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.engine.methods.tumour import Limits
 from vcohort.engine.methods.tumours import (
     AnyTumour,

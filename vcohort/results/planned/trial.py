@@ -15,7 +15,7 @@ from vcohort.errors import VcohortError, VcohortWarning, one_of, refuse_other
 from vcohort.given import by_name, confidence_of, names_of, number, whole
 from vcohort.results.arms.arm import Arm, read_arm, warn_other_events
 from vcohort.results.arms.compare import populations_of
-from vcohort.results.planned.predict import Plan, predicted
+from vcohort.results.planned.power import Plan, predicted
 
 _EXAMPLE = '{"one": ds, "two": other}'
 

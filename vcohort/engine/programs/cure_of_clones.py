@@ -32,7 +32,7 @@ from vcohort.engine.integrator.path_state import (
     treat_path_state,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.treatment import Jump
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.engine.programs.base import LaterProgram, Patient, PatientProgram
 from vcohort.engine.programs.cure import Cured
