@@ -176,6 +176,20 @@ def test_none_of_a_few_is_no_certainty():
         assert float(here["upper"]) >= max(reach - 1e-9, 0.05)
 
 
+def test_patients_of_another_population_are_no_pairs(cohort):
+    """They have the same numbers and the same seed."""
+    with_dose = cohort.replace(C0=np.asarray(cohort["C0"]) / 2)
+    other = vc.Population("kimmel2021-figures", 0.2).sample(len(cohort), seed=1)
+    cohorts = {"one": cohort, "dose": with_dose, "other": other}
+    arms = {name: vc.simulate(each, run=RUN, progress=False) for name, each in cohorts.items()}
+    with pytest.warns(vc.VcohortWarning, match=r"different populations \(sigma differ"):
+        ds = vc.compare(arms)
+    assert ds["paired"].values.tolist() == [True, True, False]
+    with pytest.warns(vc.VcohortWarning, match="different populations"):
+        vc.Trial(arms, 20).predict(trials=20)
+    vc.compare({name: arms[name] for name in ("one", "dose")})
+
+
 @pytest.mark.parametrize("change", ["seed", "no labels", "twice", "other labels"])
 def test_only_the_same_patients_are_pairs(change, cohort):
     one = vc.simulate(cohort.select(slice(0, 50)), run=RUN, progress=False)

@@ -173,8 +173,9 @@ def test_visits_twice_are_refused(run, figures):
 
 
 def test_in_the_shell(vcohort, tmp_path, run, figures):
-    for name, sigma in (("one", 0.1), ("two", 0.2)):
-        vc.save(run(figures(sigma).sample(60, seed=1), "exact"), tmp_path / f"{name}.nc")
+    for name, capacity in (("one", 7e10), ("two", 8e10)):
+        cohort = figures(0.1, K_C=capacity).sample(60, seed=1)
+        vc.save(run(cohort, "exact"), tmp_path / f"{name}.nc")
     flags = "-n 20 --enrolment 100 --trials 50 --dropout 0.1 --visits 91,182 --days 91 --seed 3"
     told = vcohort("trial", "one.nc", "two.nc", *flags.split())
     assert told.returncode == 0 and "power" in told.stdout, told.stderr

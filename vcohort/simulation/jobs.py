@@ -19,8 +19,8 @@ from vcohort.engine.inputs import GridSpec, Patients, Settings
 from vcohort.engine.integrator.grid import grid_points
 from vcohort.engine.methods.tumour import SMALL
 from vcohort.engine.programs.cure import Cure
-from vcohort.engine.programs.exact import exact
 from vcohort.engine.programs.cure_of_clones import Extinction, RatesOnThePath
+from vcohort.engine.programs.exact import exact
 from vcohort.engine.programs.stepped import Stepped
 from vcohort.models import Model
 from vcohort.simulation.run import Run

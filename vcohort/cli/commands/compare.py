@@ -38,9 +38,7 @@ def compare(
     shown = ds[["value", "difference", "lower", "upper"]]
     tell(screen, shown.drop_sel(arm=ds.attrs["reference"]), ("arm", "statistic"))
     _tell_hazards(screen, ds)
-    tell_reference(
-        screen, ds, "Intervals are those of Monte Carlo, not of a trial: vcohort trial."
-    )
+    tell_reference(screen, ds, "Intervals are those of Monte Carlo, not of a trial: vcohort trial.")
     outputs.write(screen, ds, vc.plots.forest)
 
 

@@ -24,7 +24,7 @@ from vcohort.results.tidy import left_out, rows_of, to_dataframe
 
 WHAT: Mapping[str, tuple[str, str]] = {
     "cohort": ("Virtual cohort", "Virtual patients of CAR T cell therapy, one run each."),
-    "arms": ("Arms compared", "The same virtual trial under several treatments."),
+    "arms": ("Arms compared", "What became of the virtual patients of each arm."),
     "planned_trial": ("Planned trial", "What a trial of so many patients would show."),
     "fit": ("Fit", "Parameters estimated from each patient's data, by least squares."),
     "population_fit": ("Population fit", "Mixed effects: a population from a trial's patients."),

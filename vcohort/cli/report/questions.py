@@ -26,7 +26,7 @@ def _of_a_sweep(ds: Any) -> str:
 
 def _of_arms(ds: Any) -> str:
     others = [name for name in ds["arm"].values.tolist() if name != ds.attrs["reference"]]
-    return f"What does {listed(others)} do that {ds.attrs['reference']} does not?"
+    return f"How do the patients of {listed(others)} fare, beside those of {ds.attrs['reference']}?"
 
 
 def _of_a_planned_trial(ds: Any) -> str:

@@ -17,8 +17,8 @@ from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.compiling.tiles import in_tiles
 from vcohort.engine.execution.loop import follow
 from vcohort.engine.integrator.grid import Grid, grid_axes, steps_of
-from vcohort.engine.integrator.path_state import cells_on, extinct
 from vcohort.engine.integrator.jumps import Schedule
+from vcohort.engine.integrator.path_state import cells_on, extinct
 from vcohort.engine.programs.base import Patient
 from vcohort.engine.programs.path import DeterministicPath
 from vcohort.models import Cells, Model

@@ -18,6 +18,7 @@ from vcohort.endpoints import Cubic
 from vcohort.endpoints.accrual import Accrual
 from vcohort.endpoints.quadratic import Quadratic
 from vcohort.engine.integrator.clones import first_clones, mean_paths, whole_tumour
+from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.engine.integrator.step import (
     Compartments,
     Integrated,
@@ -25,7 +26,6 @@ from vcohort.engine.integrator.step import (
     first_compartments,
     integrate,
 )
-from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.models import Cells, Model, Values
 
 # exp(-exp(7)) is 0 even in float64; a cap keeps its derivative 0 rather than infinite times 0.

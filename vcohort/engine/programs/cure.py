@@ -8,6 +8,7 @@ from typing import NamedTuple
 from vcohort.arrays import Number
 from vcohort.engine.integrator.clones import first_clones
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     PathState,
     extinct,
@@ -16,7 +17,6 @@ from vcohort.engine.integrator.path_state import (
     treat_path_state,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model
 

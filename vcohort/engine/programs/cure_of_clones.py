@@ -24,6 +24,7 @@ from vcohort.arrays import Number
 from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.integrator.clones import CloneRates, exponential_mean, sum_of
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     PathState,
     first_path_state,
@@ -32,7 +33,6 @@ from vcohort.engine.integrator.path_state import (
     treat_path_state,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.tumour_rates import TumourRates
 from vcohort.engine.programs.base import LaterProgram, Patient, PatientProgram
 from vcohort.engine.programs.cure import Cured

@@ -32,6 +32,7 @@ from vcohort.endpoints import (
 from vcohort.engine.chance.random import Key
 from vcohort.engine.compiling.tiles import add_up
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     CureCrossing,
     PathState,
@@ -43,7 +44,6 @@ from vcohort.engine.integrator.path_state import (
     w_at_lambda,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.methods import regrowth
 from vcohort.engine.programs.base import LaterProgram, Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import (

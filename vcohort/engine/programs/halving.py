@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from vcohort.arrays import Number
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     PathState,
     extinct,
@@ -17,7 +18,6 @@ from vcohort.engine.integrator.path_state import (
     path_step,
     treat_path_state,
 )
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.programs.base import Patient, PatientProgram
 from vcohort.models import Model
 

@@ -12,6 +12,7 @@ from vcohort.arrays import Number
 from vcohort.endpoints import Start, TCellEndpoint
 from vcohort.endpoints.accrual import Accrual
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     PathState,
     cells_on,
@@ -20,7 +21,6 @@ from vcohort.engine.integrator.path_state import (
     treat_path_state,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.programs.base import Outcomes, Patient, PatientProgram
 from vcohort.engine.programs.folding import Carries, begin, results, t_cell_segment, update
 from vcohort.models import Cells, Model

@@ -11,6 +11,7 @@ from vcohort.arrays import Number
 from vcohort.endpoints import Endpoint
 from vcohort.engine.integrator.clones import first_cells, first_clones, sum_of
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.engine.integrator.step import (
     Compartments,
     cells_of,
@@ -18,7 +19,6 @@ from vcohort.engine.integrator.step import (
     integrate,
     strain_of,
 )
-from vcohort.engine.integrator.jumps import Jump, treat
 from vcohort.engine.methods.tumour import Limits
 from vcohort.engine.methods.tumours import (
     AnyTumour,

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from vcohort.arrays import Number
 from vcohort.engine.integrator.clones import first_clones
 from vcohort.engine.integrator.grid import Step
+from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.integrator.path_state import (
     PathState,
     extinct,
@@ -19,7 +20,6 @@ from vcohort.engine.integrator.path_state import (
     treat_path_state,
 )
 from vcohort.engine.integrator.step import strain_of
-from vcohort.engine.integrator.jumps import Jump
 from vcohort.engine.methods.size_law import deviate
 from vcohort.engine.programs.base import Patient, SavingProgram
 from vcohort.models import Model

@@ -12,10 +12,17 @@ import numpy as np
 import xarray as xr
 
 from vcohort.errors import VcohortError, VcohortWarning, refuse_other
+from vcohort.models import known_parameters
 from vcohort.results.followed import first_events
 
 # What says which patients were drawn: others are no pairs, whatever their numbers.
 _DRAWN_BY = ("cohort_seed", "design")
+
+# What says of whom patients are drawn; an arm may have another dose or product all the same.
+_DRAWN_FROM = ("preset", "sigma", "joint")
+
+# Of the parameters of the same patients, an arm changes less than this share.
+_LEAST_ALIKE = 0.5
 
 # What says when a patient progresses: arms that differ in it count other events.
 _MEANING = ("progression", "seen_at_visits")
@@ -76,8 +83,21 @@ def paired_with(arm: Arm, other: Arm) -> bool:
         return False
     if any(arm.ds.attrs.get(key) != other.ds.attrs.get(key) for key in _DRAWN_BY):
         return False
-    mine, theirs = np.sort(arm.patient), np.sort(other.patient)
-    return np.array_equal(mine, theirs) and not (mine[1:] == mine[:-1]).any()
+    mine, theirs = np.argsort(arm.patient), np.argsort(other.patient)
+    labels = arm.patient[mine]
+    if not np.array_equal(labels, other.patient[theirs]) or (labels[1:] == labels[:-1]).any():
+        return False
+    alike = [
+        _agree(arm.ds[name].values[mine], other.ds[name].values[theirs])
+        for name in known_parameters()
+        if all(name in each.ds and each.ds[name].dims == ("patient",) for each in (arm, other))
+    ]
+    return not alike or float(np.mean(alike)) >= _LEAST_ALIKE
+
+
+def _agree(some: np.ndarray, others: np.ndarray) -> bool:
+    """Whether the known of two arrays are the same."""
+    return bool(((some == others) | np.isnan(some) | np.isnan(others)).all())
 
 
 def known_in_all(arms: Mapping[str, Arm], reference: str) -> tuple[dict[str, Arm], dict[str, bool]]:
@@ -131,6 +151,20 @@ def warn_other_events(arms: Mapping[str, Arm], *, stacklevel: int) -> None:
                 VcohortWarning,
                 stacklevel=stacklevel,
             )
+
+
+def warn_other_populations(arms: Mapping[str, Arm], *, stacklevel: int) -> None:
+    """Warn of arms whose patients were drawn from different populations."""
+    known = [arm.ds.attrs for arm in arms.values() if "population_record" in arm.ds.attrs]
+    differing = [key for key in _DRAWN_FROM if len({str(each.get(key)) for each in known}) > 1]
+    if differing:
+        warnings.warn(
+            f"The arms' patients are of different populations ({', '.join(differing)} differ): "
+            f"what differs between {', '.join(arms)} is in part who was treated. To see what a "
+            "treatment does, give the same cohort each.",
+            VcohortWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def shared(arms: Mapping[str, Arm], names: Iterable[str]) -> Sequence[str]:

@@ -19,6 +19,7 @@ from vcohort.results.arms.arm import (
     settings_of,
     shared,
     warn_other_events,
+    warn_other_populations,
 )
 from vcohort.results.arms.dataset import Row, dataset_of, over_populations
 from vcohort.results.arms.differences import ITSELF, difference, error_of
@@ -52,8 +53,9 @@ def compare(
 
     Arms of the same patients are compared patient by patient, as no trial can: what is alike in
     both (parameters that were drawn alike, their chance) falls out of the difference, which is then
-    known much better than either value. They are told by their labels, and by the seed that drew
-    them; others are compared as independent groups. All is counted up to the shortest horizon of
+    known much better than either value. They are told by their labels, the seed that drew
+    them, and their parameters, of which an arm may change some (another dose, another product);
+    others are compared as independent groups. All is counted up to the shortest horizon of
     the arms. Patients without an outcome in one of the arms are left out of all that are paired.
 
     Errors are those of Monte Carlo, of so many virtual patients: they fall with more of them, and
@@ -121,6 +123,7 @@ def _of_one(
     """Return the comparison in one population, and the day to which it goes."""
     read = {name: read_arm(name, ds, stacklevel=6) for name, ds in arms.items()}
     warn_other_events(read, stacklevel=4)
+    warn_other_populations(read, stacklevel=4)
     last = min(arm.last for arm in read.values())
     at = days_within(days, last)
     read, paired = known_in_all(read, against)

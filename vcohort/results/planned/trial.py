@@ -13,7 +13,7 @@ import xarray as xr
 from vcohort.endpoints.visits import checked_visits
 from vcohort.errors import VcohortError, VcohortWarning, one_of, refuse_other
 from vcohort.given import by_name, confidence_of, names_of, number, whole
-from vcohort.results.arms.arm import Arm, read_arm, warn_other_events
+from vcohort.results.arms.arm import Arm, read_arm, warn_other_events, warn_other_populations
 from vcohort.results.arms.compare import populations_of
 from vcohort.results.planned.power import Plan, predicted
 
@@ -113,6 +113,7 @@ class Trial:
         ]
         for each in populations:
             warn_other_events(each, stacklevel=3)
+            warn_other_populations(each, stacklevel=3)
             self._refuse_seen_twice(each)
         alpha = number("alpha", alpha)
         if not 0 < alpha < 1:
