@@ -279,6 +279,19 @@ def best():
     )
 
 
+def test_a_best_on_a_bound_is_told(best):
+    """The fewer T cells live through lymphodepletion, the more patients are cured."""
+    cohort, limited = best
+    free = vc.optimize_regimen(cohort, {"day": 60.0, "survival": (0.05, 0.4)}, grid=2,
+                               horizon=1000.0, progress=False)  # fmt: skip
+    assert float(free["best"].sel(field="survival")) == pytest.approx(0.05, rel=1e-3)
+    assert free["at_bound"].sel(field=["day", "survival"]).values.tolist() == [False, True]
+    for name, low, high in (("day", 20.0, 200.0), ("survival", 0.05, 0.4)):
+        value = float(limited["best"].sel(field=name))
+        on_it = min(value / low, high / value) < 1.001
+        assert bool(limited["at_bound"].sel(field=name)) == on_it
+
+
 def test_the_best_regimen_beats_a_grid_and_keeps_its_limit(best, run):
     cohort, ds = best
     allowed = ds["objective"].values[ds["C_max"].values <= 4e10]

@@ -96,6 +96,8 @@ def test_survival_of_a_table_and_of_a_cohort(vcohort, tmp_path):
     told = vcohort("survival", "trial.csv", "--until", 80, "--days", "0,60,90")
     assert told.returncode == 0, told.stderr
     assert "median 60 days (60 to inf); mean 70 ± 7.1" in told.stdout
+    until = vcohort("survival", "trial.csv", "--until", 80, "-o", "80.nc").stdout
+    assert "80" in [line.split()[0] for line in until.splitlines() if line.split()]
     wanted = vc.kaplan_meier([20.5, 60, 90], [0, 1, 0], until=80)
     with xr.open_dataset("survival.nc") as ds:
         xr.testing.assert_equal(ds, wanted)

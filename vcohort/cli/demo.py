@@ -30,7 +30,8 @@ PRESETS = ("kimmel2021", "kimmel2021-figures")
 # hundredth of the T cells are gone.
 SECOND_DAY, SURVIVAL = 60.0, 0.01
 
-CALIBRATED, AGAIN, COURSES = "calibrated", f"second infusion on day {SECOND_DAY:g}", "courses"
+CALIBRATED, COURSES = "calibrated", "courses"
+AGAIN = f"second infusion on day {SECOND_DAY:g}, prepared"
 ARMS = (CALIBRATED, AGAIN, COURSES, *PRESETS)
 
 # Patients whose courses are kept, and days on which they are.
@@ -127,9 +128,9 @@ def _draw_trial(outcomes: dict[str, xr.Dataset]) -> None:
 
 
 def _draw_presets(outcomes: dict[str, xr.Dataset]) -> None:
-    _, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
     plots.progression_free_survival(
         {name: outcomes[name] for name in PRESETS}, np.linspace(0.0, 720.0, 361),
         trial=data.progression_free_survival(), axes=axes,
     )  # fmt: skip
-    axes.set_title("The paper's median patient, with the trial's tumours", loc="left")
+    figure.suptitle("The paper's median patient, with the trial's tumours", x=0.01, ha="left")

@@ -32,6 +32,10 @@ _STARTS = 3
 _OBJECTIVES = ("cure", "pfs", "rmst")
 
 
+# Of the way between a field's bounds, from the middle: so near to one of them is on it.
+_END = 0.499
+
+
 def optimize_regimen(
     cohort: Cohort,
     bounds: Mapping[str, tuple[float, float] | float],
@@ -61,11 +65,12 @@ def optimize_regimen(
     :param regimen: treatments that are given in any case; None is the first infusion alone. On a
         day on which they and the second infusion coincide, both are given. It, ``horizon``,
         ``progression`` and ``tolerance`` are settings of a :class:`Run`.
-    :return: ``best`` (field,), ``objective_best``, ``objective_without`` (``regimen`` alone),
-        ``C_max_best`` (95th centile), and on the grid ``objective`` and ``C_max`` (over the free
-        fields). Patients that cannot be followed with ``regimen`` alone are left out, and so are
-        regimens under which one cannot (NaN on the grid); both with a warning. The whole regimen
-        that was found: ``vc.Regimen.from_record(ds.attrs["best_regimen_record"])``.
+    :return: ``best`` (field,), ``at_bound`` (field,: more good may lie beyond),
+        ``objective_best``, ``objective_without`` (``regimen`` alone), ``C_max_best`` (95th
+        centile), and on the grid ``objective`` and ``C_max`` (over the free fields). Patients that
+        cannot be followed with ``regimen`` alone are left out, and so are regimens under which one
+        cannot (NaN on the grid); both with a warning. The whole regimen that was found:
+        ``vc.Regimen.from_record(ds.attrs["best_regimen_record"])``.
     :raises VcohortError: for unknown fields or objectives, empty bounds, a fixed day on which
         ``regimen`` has an infusion or a lymphodepletion, a limit that no regimen keeps.
     """
@@ -147,9 +152,11 @@ def _dataset(
     objective = {"units": target.unit, "long_name": f"mean {target.long_name}"}
     toxicity = {"units": peak.unit, "long_name": f"95th centile of {peak.long_name}"}
     names = [name for name in UNITS if name in fields]
+    ends = {name for name, share in zip(plan.names, best, strict=True) if abs(share - 0.5) >= _END}
     return xr.Dataset(
         {
             "best": ("field", [float(fields[name]) for name in names]),
+            "at_bound": ("field", [name in ends for name in names]),
             "objective_best": ((), found[0], objective),
             "objective_without": ((), without, objective),
             "C_max_best": ((), np.exp(found[1]), toxicity),

@@ -51,7 +51,7 @@ def optimize(
         cohort, by_name("--field", map(pair, field)), objective, max_C_max=max_c_max,
         regimen=chosen.regimen, **chosen.settings("seed"),
     )  # fmt: skip
-    tell(screen, ds[["best"]], ("field",))
+    tell(screen, ds[["best", "at_bound"]], ("field",))
     screen.print(
         f"{ds['objective'].attrs['long_name']}: {float(ds['objective_best']):.4f}, without "
         f"{float(ds['objective_without']):.4f}; 95th centile of C_max "

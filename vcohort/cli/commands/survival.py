@@ -35,7 +35,8 @@ def survival(
         str | None, typer.Option(help="Days to tell of, 0,90,180; else six in equal steps.")
     ] = None,
     until: Annotated[
-        float | None, typer.Option(help="Day of the restricted mean; else the last followed.")
+        float | None,
+        typer.Option(help="Last day told of, and of the restricted mean; else the last followed."),
     ] = None,
     landmark: Annotated[
         float | None, typer.Option(help="Only those who are free and followed after this day.")
@@ -63,7 +64,8 @@ def survival(
 
 def _tell(screen: Console, ds: Any, at: Any) -> None:
     last = float(ds["time"][-1])
-    chosen = np.floor(np.linspace(0.0, last, _ROWS)) if at is None else np.asarray(at, float)
+    shown = min(last, float(ds.attrs["until"]))
+    chosen = np.floor(np.linspace(0.0, shown, _ROWS)) if at is None else np.asarray(at, float)
     wrong = chosen[(chosen < 0) | (chosen > last)]
     if wrong.size:
         raise VcohortError(f"--days {wrong[0]:g}: patients are followed from 0 to {last:g}.")

@@ -184,3 +184,6 @@ def of_a_regimen(ds: xr.Dataset) -> Iterator[str]:
         f"{number(without)}: a difference of {number(best - without)}."
     )
     yield f"Its peak has {number(float(ds['C_max_best']), 'cells')}."
+    if "at_bound" in ds and ds["at_bound"].any():
+        on_it = ds["field"].values[ds["at_bound"].values.astype(bool)]
+        yield f"On a bound of what was searched: {listed(on_it)}. More good may lie beyond."
