@@ -467,6 +467,13 @@ def test_what_is_given_twice_or_in_part_is_refused(vcohort, arguments, message):
     refused(vcohort(*arguments), message)
 
 
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_told_once(vcohort):
+    told = vcohort("simulate", "-n", 5, "--preset", "kimmel2021", "--sigma", 0.1, "--set", "C0=0.5",
+                   "--method", "deterministic", "--horizon", 5)  # fmt: skip
+    assert told.returncode == 0 and told.stderr.count("C0 = 0.5 cells is far from") == 1
+
+
 INTERRUPTED = """
 import vcohort.studies.study
 from vcohort.__main__ import main

@@ -164,8 +164,13 @@ def main() -> None:
     def tell(kind: str, colour: str, message: object) -> None:
         screen.print(Text.assemble((f"{kind}:", colour), f" {message}"), soft_wrap=True)
 
+    told: set[str] = set()
+
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        tell("Warning", "yellow", message)
+        # A study is looked at before work starts, and again when it does.
+        if str(message) not in told:
+            told.add(str(message))
+            tell("Warning", "yellow", message)
 
     def stopped() -> NoReturn:
         with suppress(OSError):
