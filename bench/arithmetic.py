@@ -1,5 +1,7 @@
 """What a step costs at the least: its operations, times what XLA takes for one of each."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +46,7 @@ def _loop(operation):
     return lambda: jax.block_until_ready(run(values))
 
 
+@cache
 def operations(cure):
     """Count a step's operations, with or without the cure integral W.
 

@@ -31,7 +31,6 @@ _STARTS = 3
 
 _OBJECTIVES = ("cure", "pfs", "rmst")
 
-
 # Of the way between a field's bounds, from the middle: so near to one of them is on it.
 _END = 0.499
 
